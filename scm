@@ -1,0 +1,1 @@
+physcm/scm

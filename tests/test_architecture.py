@@ -1,0 +1,59 @@
+"""The shape of the package: who may import whom, and where things stand."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def run_python(code: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True, timeout=300
+    )
+
+
+def test_imports_go_downwards_only(checkout: Path) -> None:
+    code = (
+        "from importlinter.cli import lint_imports_command as lint\n"
+        "lint(['--no-cache', '--config', 'pyproject.toml'])"
+    )
+    result = run_python(code, cwd=checkout)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("name", ["sim", "abstraction", "scm"])
+def test_link_at_the_root_points_into_the_package(checkout: Path, name: str) -> None:
+    link = checkout / name
+    if not link.is_symlink():
+        pytest.skip("this checkout has no symbolic links")
+    assert link.readlink() == Path("physcm", name)
+    assert link.resolve() == checkout / "physcm" / name
+    assert (link / "__init__.py").is_file()
+
+
+@pytest.mark.parametrize("name", ["sim", "abstraction", "scm"])
+def test_nothing_generic_can_be_imported(tmp_path: Path, name: str) -> None:
+    """The links are no packages: from anywhere but the root their names mean nothing."""
+    result = run_python(
+        f"import importlib.util as u; raise SystemExit(u.find_spec({name!r}) is not None)",
+        cwd=tmp_path,
+    )
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("absent", ["matplotlib", "libsbml", "sbmlmath"])
+def test_importing_scm_leaves_out_what_it_does_not_use(tmp_path: Path, absent: str) -> None:
+    assert importlib.util.find_spec(absent) is not None
+    result = run_python(
+        f"import sys, physcm.scm; raise SystemExit({absent!r} in sys.modules)", cwd=tmp_path
+    )
+    assert result.returncode == 0, result.stderr or f"`import physcm.scm` imports {absent}"
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    spec = importlib.util.find_spec("physcm")
+    assert spec is not None
+    assert spec.origin is not None
+    assert Path(spec.origin).with_name("py.typed").is_file()
