@@ -1,0 +1,136 @@
+"""Counter-based randomness: the draw for (seed, sample, step, source) is a function of the four.
+
+A counter-based generator keeps no state. It is a keyed bijection of 128-bit blocks, so any
+draw can be made alone, in any order and on any number of workers:
+
+    block = Philox4x32-10(counter = (sample, step), key = hash(seed, source))
+
+The seed and the *name* of a source make the key, so that adding, removing or replacing one
+source moves no other draw. Philox and its constants are from Salmon, Moraes, Dror & Shaw,
+"Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from numbers import Integral
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from physcm.mechanism.errors import InvalidValue
+
+Floats: TypeAlias = NDArray[np.float64]
+Integers: TypeAlias = NDArray[np.int64]
+Words: TypeAlias = NDArray[np.uint64]
+Block: TypeAlias = tuple[Words, Words, Words, Words]
+
+_ROUNDS = 10
+_MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
+_WEYL = 0x9E3779B9, 0xBB67AE85
+_WORD = 0xFFFFFFFF
+_LOW = np.uint64(_WORD)
+_32 = np.uint64(32)
+
+
+def uniforms(seed: int, source: str, samples: Integers, step: int | Integers = 0) -> Floats:
+    """Return uniform draws strictly inside (0, 1).
+
+    A draw is an odd multiple of 2^-53, so that u and 1 - u are both exact, equally likely and
+    never 0.
+
+    Args:
+        seed: a non-negative integer of any size.
+        source: the name of what is drawn.
+        samples: the numbers of the samples.
+        step: the number of the step, or an array of them that broadcasts with `samples`.
+
+    Returns:
+        Draws in the broadcast shape of `samples` and `step`.
+
+    Raises:
+        InvalidValue: if the seed is not a non-negative integer, or samples or steps are not
+            integers.
+
+    >>> uniforms(0, "k", np.arange(3)).round(3).tolist()
+    [0.986, 0.854, 0.668]
+    >>> uniforms(0, "k", np.array([2])).round(3).tolist()
+    [0.668]
+    """
+    counter = *_halves(samples, "samples"), *_halves(step, "step")
+    low, high, _, _ = philox(counter, key(seed, source))
+    bits = ((high << _32 | low) >> np.uint64(11)) | np.uint64(1)
+    return np.asarray(bits * 2.0**-53)
+
+
+def normals(seed: int, source: str, samples: Integers, step: int | Integers = 0) -> Floats:
+    """Return standard normal draws: the normal quantiles of `uniforms`, which see.
+
+    >>> normals(0, "k", np.arange(3)).round(3).tolist()
+    [2.198, 1.053, 0.435]
+    """
+    return np.asarray(special.ndtri(uniforms(seed, source, samples, step)))
+
+
+def key(seed: int, source: str) -> int:
+    """Return the 64-bit key of a source under a seed.
+
+    Raises:
+        InvalidValue: if the seed is not a non-negative integer.
+
+    >>> key(0, "k") == key(0, "k"), key(0, "k") == key(1, "k"), key(0, "k") == key(0, "m")
+    (True, False, False)
+    """
+    # Hexadecimal, since Python refuses to write long integers in decimal.
+    text = f"{natural(seed, 'the seed'):x}:{source}"
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def natural(number: Any, what: str) -> int:
+    """Return a non-negative integer, or say what should have been one.
+
+    Raises:
+        InvalidValue: for anything else.
+
+    >>> natural(-1, "the seed")
+    Traceback (most recent call last):
+    physcm.mechanism.errors.InvalidValue: the seed `-1` is not valid; give an integer from 0 up
+    """
+    if isinstance(number, bool) or not isinstance(number, Integral) or number < 0:
+        raise InvalidValue(f"{what} `{number}` is not valid; give an integer from 0 up")
+    return int(number)
+
+
+def philox(counter: Block, key: int) -> Block:
+    """Return the Philox4x32-10 block for a counter and a key.
+
+    Args:
+        counter: four 32-bit words, lowest first, as arrays of uint64 that broadcast.
+        key: 64 bits.
+
+    Returns:
+        Four 32-bit words, lowest first, as arrays of uint64.
+
+    >>> zero = np.zeros(1, np.uint64)
+    >>> [f"{word.item():08x}" for word in philox((zero, zero, zero, zero), 0)]
+    ['6627e8d5', 'e169c58d', 'bc57ac4c', '9b00dbd8']
+    """
+    c0, c1, c2, c3 = counter
+    for turn in range(_ROUNDS):
+        k0 = np.uint64((key + turn * _WEYL[0]) & _WORD)
+        k1 = np.uint64(((key >> 32) + turn * _WEYL[1]) & _WORD)
+        # A product of two 32-bit words fits 64 bits: nothing here ever overflows.
+        a, b = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]
+        c0, c1, c2, c3 = (b >> _32) ^ c1 ^ k0, b & _LOW, (a >> _32) ^ c3 ^ k1, a & _LOW
+    return c0, c1, c2, c3
+
+
+def _halves(numbers: Any, what: str) -> tuple[Words, Words]:
+    """Return the low and high 32-bit words of 64-bit integers."""
+    array = np.asarray(numbers)
+    if array.dtype.kind not in "iu":
+        raise InvalidValue(f"`{what}` is of type `{array.dtype}`; give 64-bit integers")
+    words = array.astype(np.uint64)
+    return words & _LOW, words >> _32
