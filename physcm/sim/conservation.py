@@ -1,0 +1,233 @@
+"""Linear conservation laws: the vectors c with c . f(x) = 0 identically, found exactly.
+
+The laws are the left null space of the matrix [f(x_1), f(x_2), ...] at generic points, since
+c annihilates the function f iff it annihilates its values at enough points (Schwartz 1980;
+Zippel 1979). The values are computed in exact arithmetic modulo a large prime, in which
+sums, products and quotients hold as they do among the rationals; every other function of
+some arguments, such as exp(x), becomes one random number per argument. The null space is
+lifted back to the rationals and must come out the same from two independent sets of points.
+
+A law c holds the total c . X at its initial value. That makes equilibria depend on the
+initial state (Blom, Bongers & Mooij, UAI 2019), and makes the Jacobian of f singular.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import isqrt
+
+import numpy as np
+import sympy as sp
+
+from physcm.mechanism.codegen import Floats
+from physcm.mechanism.errors import Unsupported
+from physcm.mechanism.expression import exact, symbol, to_text
+from physcm.sim.system import System
+
+_PRIME = 2**127 - 1
+
+
+@dataclass(frozen=True)
+class ConservationLaw:
+    """A linear combination of states that keeps its initial value.
+
+    Attributes:
+        coefficients: the weight of each state that takes part; the first one is the state
+            that the law determines when all others are known.
+
+    >>> str(ConservationLaw((("E", Fraction(1)), ("C", Fraction(1)))))
+    'C + E'
+    """
+
+    coefficients: tuple[tuple[str, Fraction], ...]
+
+    @property
+    def determines(self) -> str:
+        """The state that the law gives in terms of the others and the total."""
+        return self.coefficients[0][0]
+
+    @property
+    def expression(self) -> sp.Expr:
+        """The conserved total, as an expression in the states."""
+        return sp.Add(
+            *(sp.Rational(c.numerator, c.denominator) * symbol(x) for x, c in self.coefficients)
+        )
+
+    @property
+    def is_trivial(self) -> bool:
+        """Whether a single state is conserved, having no dynamics of its own."""
+        return len(self.coefficients) == 1
+
+    def __str__(self) -> str:
+        return to_text(self.expression)
+
+
+def conservation_laws(system: System) -> tuple[ConservationLaw, ...]:
+    """Return a basis of the linear conservation laws of a system, in reduced form.
+
+    Each law determines a state that no other law contains. The laws hold for the given
+    values of the parameters.
+
+    Raises:
+        Unsupported: if a law has weights that depend on a parameter drawn at random.
+
+    >>> swap = System(
+    ...     {"A": "-k*A + B", "B": "k*A - B"}, parameters={"k": 2}, initial={"A": 1, "B": 0}
+    ... )
+    >>> [str(law) for law in conservation_laws(swap)]
+    ['A + B']
+    """
+    first, second = (_laws_modulo(system, salt) for salt in (1, 2))
+    if first is None or first != second:
+        raise Unsupported(
+            f"a conservation law of the system `{system.name}` has weights that depend on "
+            "parameters drawn at random; give those parameters fixed values"
+        )
+    return first
+
+
+def law_matrix(laws: Sequence[ConservationLaw], states: Sequence[str]) -> Floats:
+    """Return the weights as a matrix of shape (laws, states)."""
+    matrix = np.zeros((len(laws), len(states)))
+    for row, law in enumerate(laws):
+        for name, weight in law.coefficients:
+            matrix[row, states.index(name)] = float(weight)
+    return matrix
+
+
+def known_parameters(system: System) -> dict[sp.Symbol, sp.Expr]:
+    """Return each parameter that is a number, or computed from numbers, as an exact number."""
+    values = {**system.parameters, **{f"{x}(0)": v for x, v in system.initial.items()}}
+    known: dict[sp.Symbol, sp.Expr] = {}
+    waiting = {symbol(k): v for k, v in values.items() if isinstance(v, sp.Basic)}
+    known |= {symbol(k): exact(v) for k, v in values.items() if isinstance(v, float)}
+    while ready := {k: v for k, v in waiting.items() if v.free_symbols <= known.keys()}:
+        known |= {k: v.xreplace(known) for k, v in ready.items()}
+        waiting = {k: v for k, v in waiting.items() if k not in ready}
+    return known
+
+
+def _laws_modulo(system: System, salt: int) -> tuple[ConservationLaw, ...] | None:
+    """Find the laws from one set of points; None if they are not rational."""
+    known = known_parameters(system)
+    derived = [(symbol(name), e.xreplace(known)) for name, e in system.derived.items()]
+    drift = [e.xreplace(known) for e in system.drift.values()]
+    columns = []
+    for point in range(len(drift) + 4):
+        values = _Values(salt, point, {symbol(name) for name in system.states})
+        for name, expression in derived:
+            values.known[name] = values.of(expression)
+        columns.append([values.of(f) for f in drift])
+    rows = _left_null_space(list(zip(*columns, strict=True)))
+    laws = []
+    for row in rows:
+        weights = [(name, _lift(c)) for name, c in zip(system.states, row, strict=True) if c]
+        if any(weight is None for _, weight in weights):
+            return None
+        laws.append(ConservationLaw(_integral(weights)))
+    return tuple(laws)
+
+
+class _Values:
+    """Expressions at one random point, modulo the prime.
+
+    States take a new value at each point, unknown parameters one value for all points.
+    """
+
+    def __init__(self, salt: int, point: int, states: Iterable[sp.Symbol]) -> None:
+        self.salt, self.point = salt, point
+        self.known: dict[sp.Basic, int] = {s: self.random("state", s, point) for s in states}
+
+    def random(self, *key: object) -> int:
+        digest = hashlib.blake2b(repr((self.salt, key)).encode(), digest_size=16).digest()
+        return int.from_bytes(digest, "big") % _PRIME
+
+    def of(self, e: sp.Basic) -> int:
+        if e not in self.known:
+            self.known[e] = self._computed(e)
+        return self.known[e]
+
+    def _computed(self, e: sp.Basic) -> int:
+        if isinstance(e, sp.Rational):
+            return int(e.p) * pow(int(e.q), -1, _PRIME) % _PRIME
+        if isinstance(e, sp.Add):
+            return sum(self.of(a) for a in e.args) % _PRIME
+        if isinstance(e, sp.Mul):
+            product = 1
+            for a in e.args:
+                product = product * self.of(a) % _PRIME
+            return product
+        if isinstance(e, sp.Pow) and isinstance(e.exp, sp.Integer):
+            return pow(self.of(e.base), int(e.exp), _PRIME)
+        if not e.args:
+            return self.random("constant", str(e))
+        return self.random(type(e).__name__, *(self.of(a) for a in e.args))
+
+
+def _left_null_space(rows: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Return the reduced basis of all c with c M = 0, modulo the prime.
+
+    Elimination runs over [M | I]: where a row of M vanishes, the row of I holds its law.
+    """
+    size, width = len(rows), len(rows[0]) if rows else 0
+    table = [[*row, *(int(i == k) for k in range(size))] for i, row in enumerate(rows)]
+    rank = _reduce(table, range(width))
+    laws = [row[width:] for row in table[rank:]]
+    _reduce(laws, range(size))
+    return laws
+
+
+def _reduce(table: list[list[int]], columns: Iterable[int]) -> int:
+    """Bring a table to reduced row echelon form in the given columns; return the rank."""
+    rank = 0
+    for column in columns:
+        pivot = next((r for r in range(rank, len(table)) if table[r][column]), None)
+        if pivot is None:
+            continue
+        table[rank], table[pivot] = table[pivot], table[rank]
+        inverse = pow(table[rank][column], -1, _PRIME)
+        table[rank] = [v * inverse % _PRIME for v in table[rank]]
+        for r, row in enumerate(table):
+            if r != rank and row[column]:
+                factor = row[column]
+                table[r] = [
+                    (v - factor * w) % _PRIME for v, w in zip(row, table[rank], strict=True)
+                ]
+        rank += 1
+    return rank
+
+
+def _lift(residue: int) -> Fraction | None:
+    """Return the fraction of small terms with this residue (Wang 1981), if there is one."""
+    limit = isqrt(_PRIME // 2)
+    previous, current = (_PRIME, 0), (residue, 1)
+    while current[0] > limit:
+        quotient = previous[0] // current[0]
+        previous, current = (
+            current,
+            (
+                previous[0] - quotient * current[0],
+                previous[1] - quotient * current[1],
+            ),
+        )
+    numerator, denominator = current
+    if denominator == 0 or abs(denominator) > 2**40:
+        return None
+    return Fraction(numerator, denominator)
+
+
+def _integral(weights: Sequence[tuple[str, Fraction | None]]) -> tuple[tuple[str, Fraction], ...]:
+    """Scale weights to the smallest integers where these are small."""
+    fractions = [(name, weight) for name, weight in weights if weight is not None]
+    common = int(np.lcm.reduce([w.denominator for _, w in fractions]))
+    return tuple((name, w * common if common < 1000 else w) for name, w in fractions)
+
+
+def totals(laws: Sequence[ConservationLaw], values: Mapping[str, Floats]) -> list[Floats]:
+    """Return the conserved totals at given states."""
+    return [
+        np.asarray(sum(float(c) * values[name] for name, c in law.coefficients)) for law in laws
+    ]

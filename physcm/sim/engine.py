@@ -1,0 +1,175 @@
+"""The reference engine: SciPy, one sample at a time, any method, any tolerance.
+
+LSODA (Petzold 1983; Hindmarsh's ODEPACK) switches between Adams and BDF formulas as the
+problem turns stiff; it is called with the exact Jacobian.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.integrate import ODEintWarning, odeint, solve_ivp
+
+from physcm.mechanism.codegen import Floats
+from physcm.mechanism.errors import InvalidValue
+from physcm.sim.status import RunStatus
+from physcm.sim.system import System
+
+_METHODS = ("LSODA", "RK45", "RK23", "DOP853", "Radau", "BDF")
+_IMPLICIT = ("Radau", "BDF")
+_HUGE = 1e6
+
+
+@dataclass(frozen=True)
+class Scipy:
+    """Integrate with SciPy.
+
+    Attributes:
+        method: LSODA, RK45, RK23, DOP853, Radau or BDF.
+
+    >>> Scipy("Radau")
+    Scipy(method='Radau')
+    """
+
+    method: str = "LSODA"
+
+    def __post_init__(self) -> None:
+        """Check the method's name."""
+        if self.method not in _METHODS:
+            raise InvalidValue(
+                f"`{self.method}` is no method of the scipy engine; use {', '.join(_METHODS)}"
+            )
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """One sample's states at the saved times, NaN from where the run ended early.
+
+    Attributes:
+        states: shape (states, times).
+        status: how the run ended.
+        steps: how many steps it took, as far as the solver tells.
+    """
+
+    states: Floats
+    status: RunStatus
+    steps: int = 0
+
+
+def integrate(
+    system: System, times: Floats, x0: Floats, p: Floats, rtol: float, atol: Floats,
+    method: str = "LSODA", most_steps: int = 100_000,
+) -> Trajectory:  # fmt: skip
+    """Return the solution of X' = f(t, X, p) from X(times[0]) = x0.
+
+    Args:
+        system: the dynamics.
+        times: increasing, shape (times,).
+        x0: shape (states,).
+        p: shape (parameters,).
+        rtol: relative tolerance of each step.
+        atol: absolute tolerance of each step, per state.
+        method: as in `Scipy`.
+        most_steps: between two saved times.
+    """
+    if not system.states or len(times) == 1:
+        states = np.repeat(x0[:, np.newaxis], len(times), axis=1)
+        return Trajectory(states, RunStatus.COMPLETE)
+    if method == "LSODA":
+        states, steps = _lsoda(system, times, x0, p.tolist(), rtol, atol, most_steps)
+    else:
+        states, steps = _solve_ivp(system, times, x0, p.tolist(), rtol, atol, method)
+    return _ended(states, steps)
+
+
+def tolerances(system: System, times: Floats, x0: Floats, p: Floats, rtol: float) -> Floats:
+    """Return an absolute tolerance per state: a thousandth of rtol on the state's own scale.
+
+    Real models carry amounts of 1e-16 beside 1e3. The scale of a state is the largest value
+    it takes in a rough run, so that neither is computed to the other's accuracy.
+    """
+    scale = np.abs(x0)
+    start = np.where(scale > 0, 1e-9 * scale, 1e-30)
+    grid = np.union1d(times, np.linspace(times[0], times[-1], 50))
+    rough = integrate(system, grid, x0, p, 1e-5, start).states
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        largest = np.nanmax(np.abs(rough), axis=1) if rough.size else scale
+    largest = np.where(np.isfinite(largest) & (largest > 1e-300), largest, 1.0)
+    return 1e-3 * rtol * largest
+
+
+def _lsoda(
+    system: System, times: Floats, x0: Floats, p: list[float], rtol: float, atol: Floats,
+    most_steps: int,
+) -> tuple[Floats, int]:  # fmt: skip
+    """Run LSODA, a second time with a step of its own where its first guess leads nowhere.
+
+    Begun in the middle of a stiff decay, its Adams formula can creep on with tiny steps
+    without ever noticing the stiffness; a larger first step makes it notice at once.
+    """
+    for first_step in (0.0, 1e-6 * (times[-1] - times[0])):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ODEintWarning)
+            warnings.simplefilter("ignore", RuntimeWarning)
+            states, details = odeint(
+                system.rates.scalar,
+                x0,
+                times,
+                args=(p,),
+                Dfun=system.rates.jacobian.dense,
+                tfirst=True,
+                rtol=rtol,
+                atol=atol,
+                h0=first_step,
+                mxstep=most_steps,
+                full_output=True,
+            )
+        if details["message"] == "Integration successful.":
+            return states.T, int(details["nst"][-1])
+    reached = np.logical_and.accumulate([True, *(details["tcur"] >= times[1:])])
+    broke_at = states[int(reached.sum())]
+    states = np.where(reached[:, np.newaxis], states, np.nan)
+    if np.abs(broke_at).max() > _HUGE * max(1.0, np.abs(x0).max()):
+        states[int(reached.sum())] = np.inf
+    return states.T, most_steps + int(details["nst"][reached[1:]].max(initial=0))
+
+
+def _solve_ivp(
+    system: System,
+    times: Floats,
+    x0: Floats,
+    p: list[float],
+    rtol: float,
+    atol: Floats,
+    method: str,
+) -> tuple[Floats, int]:
+    rates = system.rates
+    implicit = {"jac": lambda t, x: rates.jacobian.dense(t, x, p)} if method in _IMPLICIT else {}
+    with np.errstate(all="ignore"):
+        solution = solve_ivp(
+            lambda t, x: rates.scalar(t, x, p),
+            (times[0], times[-1]),
+            x0,
+            method=method,
+            t_eval=times,
+            rtol=rtol,
+            atol=atol,
+            **implicit,
+        )
+    states = np.full((len(x0), len(times)), np.nan)
+    states[:, : solution.y.shape[1]] = solution.y
+    return states, int(solution.nfev)
+
+
+def _ended(states: Floats, steps: int) -> Trajectory:
+    """Say how a run ended; from the first value that is not finite on, nothing counts."""
+    finite = np.logical_and.accumulate(np.isfinite(states).all(axis=0))
+    if finite.all():
+        return Trajectory(states, RunStatus.COMPLETE, steps)
+    sizes = np.abs(states[:, finite]).max(axis=0)
+    grew = np.isinf(states).any() or sizes[-1] > _HUGE * max(1.0, sizes[0])
+    states = np.where(finite, states, np.nan)
+    return Trajectory(states, RunStatus.DIVERGED if grew else RunStatus.STOPPED, steps)

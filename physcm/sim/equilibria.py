@@ -1,0 +1,139 @@
+"""`equilibria`: all equilibria of a system that can be found, and what they are like.
+
+Two searches complement each other: long-time integration, which finds what attracts, and
+Newton's method from many starts, which finds repelling equilibria as well. Roots are kept
+where they are feasible (an amount is not negative), deduplicated on the scale of each state,
+and described by the eigenvalues of the dynamics on the conserved subspace.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from physcm.mechanism.codegen import Floats
+from physcm.sim.equilibrium import EquilibriumEquations, scatter, stability
+from physcm.sim.settle import Limit, long_run, require_autonomous
+from physcm.sim.status import LimitStatus
+from physcm.sim.system import System
+
+_INTEGRATIONS = 6
+_MANY = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Equilibrium:
+    """One equilibrium.
+
+    Attributes:
+        state: shape (states,).
+        eigenvalues: of the dynamics on the conserved subspace, largest real part first.
+        stability: "stable", "unstable" or "marginal".
+        found_by: "integration" or "newton".
+    """
+
+    state: Floats
+    eigenvalues: np.ndarray[Any, np.dtype[np.complex128]]
+    stability: str
+    found_by: str
+
+    @property
+    def is_degenerate(self) -> bool:
+        """Whether an eigenvalue vanishes, so that other equilibria may lie next to it."""
+        sizes = np.abs(self.eigenvalues)
+        return bool((sizes <= 1e-9 * sizes.max(initial=0.0)).any())
+
+
+def equilibria(system: System, *, seed: int = 0, sample: int = 0, starts: int = 200) -> xr.Dataset:
+    """Return the equilibria of a system for one draw of its parameters and initial values.
+
+    Conserved totals are those of the initial state.
+
+    Args:
+        system: autonomous and without noise.
+        seed: as in `simulate`.
+        sample: whose parameters and initial values to take.
+        starts: from how many points Newton's method sets out.
+
+    Returns:
+        A dataset over `equilibrium`: each state and derived variable, `stability` (stable,
+        unstable, or marginal where the linearization cannot tell), `found_by` (integration or
+        newton), and over `mode` the `eigenvalues`, real and imaginary part. No equilibrium
+        found gives length 0.
+
+    Raises:
+        Unsupported: for a system with noise or explicit time.
+
+    >>> switch = System({"x": "x - x**3"}, initial={"x": 0.5})
+    >>> found = equilibria(switch)
+    >>> found.x.values.round(6).tolist(), found.stability.values.tolist()
+    ([-1.0, 0.0, 1.0], ['stable', 'unstable', 'stable'])
+    """
+    require_autonomous(system)
+    x0, p = system.draw(np.array([sample]), seed)
+    found = find(EquilibriumEquations(system), x0[:, 0], p[:, 0], starts)
+    return _dataset(system, found, p)
+
+
+def find(equations: EquilibriumEquations, x0: Floats, p: Floats, starts: int) -> list[Equilibrium]:
+    """Return the feasible equilibria with the conserved totals of x0, in order of the states."""
+    total = equations.weights @ x0
+    first = long_run(equations, x0, p)
+    scale = _scale(x0, first)
+    points = scatter(equations, scale, total, starts)
+    others = points[:, equations.meets(points, total)][:, :_INTEGRATIONS]
+    limits = [first, *(long_run(equations, point, p) for point in others.T)]
+    settled = [limit.state for limit in limits if limit.status is LimitStatus.SETTLED]
+    candidates = [(_polished(equations, state, p), "integration") for state in settled]
+    begin = np.column_stack([x0, *settled, points])
+    roots, converged = equations.roots(begin, p, total)
+    candidates += [(root, "newton") for root in roots.T[converged]]
+    scale = np.maximum.reduce([scale, *(np.abs(state) for state in settled)])
+    kept: list[Equilibrium] = []
+    for state, found_by in candidates:
+        if equations.is_feasible(state, scale) and not _known(state, kept, scale):
+            values = equations.eigenvalues(state, p, scale)
+            kept.append(Equilibrium(state, values, stability(values), found_by))
+    return sorted(_isolated(kept), key=lambda e: tuple(e.state))
+
+
+def _isolated(found: list[Equilibrium]) -> list[Equilibrium]:
+    """Drop what Newton's method found on a continuum of equilibria, where it finds any number."""
+    marginal = [e for e in found if e.found_by == "newton" and e.stability != "stable"]
+    flat = [e for e in marginal if e.is_degenerate]
+    return [e for e in found if e not in flat] if len(flat) > _MANY else found
+
+
+def _polished(equations: EquilibriumEquations, state: Floats, p: Floats) -> Floats:
+    """Bring the end of a run onto the root that it approaches, where there is one."""
+    roots, converged = equations.roots(state[:, np.newaxis], p, equations.weights @ state)
+    return roots[:, 0] if converged[0] else state
+
+
+def _scale(x0: Floats, limit: Limit) -> Floats:
+    """Return the size of each state, from where it starts and ends."""
+    sizes = np.maximum(np.abs(x0), np.abs(limit.state))
+    typical = np.median(sizes[sizes > 0]) if (sizes > 0).any() else 1.0
+    return np.where(sizes > 0, sizes, typical)
+
+
+def _known(state: Floats, kept: list[Equilibrium], scale: Floats) -> bool:
+    return any((np.abs(state - other.state) <= 1e-6 * scale).all() for other in kept)
+
+
+def _dataset(system: System, found: list[Equilibrium], p: Floats) -> xr.Dataset:
+    states = np.array([e.state for e in found]).reshape(len(found), len(system.states)).T
+    derived = system.outputs.vector(0.0, states, np.repeat(p, len(found), axis=1))
+    variables: dict[str, Any] = {}
+    for names, rows in ((system.states, states), (tuple(system.derived), derived)):
+        variables |= {n: ("equilibrium", row) for n, row in zip(names, rows, strict=True)}
+    modes = max((e.eigenvalues.size for e in found), default=0)
+    values = np.array([e.eigenvalues for e in found]).reshape(len(found), modes)
+    variables["eigenvalue_real"] = (("equilibrium", "mode"), values.real)
+    variables["eigenvalue_imag"] = (("equilibrium", "mode"), values.imag)
+    variables["stability"] = ("equilibrium", np.array([e.stability for e in found], dtype=str))
+    variables["found_by"] = ("equilibrium", np.array([e.found_by for e in found], dtype=str))
+    return xr.Dataset(variables, attrs={"title": system.name})

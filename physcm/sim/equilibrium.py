@@ -1,0 +1,190 @@
+"""Equilibria of a system at one draw of its parameters: where f(X) = 0, and whether it attracts.
+
+A linear conservation law c . X = c . X(0) makes the Jacobian of f singular. In Newton's
+equations it takes the place of the drift of the state that it determines, which is a
+combination of the others, so that the equations are regular again. On the conserved subspace
+X = Z Y + const, with Y the states that no law determines, the Jacobian is that of Y' = f_Y;
+its eigenvalues decide the stability (Lyapunov's indirect method).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import sympy as sp
+from numpy.typing import NDArray
+from scipy.stats import qmc
+
+from physcm.mechanism.codegen import Floats, Program
+from physcm.mechanism.roots import newton
+from physcm.sim.conservation import ConservationLaw, conservation_laws, law_matrix
+from physcm.sim.system import System
+
+_NEGLIGIBLE = 1e-9
+_SWEEPS = 60
+
+
+@dataclass(frozen=True)
+class EquilibriumEquations:
+    """The equations f(X) = 0 of a system, with conservation laws in place of dependent rows."""
+
+    system: System
+
+    @cached_property
+    def laws(self) -> tuple[ConservationLaw, ...]:
+        """The linear conservation laws."""
+        return conservation_laws(self.system)
+
+    @cached_property
+    def weights(self) -> Floats:
+        """The laws as a matrix (laws, states)."""
+        return law_matrix(self.laws, self.system.states)
+
+    @cached_property
+    def dependent(self) -> NDArray[np.int64]:
+        """The positions of the states that the laws determine."""
+        states = self.system.states
+        return np.array([states.index(law.determines) for law in self.laws], dtype=np.int64)
+
+    @cached_property
+    def free(self) -> NDArray[np.int64]:
+        """The positions of the other states."""
+        return np.setdiff1d(np.arange(len(self.system.states)), self.dependent)
+
+    @cached_property
+    def bounds(self) -> Floats:
+        """What each state can physically take, shape (2, states)."""
+        everything = (-np.inf, np.inf)
+        pairs = [self.system.bounds.get(name, everything) for name in self.system.states]
+        return np.array(pairs, dtype=float).reshape(-1, 2).T
+
+    @cached_property
+    def sizes(self) -> Program:
+        """The sum of the sizes of the terms of each drift, by which a residual is judged."""
+        return self.system.program(tuple(_size(f, self.system) for f in self.system.drift.values()))
+
+    def residual(self, x: Floats, p: Floats, total: Floats) -> Floats:
+        """Return the equations' left sides, shape (states, points)."""
+        f = self.system.rates.vector(0.0, x, p)
+        f[self.dependent] = self.weights @ x - total
+        return f
+
+    def jacobian(self, x: Floats, p: Floats) -> Floats:
+        """Return the equations' derivatives, shape (points, states, states)."""
+        matrices = self.system.rates.jacobian.batch(0.0, x, p)
+        matrices[:, self.dependent, :] = self.weights
+        return matrices
+
+    def magnitude(self, x: Floats, p: Floats, total: Floats) -> Floats:
+        """Return the sizes of the equations' terms, shape (states, points)."""
+        sizes = self.sizes.vector(0.0, x, p)
+        sizes[self.dependent] = np.abs(self.weights) @ np.abs(x) + np.abs(total)
+        return sizes
+
+    def roots(self, starts: Floats, p: Floats, total: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+        """Return where Newton's method leads from each start, and whether that is a root.
+
+        Args:
+            starts: shape (states, starts).
+            p: shape (parameters,).
+            total: the conserved totals, shape (laws,).
+        """
+        p, total = p[:, np.newaxis], total[:, np.newaxis]
+        low, high = self.bounds
+        found = newton(
+            lambda x: self.residual(x, p, total),
+            lambda x: self.jacobian(x, p),
+            starts,
+            magnitude=lambda x: self.magnitude(x, p, total),
+            lower=low,
+            upper=high,
+        )
+        return found.x, found.converged
+
+    def eigenvalues(self, x: Floats, p: Floats, scale: Floats) -> NDArray[np.complex128]:
+        """Return the eigenvalues of the dynamics on the conserved subspace, largest first.
+
+        Args:
+            x: an equilibrium, shape (states,).
+            p: shape (parameters,).
+            scale: the size of each state, which balances the matrix.
+        """
+        f = self.system.rates.jacobian.dense(0.0, x, p)
+        reduced = f[np.ix_(self.free, self.free)]
+        if len(self.laws):
+            lift = -self.weights[:, self.free] / np.diag(self.weights[:, self.dependent])[:, None]
+            reduced = reduced + f[np.ix_(self.free, self.dependent)] @ lift
+        balance = scale[self.free]
+        values = np.linalg.eigvals(reduced * balance / balance[:, np.newaxis])
+        return values[np.argsort(-values.real)].astype(np.complex128)
+
+    def meets(self, x: Floats, total: Floats) -> NDArray[np.bool_]:
+        """Say which points (states, points) have the conserved totals, rounding aside."""
+        sizes = np.abs(self.weights) @ np.abs(x) + np.abs(total)[:, np.newaxis]
+        misses = np.abs(self.weights @ x - total[:, np.newaxis])
+        return np.asarray((misses <= _NEGLIGIBLE * sizes).all(axis=0))
+
+    def is_feasible(self, x: Floats, scale: Floats) -> bool:
+        """Say whether every variable lies within its bounds, rounding aside."""
+        low, high = self.bounds
+        slack = _NEGLIGIBLE * scale
+        return bool(((x >= low - slack) & (x <= high + slack)).all())
+
+    def rests(self, x: Floats, p: Floats, total: Floats) -> bool:
+        """Say whether x solves the equations up to rounding."""
+        x, p, total = x[:, np.newaxis], p[:, np.newaxis], total[:, np.newaxis]
+        residual = np.abs(self.residual(x, p, total))
+        return bool((residual <= _NEGLIGIBLE * self.magnitude(x, p, total)).all())
+
+
+def stability(eigenvalues: NDArray[np.complex128]) -> str:
+    """Return "stable", "unstable" or, where the linearization cannot tell, "marginal".
+
+    >>> stability(np.array([-1 + 2j, -1 - 2j]))
+    'stable'
+    """
+    if eigenvalues.size == 0:
+        return "stable"
+    slack = 1e-10 * np.abs(eigenvalues).max()
+    if eigenvalues[0].real > slack:
+        return "unstable"
+    return "stable" if eigenvalues[0].real < -slack else "marginal"
+
+
+def scatter(equations: EquilibriumEquations, scale: Floats, total: Floats, count: int) -> Floats:
+    """Return start points spread over six decades around the scale of each state.
+
+    States that may be negative take both signs. Of the points, those that can be brought to
+    the conserved totals come first.
+    """
+    size = len(scale)
+    if size == 0:
+        return np.zeros((0, 1))
+    points = qmc.Halton(2 * size, seed=20).random(count).T
+    low, high = equations.bounds
+    sign = np.where((points[size:] < 0.5) & (low < 0)[:, None], -1.0, 1.0)
+    starts = sign * scale[:, None] * 10.0 ** (6 * points[:size] - 4)
+    starts = np.clip(starts, low[:, None], high[:, None])
+    for _ in range(_SWEEPS if len(equations.laws) else 0):
+        for weights, level in zip(equations.weights, total, strict=True):
+            starts = _brought_to(starts, weights, level, low, high)
+    meets = equations.meets(starts, total)
+    return np.concatenate([starts[:, meets], starts[:, ~meets]], axis=1)
+
+
+def _brought_to(x: Floats, weights: Floats, level: float, low: Floats, high: Floats) -> Floats:
+    """Bring points to a conserved total: by a common factor for amounts, else by one state."""
+    members = np.flatnonzero(weights)
+    if (low[members] >= 0).all() and (weights[members] * level >= 0).all():
+        x[members] *= level / (weights @ x)
+    else:
+        i = members[0]
+        x[i] = np.clip(x[i] + (level - weights @ x) / weights[i], low[i], high[i])
+    return x
+
+
+def _size(expression: sp.Expr, system: System) -> sp.Expr:
+    """Return the sum of |terms| of an expression."""
+    return sp.Add(*(sp.Abs(term) for term in sp.Add.make_args(expression)))

@@ -1,0 +1,234 @@
+"""`settle`: what a system does in the long run, sample by sample.
+
+The run is followed over windows [0, T], T doubling. It has *settled* when it has come close
+to a root of the equilibrium equations, with the conserved totals of its own start, whose
+eigenvalues all have negative real parts; where the linearization cannot tell, when two
+doublings of time no longer move it. It is *periodic* when its excursions and their timing
+repeat over two windows, *diverged* when it leaves every bound, and *still moving* otherwise
+(slow, quasi-periodic or chaotic).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from physcm.mechanism.codegen import Floats
+from physcm.mechanism.errors import Unsupported
+from physcm.sim.engine import Trajectory, integrate
+from physcm.sim.equilibrium import EquilibriumEquations, stability
+from physcm.sim.period import is_closed, period_of
+from physcm.sim.status import LimitStatus, RunStatus, flags
+from physcm.sim.system import System
+
+_RTOL = 1e-8
+_NEAR = 1e-6
+_STILL = 1e-7
+_WINDOWS = 64
+_POINTS = 1024
+_GROWING_WINDOWS = 20
+_GREW = 10
+_PERIODS = 40
+_MOST_STEPS = 300_000
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What one sample does in the long run.
+
+    Attributes:
+        status: settled, periodic, diverged or still moving.
+        state: the limit if settled, else the last state; shape (states,).
+        time: the time at which that was known.
+        period: the period if periodic, else NaN.
+    """
+
+    status: LimitStatus
+    state: Floats
+    time: float
+    period: float = np.nan
+
+
+def settle(system: System, n: int = 1, seed: int = 0, *, progress: bool = False) -> xr.Dataset:
+    """Return the long-time limit of each sample, with a status.
+
+    Args:
+        system: autonomous and without noise.
+        n: number of samples.
+        seed: as in `simulate`.
+        progress: show a progress bar.
+
+    Returns:
+        A dataset over `sample`: each state and derived variable at its limit (NaN unless
+        settled), the parameters, `status` (settled, periodic, diverged, still_moving),
+        `period` and `settling_time`.
+
+    Raises:
+        Unsupported: for a system with noise or explicit time, which has no such limit.
+
+    >>> decay = System({"x": "1 - k*x"}, parameters={"k": 2}, initial={"x": 1})
+    >>> float(settle(decay).x[0])
+    0.5
+    """
+    require_autonomous(system)
+    equations = EquilibriumEquations(system)
+    samples = np.arange(n)
+    x0, p = system.draw(samples, seed)
+    limits = [long_run(equations, x0[:, k], p[:, k]) for k in _tracked(samples, progress)]
+    return _dataset(system, limits, p)
+
+
+def require_autonomous(system: System) -> None:
+    """Refuse systems that noise or explicit time keep from resting."""
+    if system.noise:
+        raise Unsupported(
+            f"the system `{system.name}` has noise in `{next(iter(system.noise))[0]}`, so that "
+            "its states never rest; remove the noise, or ask for its stationary law"
+        )
+    if not system.is_autonomous:
+        raise Unsupported(
+            f"the system `{system.name}` reads time `t` in a mechanism, so that it has no "
+            "equilibrium of its own; replace `t` by a parameter"
+        )
+
+
+def long_run(equations: EquilibriumEquations, x0: Floats, p: Floats) -> Limit:
+    """Follow one sample until its fate is known."""
+    if not len(x0):
+        return Limit(LimitStatus.SETTLED, x0, 0.0)
+    watch = _Watch(equations, x0, p)
+    return watch.run()
+
+
+class _Watch:
+    """One sample on its way, with what has been seen of it so far."""
+
+    def __init__(self, equations: EquilibriumEquations, x0: Floats, p: Floats) -> None:
+        self.equations, self.p = equations, p
+        self.total = equations.weights @ x0
+        self.x, self.time = x0, 0.0
+        self.scale = np.abs(x0)
+        self.growing = np.zeros(len(x0), dtype=int)
+        self.still = self.steps = 0
+
+    def run(self) -> Limit:
+        limit = self.rest_at_start()
+        window = self.first_window()
+        for _ in range(_WINDOWS):
+            if limit or self.steps > _MOST_STEPS:
+                break
+            limit = self.advance(window)
+            window *= 2 if self.time > window else 1
+        return limit or Limit(LimitStatus.STILL_MOVING, self.x, self.time)
+
+    def first_window(self) -> float:
+        """Return the fastest time scale in sight, so that no transient is stepped over."""
+        rates = self.equations.system.rates.jacobian.dense(0.0, self.x, self.p)
+        fastest = np.nanmax(np.abs(np.diag(rates)), initial=0.0)
+        return float(1.0 / fastest) if 0 < fastest < np.inf else 1.0
+
+    def rest_at_start(self) -> Limit | None:
+        """A start that already solves the equations stays, stable or not."""
+        if self.equations.rests(self.x, self.p, self.total):
+            return Limit(LimitStatus.SETTLED, self.x, 0.0)
+        return None
+
+    def advance(self, window: float) -> Limit | None:
+        times = np.linspace(0.0, window, _POINTS)
+        run = self.follow(times)
+        if run.status is not RunStatus.COMPLETE:
+            diverged = run.status is RunStatus.DIVERGED or (self.growing >= _GREW).any()
+            status = LimitStatus.DIVERGED if diverged else LimitStatus.STILL_MOVING
+            return Limit(status, self.x, self.time)
+        before, self.x = self.x, run.states[:, -1]
+        self.time += window
+        self.scale = np.maximum(self.scale, np.abs(run.states).max(axis=1))
+        return (
+            self.settled(run.states)
+            or self.at_rest(run.states)
+            or self.periodic(times, run.states)
+            or self.diverged(before)
+        )
+
+    def follow(self, times: Floats) -> Trajectory:
+        atol = 1e-3 * _RTOL * np.where(self.scale > 0, self.scale, 1e-20)
+        run = integrate(
+            self.equations.system, times, self.x, self.p, _RTOL, atol, most_steps=10_000
+        )
+        self.steps += run.steps
+        return run
+
+    def settled(self, states: Floats) -> Limit | None:
+        """Certify a limit by the stable equilibrium that the run has come close to."""
+        roots, converged = self.equations.roots(self.x[:, np.newaxis], self.p, self.total)
+        root = roots[:, 0]
+        if not converged[0] or not self.equations.is_feasible(root, self.scale):
+            return None
+        half = states[:, states.shape[1] // 2]
+        distance, earlier = (self.distance(root, x) for x in (self.x, half))
+        if distance > _NEAR or distance > max(earlier, _STILL):
+            return None
+        kind = stability(self.equations.eigenvalues(root, self.p, self.positive_scale()))
+        return Limit(LimitStatus.SETTLED, self.x, self.time) if kind == "stable" else None
+
+    def at_rest(self, states: Floats) -> Limit | None:
+        """Certify a limit that doubling the time no longer moves."""
+        moved = self.distance(states[:, states.shape[1] // 4 :], self.x[:, np.newaxis])
+        self.still = self.still + 1 if moved < _STILL else 0
+        return Limit(LimitStatus.SETTLED, self.x, self.time) if self.still >= 3 else None
+
+    def periodic(self, times: Floats, states: Floats) -> Limit | None:
+        period = period_of(times, states, self.positive_scale())
+        if period is None:
+            return None
+        cycles = np.linspace(0.0, _PERIODS * period, 200 * _PERIODS)
+        run = self.follow(cycles)
+        if run.status is RunStatus.COMPLETE and is_closed(
+            cycles, run.states, self.positive_scale()
+        ):
+            return Limit(LimitStatus.PERIODIC, self.x, self.time, period)
+        return None
+
+    def diverged(self, before: Floats) -> Limit | None:
+        """Growth without bound: some state keeps growing in proportion with doubled time."""
+        grows = np.abs(self.x) > 1.2 * np.abs(before)
+        self.growing = np.where(grows, self.growing + 1, 0)
+        if (self.growing >= _GROWING_WINDOWS).any():
+            return Limit(LimitStatus.DIVERGED, self.x, self.time)
+        return None
+
+    def distance(self, a: Floats, b: Floats) -> float:
+        """Return the largest difference, each state on its own scale."""
+        scale = self.positive_scale().reshape(-1, *[1] * (np.ndim(a) - 1))
+        return float(np.max(np.abs(a - b) / scale))
+
+    def positive_scale(self) -> Floats:
+        return np.where(self.scale > 0, self.scale, 1.0)
+
+
+def _tracked(samples: NDArray[np.int64], progress: bool) -> Any:
+    if not progress:
+        return samples.tolist()
+    from rich.progress import track
+
+    return track(samples.tolist(), description="settling", transient=True)
+
+
+def _dataset(system: System, limits: list[Limit], p: Floats) -> xr.Dataset:
+    states = np.array([
+        limit.state if limit.status is LimitStatus.SETTLED else np.full(len(system.states), np.nan)
+        for limit in limits
+    ]).T.reshape(len(system.states), len(limits))  # fmt: skip
+    derived = system.outputs.vector(0.0, states, p)
+    variables: dict[str, Any] = {}
+    for names, rows in ((system.states, states), (tuple(system.derived), derived)):
+        variables |= {name: ("sample", row) for name, row in zip(names, rows, strict=True)}
+    variables |= {name: ("sample", p[i]) for i, name in enumerate(system.parameters)}
+    variables["status"] = flags([limit.status for limit in limits], LimitStatus)
+    variables["period"] = ("sample", [limit.period for limit in limits])
+    variables["settling_time"] = ("sample", [limit.time for limit in limits])
+    return xr.Dataset(variables, coords={"sample": np.arange(len(limits))})

@@ -1,0 +1,176 @@
+"""`simulate`: a system over time, as a labelled dataset."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+import physcm
+from physcm.mechanism.codegen import Floats
+from physcm.mechanism.errors import InvalidValue
+from physcm.sim.engine import Scipy, integrate, tolerances
+from physcm.sim.noise import euler_maruyama
+from physcm.sim.status import RunStatus, flags
+from physcm.sim.system import System
+
+RTOL = 1e-8
+
+
+def simulate(
+    system: System,
+    t: ArrayLike,
+    *,
+    n: int = 1,
+    seed: int = 0,
+    engine: str | Scipy = "auto",
+    rtol: float | None = None,
+    atol: float | Sequence[float] | None = None,
+    step: float | None = None,
+    progress: bool = False,
+) -> xr.Dataset:
+    """Return trajectories of a system.
+
+    Solves dX/dt = f(X, p, t) from X(t[0]), or its stochastic form where there is noise, once
+    per sample, each with its own draw of the random parameters and initial values.
+
+    Args:
+        system: what to simulate.
+        t: times to save, increasing; the run starts at the first.
+        n: number of samples.
+        seed: the seed; (seed, sample, step, name) determine each draw.
+        engine: "auto" or "scipy", or `Scipy(method)`.
+        rtol: relative tolerance of each step, 1e-8 unless told.
+        atol: absolute tolerance of each step, one number or one per state; unless told a
+            thousandth of rtol times the largest value of each state in a rough run.
+        step: the step of the Euler-Maruyama method; needed where there is noise.
+        progress: show a progress bar.
+
+    Returns:
+        A dataset with dimensions `sample` and `time`: each state and derived variable over
+        both, each parameter over `sample`, a `status` over `sample` (complete, diverged,
+        stopped: NaN from the end of the run on), and attributes that suffice to repeat it.
+
+    Raises:
+        InvalidValue: for times that do not increase, and options outside of their range.
+
+    >>> decay = System({"x": "-k*x"}, parameters={"k": 2}, initial={"x": 1})
+    >>> float(simulate(decay, [0, 1]).x[0, -1])  # doctest: +ELLIPSIS
+    0.13533528...
+    """
+    times = _checked_times(t)
+    samples = np.arange(_positive(n, "n"))
+    x0, p = system.draw(samples, seed)
+    settings: dict[str, Any] = {"seed": int(seed)}
+    if system.noise:
+        if step is None or not 0 < step < np.inf:
+            raise InvalidValue(
+                f"step is `{step}` and the system has noise; give a positive time step"
+            )
+        settings |= {"engine": "euler-maruyama", "step": float(step)}
+        states = euler_maruyama(system, times, x0, p, samples, seed, step)
+        ended = [_stochastic_status(states[:, k]) for k in range(samples.size)]
+    else:
+        method = _method(engine)
+        relative = RTOL if rtol is None else _positive_number(rtol, "rtol")
+        absolute = _absolute(system, atol, times, x0[:, 0], p[:, 0], relative)
+        settings |= {"engine": "scipy", "method": method, "rtol": relative}
+        settings["atol"] = json.dumps(absolute.tolist())
+        runs = [
+            integrate(system, times, x0[:, k], p[:, k], relative, absolute, method)
+            for k in _tracked(samples, progress)
+        ]
+        states = np.stack([run.states for run in runs], axis=1)
+        ended = [run.status for run in runs]
+    return _dataset(system, times, states, p, ended, settings)
+
+
+def _stochastic_status(states: Floats) -> RunStatus:
+    return RunStatus.COMPLETE if np.isfinite(states).all() else RunStatus.DIVERGED
+
+
+def _checked_times(t: ArrayLike) -> Floats:
+    try:
+        times = np.asarray(t, dtype=float)
+    except (TypeError, ValueError):
+        raise InvalidValue(f"the times `{t!r}` are not numbers; give increasing times") from None
+    if times.ndim != 1 or times.size == 0:
+        raise InvalidValue(f"the times have shape `{times.shape}`; give a row of times")
+    wrong = np.flatnonzero(~(np.diff(times) > 0))
+    if not np.isfinite(times).all() or wrong.size:
+        place = int(wrong[0]) + 1 if wrong.size else 0
+        raise InvalidValue(
+            f"the times do not increase at entry {place}, `{times[place]}`; sort them"
+        )
+    return times
+
+
+def _positive(n: int, name: str) -> int:
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise InvalidValue(f"{name} is `{n!r}`; give a whole number of at least 1")
+    return int(n)
+
+
+def _positive_number(value: float, name: str) -> float:
+    if not 0 < value < np.inf:
+        raise InvalidValue(f"{name} is `{value!r}`; give a positive number")
+    return float(value)
+
+
+def _method(engine: str | Scipy) -> str:
+    if isinstance(engine, Scipy):
+        return engine.method
+    if engine not in ("auto", "scipy"):
+        raise InvalidValue(f"engine is `{engine!r}`; use 'auto', 'scipy' or Scipy(method)")
+    return Scipy().method
+
+
+def _absolute(
+    system: System, atol: float | Sequence[float] | None, times: Floats, x0: Floats, p: Floats,
+    rtol: float,
+) -> Floats:  # fmt: skip
+    if atol is None:
+        return tolerances(system, times, x0, p, rtol)
+    given = np.broadcast_to(np.asarray(atol, dtype=float), x0.shape)
+    if not (given >= 0).all():
+        raise InvalidValue(f"atol is `{atol!r}`; give numbers that are not negative")
+    return given
+
+
+def _tracked(samples: NDArray[np.int64], progress: bool) -> Iterable[int]:
+    if not progress:
+        return samples.tolist()  # type: ignore[no-any-return]
+    from rich.progress import track
+
+    return track(samples.tolist(), description="simulating", transient=True)
+
+
+def _dataset(
+    system: System, times: Floats, states: Floats, p: Floats, ended: Sequence[RunStatus],
+    settings: dict[str, Any],
+) -> xr.Dataset:  # fmt: skip
+    variables: dict[str, Any] = {
+        name: (("sample", "time"), values)
+        for name, values in zip(system.states, states, strict=True)
+    }
+    flat = states.reshape(len(states), len(ended) * times.size)
+    spread = np.repeat(p, times.size, axis=1)
+    derived = system.outputs.vector(np.tile(times, len(ended)), flat, spread)
+    for name, values in zip(system.derived, derived, strict=True):
+        variables[name] = (("sample", "time"), values.reshape(-1, times.size))
+    variables |= {name: ("sample", p[i]) for i, name in enumerate(system.parameters)}
+    variables["status"] = flags(ended, RunStatus)
+    return xr.Dataset(
+        variables,
+        coords={"sample": np.arange(len(ended)), "time": times},
+        attrs={
+            "title": system.name,
+            "system": system.to_toml(),
+            "physcm_version": physcm.__version__,
+            **settings,
+        },
+    )

@@ -1,0 +1,39 @@
+"""How the run of one sample ended, as integers with CF `flag_values` and `flag_meanings`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+import numpy as np
+import xarray as xr
+
+
+class RunStatus(IntEnum):
+    """How a simulated sample ended."""
+
+    COMPLETE = 0
+    DIVERGED = 1
+    STOPPED = 2
+
+
+class LimitStatus(IntEnum):
+    """What a simulated sample did in the long run."""
+
+    SETTLED = 0
+    PERIODIC = 1
+    DIVERGED = 2
+    STILL_MOVING = 3
+
+
+def flags(values: Iterable[IntEnum], kind: type[IntEnum]) -> xr.Variable:
+    """Return statuses over `sample`, with their meanings as attributes.
+
+    >>> flags([RunStatus.DIVERGED], RunStatus).attrs["flag_meanings"]
+    'complete diverged stopped'
+    """
+    attributes = {
+        "flag_values": [int(member) for member in kind],
+        "flag_meanings": " ".join(member.name.lower() for member in kind),
+    }
+    return xr.Variable("sample", np.array([int(v) for v in values], dtype=np.int8), attributes)

@@ -1,0 +1,179 @@
+"""What makes a system well formed, checked once when it is made."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from physcm.mechanism.codegen import Floats
+from physcm.mechanism.errors import InvalidValue, MissingInitialValue, UnknownVariable
+from physcm.mechanism.expression import (
+    RESERVED,
+    TIME,
+    initial_symbol,
+    ordered,
+    symbol,
+)
+from physcm.mechanism.parser import closest, parse
+from physcm.mechanism.values import Value, as_value
+
+__all__ = ["as_value", "check", "require_finite"]
+
+_NAME = re.compile(r"[^\W\d]\w*(\(0\))?|(do|amount|concentration)\([^\W\d]\w*\)")
+_CALCULI = ("ito", "stratonovich")
+
+
+def check(
+    *,
+    drift: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    initial: Mapping[str, Any],
+    noise: Mapping[Any, Any],
+    calculus: str,
+    algebraic: Mapping[str, Any],
+    held_together: Iterable[Iterable[str]],
+    bounds: Mapping[str, Any],
+    held: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the fields of a system, parsed and consistent, or say what is wrong."""
+    _check_names(drift=drift, parameters=parameters, algebraic=algebraic, held=held)
+    variables = {*drift, *algebraic, *held}
+    names = {*variables, *parameters, TIME.name}
+
+    def mechanisms(kind: str, given: Mapping[Any, Any]) -> dict[Any, sp.Expr]:
+        return {
+            key: _number(text, names, f"{kind} of {_quoted(key)}") for key, text in given.items()
+        }
+
+    definitions = {
+        kind: mechanisms(kind, given)
+        for kind, given in (("held value", held), ("definition", algebraic))
+    }
+    ordered({**definitions["held value"], **definitions["definition"]}, "derived variables")
+    values = _values(drift, parameters, initial)
+    return {
+        "drift": mechanisms("drift", drift),
+        **values,
+        "noise": mechanisms("noise", _noise_pairs(noise, drift)),
+        "calculus": _chosen(calculus, _CALCULI, "calculus"),
+        "algebraic": definitions["definition"],
+        "held": definitions["held value"],
+        "held_together": tuple(_group(group, variables) for group in held_together),
+        "bounds": {name: _bounds(name, pair, names) for name, pair in bounds.items()},
+    }
+
+
+def require_finite(drawn: Mapping[str, Floats]) -> None:
+    """Refuse parameters and initial values that came out as NaN or infinity."""
+    for name, values in drawn.items():
+        bad = np.flatnonzero(~np.isfinite(values))
+        if bad.size:
+            raise InvalidValue(
+                f"`{name}` is `{values[bad[0]]}` in sample {bad[0]}; "
+                "check its definition and the values that it reads"
+            )
+
+
+def _check_names(**kinds: Mapping[str, Any]) -> None:
+    seen: dict[str, str] = {}
+    for kind, mapping in kinds.items():
+        for name in mapping:
+            if not isinstance(name, str) or not _NAME.fullmatch(name):
+                raise InvalidValue(
+                    f"`{name}` in {kind} is not a name; use letters, digits and underscores"
+                )
+            if name in RESERVED:
+                raise InvalidValue(f"`{name}` in {kind} is reserved; call it `{name}_`")
+            if name in seen:
+                raise InvalidValue(
+                    f"`{name}` stands in {seen[name]} and in {kind}; keep one of them"
+                )
+            seen[name] = kind
+
+
+def _number(text: Any, names: Collection[str], place: str) -> sp.Expr:
+    expression = parse(text, names, place)
+    if isinstance(expression, sp.logic.boolalg.Boolean) and not isinstance(expression, sp.Symbol):
+        raise InvalidValue(f"{place}: `{text}` is a condition; write where(condition, a, b)")
+    if expression.has(sp.oo, -sp.oo, sp.zoo) or expression is sp.nan:
+        raise InvalidValue(f"{place}: `{text}` is not finite; give a finite expression")
+    return expression
+
+
+def _values(
+    drift: Mapping[str, Any], parameters: Mapping[str, Any], initial: Mapping[str, Any]
+) -> dict[str, dict[str, Value]]:
+    """Parse parameters and initial values, which form one acyclic set of definitions."""
+    for name in initial:
+        if name not in drift:
+            raise UnknownVariable(
+                f"initial value of `{name}`: no such state; {closest(name, drift)}"
+            )
+    for name in drift:
+        if name not in initial:
+            raise MissingInitialValue(
+                f"state `{name}` has no initial value; add it to `initial`, for example {name} = 0"
+            )
+    names = {*parameters, *drift, *(f"{name}(0)" for name in drift)}
+    at_start = {symbol(name): initial_symbol(name) for name in drift}
+
+    def value(raw: Any, place: str) -> Value:
+        read = as_value(raw, names, place)
+        return read.xreplace(at_start) if isinstance(read, sp.Basic) else read
+
+    values = {
+        "parameters": {k: value(v, f"parameter `{k}`") for k, v in parameters.items()},
+        "initial": {k: value(v, f"initial value of `{k}`") for k, v in initial.items()},
+    }
+    texts = values["parameters"] | {f"{k}(0)": v for k, v in values["initial"].items()}
+    ordered({k: v for k, v in texts.items() if isinstance(v, sp.Basic)}, "values")
+    return values
+
+
+def _noise_pairs(noise: Mapping[Any, Any], drift: Mapping[str, Any]) -> dict[tuple[str, str], Any]:
+    pairs = {}
+    for key, coefficient in noise.items():
+        pair = (key, key) if isinstance(key, str) else tuple(key)
+        if len(pair) != 2 or pair[0] not in drift:
+            raise UnknownVariable(
+                f"noise of `{key}`: no such state; {closest(str(pair[0]), drift)}"
+            )
+        pairs[pair] = coefficient
+    return pairs
+
+
+def _chosen(value: str, allowed: tuple[str, ...], place: str) -> str:
+    if value not in allowed:
+        raise InvalidValue(f"{place} is `{value}`; use one of {', '.join(allowed)}")
+    return value
+
+
+def _group(group: Iterable[str], variables: Collection[str]) -> tuple[str, ...]:
+    members = tuple(group)
+    for name in members:
+        if name not in variables:
+            raise UnknownVariable(
+                f"held_together: no variable `{name}`; {closest(name, variables)}"
+            )
+    return members
+
+
+def _bounds(name: str, pair: Any, names: Collection[str]) -> tuple[float, float]:
+    if name not in names:
+        raise UnknownVariable(f"bounds of `{name}`: no such variable; {closest(name, names)}")
+    try:
+        low, high = (float(end) for end in pair)
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not low < high:
+        raise InvalidValue(f"bounds of `{name}` are `{pair}`; give two numbers, the lower first")
+    return low, high
+
+
+def _quoted(key: Any) -> str:
+    return f"`{key}`" if isinstance(key, str) else " by ".join(f"`{part}`" for part in key)

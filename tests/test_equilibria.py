@@ -1,0 +1,196 @@
+"""What systems do in the long run, against closed forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from physcm.mechanism import Uniform, Unsupported
+from physcm.sim import System, equilibria, settle
+
+AMOUNT = (0, float("inf"))
+
+
+def outcome(system: System, **options: Any) -> list[str]:
+    return named(settle(system, **options))
+
+
+def named(settled: xr.Dataset) -> list[str]:
+    words = settled.status.attrs["flag_meanings"].split()
+    return [words[int(s)] for s in settled.status]
+
+
+def enzyme() -> System:
+    return System(
+        {
+            "S": "k0 - k1*E*S + m*C",
+            "E": "-k1*E*S + (m + k2)*C",
+            "C": "k1*E*S - (m + k2)*C",
+            "P": "k2*C - k3*P",
+        },
+        parameters={"k0": 1, "k1": 2, "m": 0.5, "k2": 1.5, "k3": 0.7},
+        initial={"S": 1, "E": 1, "C": 0.5, "P": 0},
+        bounds=dict.fromkeys("SECP", AMOUNT),
+        name="enzyme",
+    )
+
+
+def closed_form(n: float, **held: float) -> dict[str, float]:
+    """THEORY section 4, for the parameters above."""
+    k0, k1, m, k2, k3 = 1, 2, 0.5, 1.5, 0.7
+    if "S" in held:
+        c = k1 * held["S"] * n / (k1 * held["S"] + m + k2)
+        return {"S": held["S"], "C": c, "E": n - c, "P": k2 * c / k3}
+    e = held.get("E", n - k0 / k2)
+    p = held.get("P", k0 / k3)
+    return {"S": (k0 + m * k0 / k2) / (k1 * e), "C": k0 / k2, "E": e, "P": p}
+
+
+@pytest.mark.parametrize("held", [{}, {"S": 2.0}, {"S": 1e-3}, {"E": 0.3}, {"P": 3.0}])
+def test_the_enzyme_settles_at_its_closed_form(held: dict[str, float]) -> None:
+    settled = settle(enzyme().do(**held))
+    assert named(settled) == ["settled"]
+    for name, value in closed_form(1.5, **held).items():
+        assert float(settled[name][0]) == pytest.approx(value, rel=1e-5)
+
+
+def test_the_enzyme_with_its_complex_held_has_no_equilibrium() -> None:
+    assert outcome(enzyme().do(C=0.2)) == ["diverged"]
+    assert equilibria(enzyme().do(C=0.2)).sizes["equilibrium"] == 0
+
+
+def test_the_equilibria_of_the_enzyme_keep_its_total() -> None:
+    found = equilibria(enzyme())
+    assert found.sizes["equilibrium"] == 1
+    assert float(found.S[0]) == pytest.approx(closed_form(1.5)["S"], rel=1e-9)
+    assert found.eigenvalue_real.shape == (1, 3)
+
+
+def lotka_volterra() -> System:
+    return System(
+        {"x": "x*(1 - y)", "y": "-y*(1 - x)"}, initial={"x": 2, "y": 1},
+        bounds={"x": AMOUNT, "y": AMOUNT},
+    )  # fmt: skip
+
+
+def test_lotka_volterra_circles_for_ever() -> None:
+    settled = settle(lotka_volterra())
+    assert named(settled) == ["periodic"]
+    assert float(settled.period[0]) == pytest.approx(6.6, abs=0.1)
+    assert np.isnan(settled.x[0])
+    found = equilibria(lotka_volterra())
+    assert found.stability.values.tolist() == ["unstable", "marginal"]
+
+
+@pytest.mark.parametrize(("y", "fate"), [(2.0, "settled"), (0.5, "diverged"), (1.0, "settled")])
+def test_prey_under_a_held_predator_dies_or_grows(y: float, fate: str) -> None:
+    assert outcome(lotka_volterra().do(y=y)) == [fate]
+
+
+def test_a_toggle_switch_has_two_stable_equilibria_and_one_that_is_not() -> None:
+    toggle = System(
+        {"u": "4/(1 + v**2) - u", "v": "4/(1 + u**2) - v"},
+        initial={"u": 1, "v": 0},
+        bounds={"u": AMOUNT, "v": AMOUNT},
+    )
+    found = equilibria(toggle)
+    low, high = 2 - np.sqrt(3), 2 + np.sqrt(3)
+    np.testing.assert_allclose(found.u, [low, 1.378797, high], rtol=1e-6)
+    assert found.stability.values.tolist() == ["stable", "unstable", "stable"]
+
+
+def test_a_repressilator_is_periodic_about_an_unstable_equilibrium() -> None:
+    ring = System(
+        {f"p{i}": f"10/(1 + p{(i + 1) % 3}**4) - p{i}" for i in range(3)},
+        initial={"p0": 1, "p1": 1.5, "p2": 2},
+    )
+    assert outcome(ring) == ["periodic"]
+    found = equilibria(ring.replace(bounds=dict.fromkeys(ring.states, AMOUNT)))
+    assert found.stability.values.tolist() == ["unstable"]
+
+
+def test_an_oscillation_that_dies_out_slowly_has_settled() -> None:
+    assert outcome(System({"q": "p", "p": "-q - 0.01*p"}, initial={"q": 1, "p": 0})) == ["settled"]
+
+
+def test_a_growing_oscillation_has_diverged() -> None:
+    assert outcome(System({"q": "p", "p": "-q + 0.1*p"}, initial={"q": 1, "p": 0})) == ["diverged"]
+
+
+def test_linear_growth_has_diverged() -> None:
+    assert outcome(System({"x": "2", "y": "1 - y"}, initial={"x": 1, "y": 0})) == ["diverged"]
+
+
+def test_two_incommensurate_oscillations_neither_settle_nor_repeat() -> None:
+    torus = System(
+        {"a": "b", "b": "-a", "c": "d", "d": "-2*c"}, initial={"a": 1, "b": 0, "c": 1, "d": 0}
+    )
+    assert outcome(torus) == ["still_moving"]
+
+
+def test_a_long_wait_before_the_move_is_not_taken_for_rest() -> None:
+    late = System({"x": "x*(1 - x)"}, initial={"x": 1e-12}, bounds={"x": AMOUNT})
+    assert float(settle(late).x[0]) == pytest.approx(1)
+
+
+def test_amounts_of_1e_16_beside_1e3_settle_accurately() -> None:
+    tiny = System(
+        {"a": "k - a*b", "b": "1e3 - b"}, parameters={"k": 1e-13}, initial={"a": 0, "b": 1}
+    )
+    assert float(settle(tiny).a[0]) == pytest.approx(1e-16, rel=1e-5)
+
+
+def test_each_sample_settles_at_its_own_parameters() -> None:
+    tank = System({"h": "q - k*h"}, parameters={"q": Uniform(1, 2), "k": 2}, initial={"h": 0})
+    settled = settle(tank, n=5, seed=3)
+    np.testing.assert_allclose(settled.h, settled.q / 2, rtol=1e-5)
+
+
+def test_a_negative_amount_is_no_equilibrium() -> None:
+    square = System({"x": "4 - x**2"}, initial={"x": 1}, bounds={"x": AMOUNT})
+    assert equilibria(square).x.values.tolist() == pytest.approx([2])
+    assert equilibria(square.replace(bounds={})).sizes["equilibrium"] == 2
+
+
+def test_a_continuum_of_equilibria_keeps_those_that_runs_reach() -> None:
+    epidemic = System(
+        {"S": "-2*S*I", "I": "2*S*I - I", "R": "I"},
+        initial={"S": 0.99, "I": 0.01, "R": 0},
+        bounds=dict.fromkeys("SIR", AMOUNT),
+    )
+    found = equilibria(epidemic)
+    assert set(found.found_by.values) == {"integration"}
+    assert set(found.stability.values) <= {"marginal"}
+
+
+def test_noise_and_explicit_time_are_refused_with_the_reason() -> None:
+    with pytest.raises(Unsupported, match="has noise in `x`"):
+        settle(System({"x": "-x"}, initial={"x": 1}, noise={"x": 1}))
+    with pytest.raises(Unsupported, match="reads time `t`"):
+        equilibria(System({"x": "sin(t) - x"}, initial={"x": 1}))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 5), st.integers(0, 10_000))
+def test_a_hurwitz_linear_system_settles_where_its_equations_say(n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    a = rng.normal(size=(n, n))
+    a -= (np.linalg.eigvals(a).real.max() + 0.5) * np.eye(n)
+    b = rng.normal(size=n)
+    drift = {
+        f"x{i}": " + ".join(f"({a[i, j]!r})*x{j}" for j in range(n)).replace("np.float64", "")
+        + f" + ({float(b[i])!r})"
+        for i in range(n)
+    }
+    system = System(drift, initial=dict.fromkeys(drift, 1))
+    exact = np.linalg.solve(a, -b)
+    settled = settle(system)
+    assert named(settled) == ["settled"]
+    found = np.array([float(settled[f"x{i}"][0]) for i in range(n)])
+    np.testing.assert_allclose(found, exact, atol=1e-4 * (1 + np.abs(exact).max()))
+    assert equilibria(system).sizes["equilibrium"] == 1

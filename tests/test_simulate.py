@@ -1,0 +1,165 @@
+"""Trajectories agree with closed forms and are the same however they are asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.linalg import expm
+
+from physcm.mechanism import InvalidValue, Normal, Uniform
+from physcm.sim import Scipy, System, simulate
+
+decay = System({"x": "-k*x"}, parameters={"k": 2}, initial={"x": 3})
+swing = System(
+    {"q": "p", "p": "-q*w**2"},
+    parameters={"w": Uniform(1, 3)},
+    initial={"q": Normal(0, 1), "p": 0},
+)
+
+
+@pytest.mark.parametrize("method", ["LSODA", "RK45", "RK23", "DOP853", "Radau", "BDF"])
+def test_every_method_follows_the_closed_form(method: str) -> None:
+    t = np.linspace(0, 3, 7)
+    run = simulate(decay, t, engine=Scipy(method), rtol=1e-7)
+    np.testing.assert_allclose(run.x[0], 3 * np.exp(-2 * t), rtol=1e-4)
+
+
+def test_the_default_tolerance_is_tight() -> None:
+    t = np.linspace(0, 10, 11)
+    run = simulate(swing, t, n=3, seed=1)
+    exact = run.q[:, :1] * np.cos(run.w.values[:, np.newaxis] * t)
+    np.testing.assert_allclose(run.q, exact, atol=1e-6)
+
+
+def test_a_linear_system_follows_the_matrix_exponential() -> None:
+    a = np.array([[-1, 0.5, 0], [0.2, -2, 1], [0, 0.3, -0.5]])
+    drift = {f"x{i}": " + ".join(f"{a[i, j]}*x{j}" for j in range(3)) for i in range(3)}
+    run = simulate(System(drift, initial={"x0": 1, "x1": -1, "x2": 2}), [0, 0.7, 2.5])
+    for k, t in enumerate([0, 0.7, 2.5]):
+        states = [float(run[f"x{i}"][0, k]) for i in range(3)]
+        np.testing.assert_allclose(states, expm(a * t) @ [1, -1, 2], rtol=1e-6)
+
+
+def test_amounts_of_1e_16_beside_1e3_are_both_accurate() -> None:
+    system = System({"a": "-a", "b": "-2*b"}, initial={"a": 1e-16, "b": 1e3})
+    run = simulate(system, [0, 1])
+    assert float(run.a[0, -1]) == pytest.approx(1e-16 * np.exp(-1), rel=1e-6)
+    assert float(run.b[0, -1]) == pytest.approx(1e3 * np.exp(-2), rel=1e-6)
+
+
+def test_a_stiff_system_is_followed() -> None:
+    robertson = System(
+        {
+            "a": "-0.04*a + 1e4*b*c",
+            "b": "0.04*a - 1e4*b*c - 3e7*b**2",
+            "c": "3e7*b**2",
+        },
+        initial={"a": 1, "b": 0, "c": 0},
+    )
+    run = simulate(robertson, [0, 40, 4e5])
+    np.testing.assert_allclose(run.a[0, 1:], [0.7158, 4.9383e-3], rtol=2e-4)
+    np.testing.assert_allclose(run.b[0, 1:], [9.185e-6, 1.985e-8], rtol=2e-3)
+
+
+def test_sample_k_of_a_larger_run_is_sample_k_of_a_smaller_one() -> None:
+    large, small = (simulate(swing, [0, 1, 2], n=n, seed=5) for n in (6, 3))
+    assert large.isel(sample=slice(3)).equals(small)
+
+
+def test_holding_a_variable_moves_no_other_draw() -> None:
+    free, held = (simulate(s, [0, 1], n=4, seed=5) for s in (swing, swing.do(q=1)))
+    assert free.w.equals(held.w)
+
+
+def test_a_value_per_sample_is_used_sample_by_sample() -> None:
+    run = simulate(decay.do(x=[1.0, 2.0, 3.0]), [0, 1], n=3)
+    assert run.x[:, 0].values.tolist() == [1, 2, 3]
+    with pytest.raises(InvalidValue, match=r"`do\(x\)` has values for 3 samples"):
+        simulate(decay.do(x=[1.0, 2.0, 3.0]), [0, 1], n=4)
+
+
+def test_a_sample_that_diverges_is_marked_and_kept() -> None:
+    blow_up = System({"x": "x**2"}, initial={"x": [1.0, -1.0]})
+    run = simulate(blow_up, np.linspace(0, 2, 5), n=2)
+    meaning = run.status.attrs["flag_meanings"].split()
+    assert [meaning[int(s)] for s in run.status] == ["diverged", "complete"]
+    assert np.isnan(run.x[0, -1])
+    assert np.isfinite(run.x[0, 1])
+    np.testing.assert_allclose(run.x[1, -1], -1 / 3, rtol=1e-6)
+
+
+def test_the_attributes_suffice_to_repeat_the_run() -> None:
+    import json
+    import tomllib
+
+    run = simulate(swing, [0, 1, 2], n=2, seed=9)
+    again = simulate(
+        System.from_dict(tomllib.loads(run.attrs["system"])),
+        run.time.values,
+        n=run.sizes["sample"],
+        seed=run.attrs["seed"],
+        rtol=run.attrs["rtol"],
+        atol=json.loads(run.attrs["atol"]),
+        engine=Scipy(run.attrs["method"]),
+    )
+    assert again.identical(run)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"t": [0, 2, 1]}, "do not increase at entry 2, `1.0`"),
+        ({"t": []}, "have shape"),
+        ({"t": [[0, 1]]}, "have shape"),
+        ({"t": ["a"]}, "are not numbers"),
+        ({"t": [0, np.nan]}, "do not increase"),
+        ({"n": 0}, "n is `0`"),
+        ({"n": 1.5}, "n is `1.5`"),
+        ({"seed": -1}, "seed"),
+        ({"engine": "fast"}, "engine is `'fast'`"),
+        ({"rtol": 0}, "rtol is `0`"),
+        ({"atol": -1}, "atol is `-1`"),
+    ],
+)
+def test_options_out_of_range_are_refused(options: dict[str, Any], message: str) -> None:
+    arguments = {"t": [0, 1]} | options
+    with pytest.raises(InvalidValue, match=message):
+        simulate(swing, arguments.pop("t"), **arguments)
+
+
+def test_an_unknown_method_is_refused() -> None:
+    with pytest.raises(InvalidValue, match="`Euler` is no method"):
+        Scipy("Euler")
+
+
+ornstein_uhlenbeck = System({"x": "-x"}, initial={"x": 1}, noise={"x": "s"}, parameters={"s": 0.5})
+
+
+def test_euler_maruyama_has_the_moments_of_the_ornstein_uhlenbeck_process() -> None:
+    run = simulate(ornstein_uhlenbeck, [0, 1], n=20_000, step=0.005)
+    assert float(run.x[:, -1].mean()) == pytest.approx(np.exp(-1), abs=0.01)
+    assert float(run.x[:, -1].var()) == pytest.approx(0.125 * (1 - np.exp(-2)), rel=0.03)
+
+
+def test_stratonovich_noise_is_converted_to_ito() -> None:
+    geometric = System({"x": "0"}, initial={"x": 1}, noise={"x": "x"}, calculus="stratonovich")
+    run = simulate(geometric, [0, 1], n=20_000, step=0.01)
+    assert float(run.x[:, -1].mean()) == pytest.approx(np.exp(0.5), rel=0.05)
+    assert float(np.log(run.x[:, -1]).mean()) == pytest.approx(0, abs=0.05)
+
+
+def test_a_noise_source_that_two_states_name_is_shared() -> None:
+    pair = System(
+        {"x": "0", "y": "0"}, initial={"x": 0, "y": 0}, noise={("x", "w"): 1, ("y", "w"): 2}
+    )
+    run = simulate(pair, [0, 1], n=5, step=0.1)
+    np.testing.assert_allclose(run.y, 2 * run.x)
+
+
+def test_noise_needs_a_step_and_times_on_its_grid() -> None:
+    with pytest.raises(InvalidValue, match="step is `None` and the system has noise"):
+        simulate(ornstein_uhlenbeck, [0, 1])
+    with pytest.raises(InvalidValue, match=r"time `0.25` is not a whole number of steps"):
+        simulate(ornstein_uhlenbeck, [0, 0.25, 1], step=0.1)
