@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import sympy as sp
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
 from physcm.mechanism.codegen import Floats, Program
+from physcm.mechanism.magnitude import size_of_terms
 from physcm.mechanism.roots import newton
 from physcm.sim.conservation import ConservationLaw, conservation_laws, law_matrix
 from physcm.sim.system import System
@@ -63,7 +63,7 @@ class EquilibriumEquations:
     @cached_property
     def sizes(self) -> Program:
         """The sum of the sizes of the terms of each drift, by which a residual is judged."""
-        return self.system.program(tuple(_size(f, self.system) for f in self.system.drift.values()))
+        return self.system.program(tuple(map(size_of_terms, self.system.drift.values())))
 
     def residual(self, x: Floats, p: Floats, total: Floats) -> Floats:
         """Return the equations' left sides, shape (states, points)."""
@@ -178,13 +178,9 @@ def _brought_to(x: Floats, weights: Floats, level: float, low: Floats, high: Flo
     """Bring points to a conserved total: by a common factor for amounts, else by one state."""
     members = np.flatnonzero(weights)
     if (low[members] >= 0).all() and (weights[members] * level >= 0).all():
-        x[members] *= level / (weights @ x)
+        sums = weights @ x
+        x[members] *= np.divide(level, sums, out=np.ones_like(sums), where=sums != 0)
     else:
         i = members[0]
         x[i] = np.clip(x[i] + (level - weights @ x) / weights[i], low[i], high[i])
     return x
-
-
-def _size(expression: sp.Expr, system: System) -> sp.Expr:
-    """Return the sum of |terms| of an expression."""
-    return sp.Add(*(sp.Abs(term) for term in sp.Add.make_args(expression)))

@@ -16,7 +16,7 @@ _FEWEST_RETURNS = 6
 _MOST_CROSSINGS = 4
 _EVEN = 1e-2
 _CLOSED = 1e-3
-_NO_MOTION = 1e-9
+_NO_MOTION = 1e-6
 
 
 def period_of(times: Floats, states: Floats, scale: Floats) -> float | None:
@@ -61,7 +61,7 @@ def is_closed(times: Floats, states: Floats, scale: Floats) -> bool:
         return False
     seen = CubicSpline(times, states, axis=1)(at)
     swing = np.ptp(states, axis=1)
-    moving = swing > 1e-6 * scale
+    moving = swing > _NO_MOTION * scale
     misses = np.abs(seen[:, :_MOST_CROSSINGS] - seen[:, -1:])[moving] / swing[moving, np.newaxis]
     return bool(misses.max(axis=0).min() < _CLOSED)
 

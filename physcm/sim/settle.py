@@ -27,11 +27,13 @@ from physcm.sim.system import System
 
 _RTOL = 1e-8
 _NEAR = 1e-6
+_NEAR_ZERO = 1e-9
 _STILL = 1e-7
 _WINDOWS = 64
 _POINTS = 1024
 _GROWING_WINDOWS = 20
 _GREW = 10
+_PAST = 100.0
 _PERIODS = 40
 _MOST_STEPS = 300_000
 
@@ -44,12 +46,14 @@ class Limit:
         status: settled, periodic, diverged or still moving.
         state: the limit if settled, else the last state; shape (states,).
         time: the time at which that was known.
+        scale: the largest value that each state took on the way, shape (states,).
         period: the period if periodic, else NaN.
     """
 
     status: LimitStatus
     state: Floats
     time: float
+    scale: Floats
     period: float = np.nan
 
 
@@ -99,7 +103,7 @@ def require_autonomous(system: System) -> None:
 def long_run(equations: EquilibriumEquations, x0: Floats, p: Floats) -> Limit:
     """Follow one sample until its fate is known."""
     if not len(x0):
-        return Limit(LimitStatus.SETTLED, x0, 0.0)
+        return Limit(LimitStatus.SETTLED, x0, 0.0, x0)
     watch = _Watch(equations, x0, p)
     return watch.run()
 
@@ -123,7 +127,10 @@ class _Watch:
                 break
             limit = self.advance(window)
             window *= 2 if self.time > window else 1
-        return limit or Limit(LimitStatus.STILL_MOVING, self.x, self.time)
+        return limit or self.ended(LimitStatus.STILL_MOVING)
+
+    def ended(self, status: LimitStatus, period: float = np.nan) -> Limit:
+        return Limit(status, self.x, self.time, self.scale, period)
 
     def first_window(self) -> float:
         """Return the fastest time scale in sight, so that no transient is stepped over."""
@@ -134,21 +141,21 @@ class _Watch:
     def rest_at_start(self) -> Limit | None:
         """A start that already solves the equations stays, stable or not."""
         if self.equations.rests(self.x, self.p, self.total):
-            return Limit(LimitStatus.SETTLED, self.x, 0.0)
+            return self.ended(LimitStatus.SETTLED)
         return None
 
     def advance(self, window: float) -> Limit | None:
         times = np.linspace(0.0, window, _POINTS)
         run = self.follow(times)
         if run.status is not RunStatus.COMPLETE:
-            diverged = run.status is RunStatus.DIVERGED or (self.growing >= _GREW).any()
+            diverged = run.status is RunStatus.DIVERGED or self.outgrows(_GREW)
             status = LimitStatus.DIVERGED if diverged else LimitStatus.STILL_MOVING
-            return Limit(status, self.x, self.time)
+            return self.ended(status)
         before, self.x = self.x, run.states[:, -1]
         self.time += window
         self.scale = np.maximum(self.scale, np.abs(run.states).max(axis=1))
         return (
-            self.settled(run.states)
+            self.settled()
             or self.at_rest(run.states)
             or self.periodic(times, run.states)
             or self.diverged(before)
@@ -162,24 +169,23 @@ class _Watch:
         self.steps += run.steps
         return run
 
-    def settled(self, states: Floats) -> Limit | None:
+    def settled(self) -> Limit | None:
         """Certify a limit by the stable equilibrium that the run has come close to."""
         roots, converged = self.equations.roots(self.x[:, np.newaxis], self.p, self.total)
         root = roots[:, 0]
         if not converged[0] or not self.equations.is_feasible(root, self.scale):
             return None
-        half = states[:, states.shape[1] // 2]
-        distance, earlier = (self.distance(root, x) for x in (self.x, half))
-        if distance > _NEAR or distance > max(earlier, _STILL):
+        near = _NEAR * np.abs(root) + _NEAR_ZERO * self.positive_scale()
+        if (np.abs(self.x - root) > near).any():
             return None
         kind = stability(self.equations.eigenvalues(root, self.p, self.positive_scale()))
-        return Limit(LimitStatus.SETTLED, self.x, self.time) if kind == "stable" else None
+        return self.ended(LimitStatus.SETTLED) if kind == "stable" else None
 
     def at_rest(self, states: Floats) -> Limit | None:
         """Certify a limit that doubling the time no longer moves."""
         moved = self.distance(states[:, states.shape[1] // 4 :], self.x[:, np.newaxis])
         self.still = self.still + 1 if moved < _STILL else 0
-        return Limit(LimitStatus.SETTLED, self.x, self.time) if self.still >= 3 else None
+        return self.ended(LimitStatus.SETTLED) if self.still >= 3 else None
 
     def periodic(self, times: Floats, states: Floats) -> Limit | None:
         period = period_of(times, states, self.positive_scale())
@@ -190,16 +196,24 @@ class _Watch:
         if run.status is RunStatus.COMPLETE and is_closed(
             cycles, run.states, self.positive_scale()
         ):
-            return Limit(LimitStatus.PERIODIC, self.x, self.time, period)
+            return self.ended(LimitStatus.PERIODIC, period)
         return None
 
     def diverged(self, before: Floats) -> Limit | None:
         """Growth without bound: some state keeps growing in proportion with doubled time."""
         grows = np.abs(self.x) > 1.2 * np.abs(before)
         self.growing = np.where(grows, self.growing + 1, 0)
-        if (self.growing >= _GROWING_WINDOWS).any():
-            return Limit(LimitStatus.DIVERGED, self.x, self.time)
+        if self.outgrows(_GROWING_WINDOWS):
+            return self.ended(LimitStatus.DIVERGED)
         return None
+
+    def outgrows(self, windows: int) -> bool:
+        """Say whether growth has gone on for so many doublings, and past every time scale."""
+        if (self.growing < windows).all():
+            return False
+        rates = np.abs(self.equations.eigenvalues(self.x, self.p, self.positive_scale()))
+        slowest = rates[rates > 1e-12 * rates.max(initial=0.0)].min(initial=np.inf)
+        return bool(self.time * slowest > _PAST)
 
     def distance(self, a: Floats, b: Floats) -> float:
         """Return the largest difference, each state on its own scale."""

@@ -100,7 +100,8 @@ def _number(text: Any, names: Collection[str], place: str) -> sp.Expr:
     expression = parse(text, names, place)
     if isinstance(expression, sp.logic.boolalg.Boolean) and not isinstance(expression, sp.Symbol):
         raise InvalidValue(f"{place}: `{text}` is a condition; write where(condition, a, b)")
-    if expression.has(sp.oo, -sp.oo, sp.zoo) or expression is sp.nan:
+    never_read = expression.is_Atom and place.startswith("definition")
+    if expression.has(sp.oo, -sp.oo, sp.zoo, sp.nan) and not never_read:
         raise InvalidValue(f"{place}: `{text}` is not finite; give a finite expression")
     return expression
 

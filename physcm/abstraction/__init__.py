@@ -1,0 +1,19 @@
+"""Maps between dynamics and structure, and the check that the square commutes."""
+
+from physcm.abstraction.commutes import Abstraction, commutes
+from physcm.abstraction.constraints import CausalConstraintsModel, Constraint
+from physcm.abstraction.equilibrate import equilibrate, equilibrium_model
+from physcm.abstraction.family import hold_each
+from physcm.abstraction.report import Report, Row
+
+__all__ = [
+    "Abstraction",
+    "CausalConstraintsModel",
+    "Constraint",
+    "Report",
+    "Row",
+    "commutes",
+    "equilibrate",
+    "equilibrium_model",
+    "hold_each",
+]

@@ -1,0 +1,137 @@
+"""`commutes`: does imagining an intervention and performing it give the same answer?
+
+          do
+  low ----------> low under do
+   |                   |
+   | tau: long run     | tau: long run
+   v                   v
+  high ---------> high under do
+        omega(do)
+
+For every intervention the square is walked both ways with common draws (Rubenstein et al.,
+UAI 2017, definition 3; for equilibria Mooij, Janzing & Schölkopf, UAI 2013, theorem 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from physcm.abstraction.outcome import Causal, Outcome, compare
+from physcm.abstraction.report import Report
+from physcm.mechanism.errors import InvalidValue
+from physcm.mechanism.interventions import Hold, Intervention, SetParameter, label
+from physcm.sim import System
+
+Interventions = tuple[Intervention, ...]
+TOLERANCE = 1e-5
+_STARTS = 3
+
+
+def commutes(
+    low: System,
+    high: Causal,
+    interventions: Iterable[Intervention | Sequence[Intervention]],
+    *,
+    n: int = 1,
+    seed: int = 0,
+    tolerance: float = TOLERANCE,
+    starts: int = _STARTS,
+    progress: bool = False,
+) -> Report:
+    """Compare, per intervention, the long run of a system with the solution of a causal model.
+
+    Args:
+        low: the system that is simulated.
+        high: the causal model that is solved.
+        interventions: what to do, each an intervention or several at once; the undisturbed
+            system is always looked at first.
+        n: number of samples, each with its own draw of parameters and initial state.
+        seed: both sides draw by (seed, sample, name).
+        tolerance: the largest difference that counts as agreement, relative to the size of
+            each variable.
+        starts: how many initial states each sample is run from.
+        progress: show a progress bar.
+
+    Returns:
+        A report with a row per intervention.
+
+    Raises:
+        UnknownVariable, Infeasible: for an intervention that the models do not admit.
+
+    >>> from physcm.abstraction import equilibrate
+    >>> tank = System({"h": "q - k*h"}, parameters={"q": 1, "k": 2}, initial={"h": 0})
+    >>> commutes(tank, equilibrate(tank), [SetParameter(q=3)]).ok
+    True
+    """
+    return Abstraction(low, high).commutes(
+        interventions, n=n, seed=seed, tolerance=tolerance, starts=starts, progress=progress
+    )
+
+
+def unchanged(interventions: Interventions) -> Interventions:
+    """Return interventions as they are: what is done below is done above."""
+    return interventions
+
+
+@dataclass(frozen=True)
+class Abstraction:
+    """A causal model that claims to stand for a system, and the map between their interventions.
+
+    States are mapped by the long-run limit of the variables that both models name.
+
+    Attributes:
+        low: the system.
+        high: the causal model.
+        omega: takes interventions on the system to interventions on the causal model.
+    """
+
+    low: System
+    high: Causal
+    omega: Callable[[Interventions], Interventions] = unchanged
+
+    def commutes(
+        self,
+        interventions: Iterable[Intervention | Sequence[Intervention]],
+        *,
+        n: int = 1,
+        seed: int = 0,
+        tolerance: float = TOLERANCE,
+        starts: int = _STARTS,
+        progress: bool = False,
+    ) -> Report:
+        """Walk the square both ways for every intervention; see `commutes`."""
+        _check(n=n, starts=starts)
+        families = _listed(interventions)
+        squares = [(self.low.do(*do), self.high.do(*self.omega(do))) for do in families]
+        outcomes: list[Outcome] = []
+        for low, high in _tracked(squares, progress):
+            outcomes.append(compare(low, high, n=n, seed=seed, starts=starts, tolerance=tolerance))
+        return Report.of(self.low, self.high, families, outcomes)
+
+
+def _listed(
+    interventions: Iterable[Intervention | Sequence[Intervention]],
+) -> list[Interventions]:
+    """Return tuples of interventions without repetition, doing nothing first."""
+    listed: dict[str, Interventions] = {label(()): ()}
+    for entry in interventions:
+        family = (entry,) if isinstance(entry, Hold | SetParameter) else tuple(entry)
+        listed.setdefault(label(family), family)
+    return list(listed.values())
+
+
+def _check(**counts: int) -> None:
+    for name, count in counts.items():
+        if count < 1:
+            raise InvalidValue(f"{name} is `{count}`; give a whole number of at least 1")
+
+
+def _tracked(
+    squares: list[tuple[System, Causal]], progress: bool
+) -> Iterable[tuple[System, Causal]]:
+    if not progress:
+        return squares
+    from rich.progress import track
+
+    return track(squares, description="walking the square", transient=True)

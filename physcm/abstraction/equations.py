@@ -1,0 +1,210 @@
+"""Labelled equilibrium equations: what a system says about its states at rest.
+
+A state X_i with drift f_i gives the equation 0 = f_i(X), labelled i. Where it can be solved
+for X_i, given the other variables, it becomes the structural equation X_i = h_i(X_pa(i))
+(Mooij, Janzing & Schölkopf, UAI 2013, section 3); else it stays implicit, a self-cycle.
+
+- f_i = a X_i + b, with a and b free of X_i and not zero together:  X_i = -b/a.
+- f_i = X_i g with g = a X_i + b, a < 0, X_i >= 0:  X_i = max(0, -b/a). The state that attracts
+  when all others are held is -b/a where that is positive, and else extinction.
+- f_i = 0 identically: nothing moves X_i, and X_i = X_i(0).
+
+Variables that are held together share their equations: holding one removes all of them, so
+that the labels within a group may be exchanged. For a mass, the equation Q' = P/m says that
+P = 0, and the balance of forces P' = 0 gives Q.
+
+An equation that does not contain its own variable, such as that of an integrating controller,
+has no natural label; holding its variable then removes an equation that another variable needs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+
+import sympy as sp
+
+from physcm.mechanism.distributions import Distribution
+from physcm.mechanism.expression import derivative, initial_symbol, names_in, substitute, symbol
+from physcm.mechanism.values import Value
+from physcm.scm import SCM
+from physcm.sim import System
+from physcm.sim.conservation import ConservationLaw, known_parameters
+
+
+def equilibrium_scm(system: System, laws: tuple[ConservationLaw, ...]) -> SCM:
+    """Return the structural equations of a system at rest, with no claim that it comes to rest.
+
+    A conservation law takes the place of the equation of the state that it determines: that
+    equation follows from the others.
+    """
+    mechanisms = {name: structural_equation(system, name) for name in system.states}
+    for group in system.held_together:
+        mechanisms |= _relabeled(system, [name for name in group if name in system.drift])
+    mechanisms |= {law.determines: _conserved(law) for law in laws}
+    mechanisms |= dict(system.derived)
+    random = {k: v for k, v in system.parameters.items() if is_random(v)}
+    fixed = {k: v for k, v in system.parameters.items() if not is_random(v)}
+    return SCM(
+        mechanisms,
+        exogenous=random | _starts(system, mechanisms),
+        parameters=fixed,
+        name=system.name,
+        domains=system.bounds,
+    )
+
+
+def structural_equation(system: System, name: str) -> sp.Basic:
+    """Return X_i = h_i as the expression h_i, or the implicit equation 0 = f_i."""
+    f, x = sp.together(system.drift[name]), symbol(name)
+    if f == 0:
+        return initial_symbol(name)
+    f = system.drift[name]
+    if not _reaches(system, name, names_in(f) - {name}):
+        solved = _affine_root(system, f, x)
+        if solved is None:
+            solved = _surviving_root(system, f, name)
+        if solved is not None:
+            return solved
+    return sp.Eq(f, 0, evaluate=False)
+
+
+def _relabeled(system: System, group: list[str]) -> dict[str, sp.Basic]:
+    """Return explicit mechanisms for a group, each equation labelled by what it determines."""
+    equations = {name: system.drift[name] for name in group}
+    solved: dict[str, sp.Basic] = {}
+    for name in reversed(group):
+        for label, f in equations.items():
+            f = f.xreplace({symbol(k): v for k, v in solved.items() if v.is_number})
+            root = _affine_root(system, f, symbol(name))
+            if root is not None and not _reaches(system, name, names_in(f) - {name}):
+                solved[name] = root
+                del equations[label]
+                break
+    return solved if len(solved) == len(group) else {}
+
+
+def has_natural_label(system: System, name: str) -> bool:
+    """Say whether the drift of a state contains the state, once X = 0 is set aside.
+
+    >>> predator = System(
+    ...     {"x": "x*(a - y)", "y": "x - y"}, parameters={"a": 1}, initial={"x": 1, "y": 1}
+    ... )
+    >>> has_natural_label(predator, "x"), has_natural_label(predator, "y")
+    (False, True)
+    """
+    written_out = substitute(system.drift[name], system.derived, list(system.derived))
+    x = symbol(name)
+    if written_out == 0:
+        return True
+    rest = sp.factor_terms(written_out)
+    factors = [g for g in sp.Mul.make_args(rest) if g != x and not (g.is_Pow and g.base == x)]
+    if len(factors) == len(sp.Mul.make_args(rest)):
+        quotient = sp.cancel(written_out / x)
+        if x not in sp.denom(quotient).free_symbols and sp.denom(quotient).is_number:
+            factors = [quotient]
+    return any(x in g.free_symbols for g in factors)
+
+
+def is_random(value: Value) -> bool:
+    """Say whether a value differs between samples.
+
+    >>> is_random(1.0), is_random((1.0, 2.0))
+    (False, True)
+    """
+    return isinstance(value, Distribution | tuple)
+
+
+def _affine_root(system: System, f: sp.Expr, x: sp.Symbol) -> sp.Expr | None:
+    """Return -b/a for f = a x + b, if a and b cannot vanish together.
+
+    Where they could, as in prey (growth - predator) = 0, any x would solve the equation, and
+    dividing by a would lose that solution.
+    """
+    slope = derivative(f, x)
+    if slope == 0 or x in slope.free_symbols:
+        slope = sp.cancel(slope) if slope != 0 and slope.count_ops() < 200 else slope
+        if slope == 0 or x in slope.free_symbols:
+            return None
+    rest = f.xreplace({x: sp.S.Zero})
+    signed = _physical_signs(system, slope.free_symbols | rest.free_symbols)
+    if slope.xreplace(signed).is_zero is False or rest.xreplace(signed).is_zero is False:
+        return sp.cancel(-rest / slope)
+    return None
+
+
+def _physical_signs(system: System, symbols: Iterable[sp.Symbol]) -> dict[sp.Symbol, sp.Expr]:
+    """Return stand-ins for symbols that know the signs of parameters and amounts."""
+    known = known_parameters(system)
+    signs: dict[sp.Symbol, sp.Expr] = {}
+    for name in (s.name for s in symbols):
+        value = system.parameters.get(name)
+        low = system.bounds.get(name, (-math.inf,))[0]
+        if isinstance(value, Distribution):
+            low = value.support[0]
+        number = known.get(symbol(name)) if name in system.parameters else None
+        signs[symbol(name)] = number if number is not None else _stand_in(low)
+    return signs
+
+
+def _stand_in(low: float) -> sp.Expr:
+    if low > 0:
+        return sp.Dummy(positive=True)
+    return sp.Dummy(nonnegative=True) if low == 0 else sp.Dummy(real=True)
+
+
+def _surviving_root(system: System, f: sp.Expr, name: str) -> sp.Expr | None:
+    """Return max(0, -b/a) for f = x (a x + b) with a < 0 and x >= 0."""
+    x = symbol(name)
+    if system.bounds.get(name, (None,))[0] != 0 or f.xreplace({x: sp.S.Zero}) != 0:
+        return None
+    growth = sp.expand(sp.cancel(f / x))
+    slope = derivative(growth, x)
+    known = slope.xreplace(known_parameters(system))
+    if x in growth.xreplace({x: sp.S.Zero}).free_symbols or not known.is_negative:
+        return None
+    return sp.Max(0, sp.cancel(-growth.xreplace({x: sp.S.Zero}) / slope))
+
+
+def _reaches(system: System, name: str, reads: frozenset[str]) -> bool:
+    """Say whether any of the derived variables read depends on a state, through others too."""
+    seen: set[str] = set()
+    waiting = set(reads & system.derived.keys())
+    while waiting:
+        derived = waiting.pop()
+        seen.add(derived)
+        inner = names_in(system.derived[derived])
+        if name in inner:
+            return True
+        waiting |= (inner & system.derived.keys()) - seen
+    return False
+
+
+def _conserved(law: ConservationLaw) -> sp.Basic:
+    """Return the law as the structural equation of the state that it determines."""
+    weight = law.coefficients[0][1]
+    total = sp.Add(*(_rational(c) * initial_symbol(name) for name, c in law.coefficients))
+    others = sp.Add(*(_rational(c) * symbol(name) for name, c in law.coefficients[1:]))
+    return (total - others) / _rational(weight)
+
+
+def _rational(number: object) -> sp.Expr:
+    return sp.Rational(str(number))
+
+
+def _starts(system: System, mechanisms: Mapping[str, sp.Basic]) -> dict[str, Value]:
+    """Return the initial values that mechanisms or parameters read, as exogenous variables."""
+    values = {f"{name}(0)": value for name, value in system.initial.items()}
+    texts = [*mechanisms.values(), *(v for v in system.parameters.values() if _is_text(v))]
+    needed: dict[str, Value] = {}
+    waiting = set().union(*(names_in(text) for text in texts)) & values.keys()
+    while waiting:
+        name = waiting.pop()
+        needed[name] = values[name]
+        if _is_text(values[name]):
+            waiting |= (names_in(values[name]) & values.keys()) - needed.keys()
+    return dict(sorted(needed.items()))
+
+
+def _is_text(value: Value) -> bool:
+    return isinstance(value, sp.Basic)

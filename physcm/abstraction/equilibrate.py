@@ -1,0 +1,90 @@
+"""`equilibrate`: from a system to the causal model of its equilibria.
+
+The result is a structural causal model where equilibria do not depend on the initial state
+(Mooij, Janzing & Schölkopf, UAI 2013), and a causal constraints model where conservation laws
+make them do so (Blom, Bongers & Mooij, UAI 2019).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from physcm.abstraction.constraints import CausalConstraintsModel
+from physcm.abstraction.equations import equilibrium_scm
+from physcm.abstraction.explain import reason_for
+from physcm.abstraction.outcome import Causal, Outcome, compare
+from physcm.mechanism.errors import NoEquilibrium, NotConverged, NotStable, NotUnique, PhyscmError
+from physcm.mechanism.interventions import Hold, Intervention, SetParameter, label
+from physcm.sim import System, conservation_laws
+from physcm.sim.settle import require_autonomous
+
+_STARTS = 4
+
+
+def equilibrate(
+    system: System,
+    interventions: Iterable[Intervention | Sequence[Intervention]] = (),
+    *,
+    seed: int = 0,
+) -> Causal:
+    """Return the causal model of a system's equilibria, having checked that there is one.
+
+    The system must come to rest at one and the same stable state (given its conserved totals)
+    from several initial states, and so must the system under each of `interventions`.
+
+    Args:
+        system: autonomous and without noise.
+        interventions: a family under which the system must be stable as well.
+        seed: for random parameters and for the initial states tried.
+
+    Raises:
+        NoEquilibrium: if it oscillates, diverges or keeps moving.
+        NotStable: if its only equilibria repel.
+        NotUnique: if several states attract, or the limit depends on the initial state in
+            ways that no linear conservation law accounts for.
+        NotConverged: if no solution of the equations was found though the system settles.
+        Unsupported: for a system with noise or explicit time.
+
+    >>> tank = System({"h": "q - k*h"}, parameters={"q": 1, "k": 2}, initial={"h": 0})
+    >>> print(equilibrate(tank).mechanisms["h"])
+    q/k
+    """
+    model = equilibrium_model(system)
+    for entry in ((), *interventions):
+        do = (entry,) if isinstance(entry, Hold | SetParameter) else tuple(entry)
+        outcome = compare(
+            system.do(*do), model.do(*do), n=1, seed=seed, starts=_STARTS, tolerance=1e-5
+        )
+        if not (outcome.agrees & outcome.settled).all():
+            raise _failure(system, outcome, label(do) if do else "")
+    return model
+
+
+def equilibrium_model(system: System) -> Causal:
+    """Return the causal model of a system's equilibrium equations, stable or not.
+
+    Raises:
+        Unsupported: for a system with noise or explicit time.
+    """
+    require_autonomous(system)
+    laws = conservation_laws(system)
+    if any(not law.is_trivial for law in laws):
+        return CausalConstraintsModel(system, laws)
+    return equilibrium_scm(system, ())
+
+
+def _failure(system: System, outcome: Outcome, under: str) -> PhyscmError:
+    """Name what is wrong with the equilibria of a system."""
+    name = f"system `{system.name}`" + (f" under {under}" if under else "")
+    column = int(np.flatnonzero(~(outcome.agrees & outcome.settled))[0])
+    message = f"the {name} has no equilibrium SCM: {reason_for(outcome, column)}"
+    remedy = "; ask `commutes` for the interventions under which it does settle"
+    if not outcome.settled[column]:
+        only_unstable = set(outcome.kinds[column]) - {""} == {"unstable"}
+        kind = NotStable if only_unstable else NoEquilibrium
+        return kind(message.rstrip(".") + remedy)
+    if outcome.answers[column] == "not_found":
+        return NotConverged(message.rstrip(".") + remedy)
+    return NotUnique(message.rstrip(".") + "; choose the initial state to select one")

@@ -1,0 +1,183 @@
+"""What an outcome means, in words: what simulation did, what the model said, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from physcm.abstraction.outcome import Outcome
+from physcm.sim.status import LimitStatus
+
+_DID = {
+    LimitStatus.SETTLED: "settled",
+    LimitStatus.PERIODIC: "periodic",
+    LimitStatus.DIVERGED: "diverged",
+    LimitStatus.STILL_MOVING: "still moving",
+}
+
+
+def simulation_text(outcome: Outcome) -> str:
+    """Say what simulation did over all samples and initial states."""
+    shares = _shares([LimitStatus(s) for s in outcome.statuses])
+    if len(shares) > 1:
+        return ", ".join(f"{_DID[status]} {share:.0%}" for status, share in shares.items())
+    (status,) = shares
+    if status is LimitStatus.PERIODIC:
+        return f"periodic, T = {outcome.limits[0].period:.4g}"
+    if status is LimitStatus.SETTLED and not outcome.agrees.all():
+        groups = limit_shares(outcome)
+        if len(groups) > 1:
+            return f"{len(groups)} limits ({', '.join(f'{g:.0%}' for g in groups)})"
+    return _DID[status]
+
+
+def prediction_text(outcome: Outcome) -> str:
+    """Say how many solutions the causal model has, and how many of them attract."""
+    texts = Counter(_answer(outcome, column) for column in range(len(outcome.answers)))
+    if len(texts) == 1:
+        return next(iter(texts))
+    return ", ".join(f"{text} in {count / texts.total():.0%}" for text, count in texts.items())
+
+
+def _answer(outcome: Outcome, column: int) -> str:
+    answer = outcome.answers[column]
+    if answer in _ANSWERS:
+        return _ANSWERS[answer]
+    found = int((outcome.kinds[column] != "").sum())
+    attracting = int(outcome.attracting[column].sum())
+    if found == 1:
+        return "one solution" if attracting else "one solution, unstable"
+    return f"{found} solutions, {attracting} stable"
+
+
+_ANSWERS = {
+    "none": "no solution",
+    "continuum": "infinitely many",
+    "not_found": "none found",
+}
+
+
+def limit_shares(outcome: Outcome) -> list[float]:
+    """Return the shares of the distinct limits within the first sample's initial states."""
+    first = outcome.simulated[:, : outcome.starts] / outcome.scale[:, np.newaxis]
+    groups: list[list[int]] = []
+    for column in range(first.shape[1]):
+        for group in groups:
+            if (np.abs(first[:, column] - first[:, group[0]]) <= 10 * outcome.tolerance).all():
+                group.append(column)
+                break
+        else:
+            groups.append([column])
+    return sorted((len(group) / first.shape[1] for group in groups), reverse=True)
+
+
+def why(outcome: Outcome) -> str:
+    """Say why simulation and model agree or not, as a physicist would."""
+    if outcome.agrees.all():
+        return _why_agree(outcome)
+    share = (~outcome.agrees).mean()
+    reason = reason_for(outcome, int(np.flatnonzero(~outcome.agrees)[0]))
+    return reason if share == 1 else f"In {share:.0%} of the runs: {reason}"
+
+
+def reason_for(outcome: Outcome, column: int) -> str:
+    """Say of one run why it agrees with the model or not."""
+    if not outcome.agrees[column]:
+        return _why_differ(outcome, column)
+    return "It settles as predicted." if outcome.settled[column] else _why_neither(outcome, column)
+
+
+def _why_agree(outcome: Outcome) -> str:
+    if outcome.settled.all():
+        if outcome.starts > 1 and len(limit_shares(outcome)) > 1:
+            return "Each run settles at the state that its conserved totals and inputs select."
+        return "Every run settles at the predicted state."
+    if outcome.settled.any():
+        return "Runs settle where a stable solution exists and nowhere else."
+    return _why_neither(outcome, 0)
+
+
+def _why_neither(outcome: Outcome, column: int) -> str:
+    did = _motion(outcome, column)
+    found = int((outcome.kinds[column] != "").sum())
+    if not found:
+        return f"The equations have no solution, and the simulation {did}: no equilibrium."
+    which = "The only solution is" if found == 1 else f"All {found} solutions are"
+    return f"{which} unstable, and the simulation {did}: no stable equilibrium."
+
+
+def _motion(outcome: Outcome, column: int) -> str:
+    limit = outcome.limits[column]
+    return {
+        LimitStatus.SETTLED: "settles",
+        LimitStatus.PERIODIC: f"repeats with period {limit.period:.4g} and never rests",
+        LimitStatus.DIVERGED: "grows without bound",
+        LimitStatus.STILL_MOVING: f"is still moving at t = {limit.time:.3g}",
+    }[limit.status]
+
+
+def _why_differ(outcome: Outcome, column: int) -> str:
+    attracting = int(outcome.attracting[column].sum())
+    answer = outcome.answers[column]
+    if answer == "continuum":
+        return (
+            "The equilibrium equations leave a continuum of states: where the system rests "
+            "depends on where it starts, and no conserved total that is linear tells which."
+        )
+    if not outcome.settled[column]:
+        return _why_restless(outcome, column, attracting)
+    if answer == "not_found":
+        return "The simulation settles, but iteration found no solution of the equations."
+    if attracting > 1:
+        return (
+            f"{attracting} stable equilibria coexist; the initial state selects one, "
+            "which equations without time cannot do."
+        )
+    if attracting == 0:
+        return _why_unexpected_rest(outcome, column)
+    worst = _worst(outcome, column)
+    return (
+        f"The simulation settles elsewhere than the one stable solution: they differ most in "
+        f"{worst}; the limit depends on the initial state."
+    )
+
+
+def _why_restless(outcome: Outcome, column: int, attracting: int) -> str:
+    did = _motion(outcome, column)
+    kinds = set(outcome.kinds[column])
+    if outcome.answers[column] == "not_found":
+        return f"The simulation {did}, and iteration found no solution: nothing is decided."
+    if "stable" in kinds:
+        return (
+            f"A stable equilibrium exists, but from this initial state the simulation {did}: "
+            "it lies outside of the basin of attraction."
+        )
+    if attracting > 1:
+        return f"The simulation {did}; {attracting} marginal equilibria attract nothing."
+    return (
+        f"The predicted equilibrium is marginal (no eigenvalue pulls towards it), and the "
+        f"simulation {did}: the system does not come to rest."
+    )
+
+
+def _why_unexpected_rest(outcome: Outcome, column: int) -> str:
+    if outcome.matches[column].any():
+        return (
+            "The run starts exactly at an unstable equilibrium and stays there; "
+            "the slightest disturbance would take it away."
+        )
+    return "The simulation settles at a state that the equations do not have as a solution."
+
+
+def _worst(outcome: Outcome, column: int) -> str:
+    which = int(outcome.attracting[column].argmax())
+    row = int(np.nanargmax(outcome.distances[:, column, which]))
+    simulated = outcome.simulated[row, column]
+    predicted = outcome.solutions[row, column, which]
+    return f"`{outcome.names[row]}`, simulated {simulated:.6g} and predicted {predicted:.6g}"
+
+
+def _shares(statuses: list[LimitStatus]) -> dict[LimitStatus, float]:
+    counts = Counter(statuses)
+    return {status: count / len(statuses) for status, count in counts.most_common()}

@@ -1,0 +1,46 @@
+"""The family of interventions that a check tries by default: hold each state in turn."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from physcm.mechanism.interventions import Hold
+from physcm.sim import System
+from physcm.sim.equilibrium import EquilibriumEquations
+from physcm.sim.settle import long_run
+from physcm.sim.status import LimitStatus
+
+_FACTORS = (0.5, 1.1, 2.0)
+
+
+def hold_each(system: System, *, seed: int = 0) -> list[Hold]:
+    """Return holds of each state at half, 1.1 times and twice its equilibrium.
+
+    Where the system does not settle its last state takes the place of the equilibrium, and
+    where that is zero its initial size. Members of a group after the first
+    move with it and are not held on their own.
+
+    >>> tank = System({"h": "q - k*h"}, parameters={"q": 1, "k": 2}, initial={"h": 0})
+    >>> [hold.value for hold in hold_each(tank)]
+    [0.25, 0.55, 1.0]
+    """
+    x0, p = system.draw(np.array([0]), seed)
+    limit = long_run(EquilibriumEquations(system), x0[:, 0], p[:, 0])
+    state = limit.state if limit.status is not LimitStatus.DIVERGED else x0[:, 0]
+    followers = {name for _, *rest in system.held_together for name in rest}
+    holds = []
+    for name, value, start in zip(system.states, state, x0[:, 0], strict=True):
+        if name not in followers:
+            holds += _holds(system, name, float(value), abs(float(start)))
+    return holds
+
+
+def _holds(system: System, name: str, value: float, size: float) -> list[Hold]:
+    low, high = system.bounds.get(name, (-np.inf, np.inf))
+    if not np.isfinite(value) or value == 0:
+        value = size or 1.0
+    return [
+        Hold(name, float(f"{factor * value:.6g}"))
+        for factor in _FACTORS
+        if low <= factor * value <= high
+    ]

@@ -1,0 +1,177 @@
+"""The report of a check: one row per intervention, a verdict, a table, a picture, a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from physcm.abstraction.constraints import CausalConstraintsModel
+from physcm.abstraction.explain import prediction_text, simulation_text, why
+from physcm.abstraction.outcome import Causal, Outcome
+from physcm.mechanism.interventions import Intervention, label
+from physcm.sim import System
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Row:
+    """What happened under one intervention.
+
+    Attributes:
+        intervention: in the notation of the field.
+        simulation: what simulation did.
+        prediction: what the causal model said.
+        agree: whether the two agree for every sample and initial state.
+        why: the reason, in a sentence.
+        outcome: the numbers behind it.
+    """
+
+    intervention: str
+    simulation: str
+    prediction: str
+    agree: bool
+    why: str
+    outcome: Outcome
+
+    @property
+    def difference(self) -> float:
+        """The largest relative difference over variables, NaN where nothing can be compared."""
+        known = self.outcome.difference[np.isfinite(self.outcome.difference)]
+        return float(known.max()) if known.size else np.nan
+
+    @property
+    def has_equilibrium(self) -> bool:
+        """Whether some run settled at a predicted state."""
+        return bool((self.outcome.settled & self.outcome.agrees).any())
+
+
+@dataclass(frozen=True)
+class Report:
+    """Whether the square commutes.
+
+    Attributes:
+        low: the system simulated.
+        high: the causal model solved.
+        rows: one per intervention, the undisturbed system first.
+    """
+
+    low: System
+    high: Causal
+    rows: tuple[Row, ...]
+
+    @classmethod
+    def of(
+        cls,
+        low: System,
+        high: Causal,
+        interventions: Sequence[Sequence[Intervention]],
+        outcomes: Sequence[Outcome],
+    ) -> Report:
+        """Put outcomes into words."""
+        rows = tuple(
+            Row(
+                label(do),
+                simulation_text(outcome),
+                prediction_text(outcome),
+                bool(outcome.agrees.all()),
+                why(outcome),
+                outcome,
+            )
+            for do, outcome in zip(interventions, outcomes, strict=True)
+        )
+        return cls(low, high, rows)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the undisturbed system has the predicted equilibrium and all rows agree."""
+        return self.rows[0].has_equilibrium and all(row.agree for row in self.rows)
+
+    @property
+    def verdict(self) -> str:
+        """The result in a sentence or two."""
+        first, failed = self.rows[0], [row for row in self.rows if not row.agree]
+        done = len(self.rows) - 1
+        count = f"{done} intervention{'s' * (done != 1)}"
+        if not first.has_equilibrium:
+            return f"No equilibrium SCM exists. {first.why}"
+        if failed:
+            names = ", ".join(row.intervention for row in failed[:3])
+            more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
+            return (
+                f"The square does not commute: of doing nothing and {count}, {len(failed)} "
+                f"disagree ({names}{more}). {failed[0].why}"
+            )
+        model = "an equilibrium SCM"
+        if isinstance(self.high, CausalConstraintsModel):
+            model = "a causal constraints model (equilibria depend on conserved totals)"
+        return f"The square commutes under doing nothing and {count}, with {model}."
+
+    @cached_property
+    def table(self) -> xr.Dataset:
+        """All numbers: `simulated`, `predicted` and their difference, with the rows' words."""
+        names = tuple(self.low.variables)
+        columns = self.rows[0].outcome.simulated.shape[1]
+        starts = self.rows[0].outcome.starts
+        shape = (len(self.rows), len(names), columns // starts, starts)
+        numbers = {key: np.full(shape, np.nan) for key in ("simulated", "predicted")}
+        difference = np.full(shape[:2], np.nan)
+        for i, row in enumerate(self.rows):
+            at = [names.index(name) for name in row.outcome.names]
+            for key, values in numbers.items():
+                values[i, at] = getattr(row.outcome, key).reshape(len(at), *shape[2:])
+            difference[i, at] = row.outcome.difference
+        dims = ("intervention", "variable", "sample", "start")
+        words = {
+            key: ("intervention", [getattr(row, key) for row in self.rows])
+            for key in ("simulation", "prediction", "agree", "why")
+        }
+        return xr.Dataset(
+            {key: (dims, values) for key, values in numbers.items()}
+            | {"difference": (dims[:2], difference)}
+            | words,
+            coords={
+                "intervention": [row.intervention for row in self.rows],
+                "variable": list(names),
+            },
+            attrs={"title": self.low.name, "verdict": self.verdict, "ok": int(self.ok)},
+        )
+
+    def __str__(self) -> str:
+        """The report as a text table."""
+        head = ("intervention", "simulation", "prediction", "difference", "agree")
+        cells = [head, *(_cells(row) for row in self.rows)]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+        lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in cells]
+        lines.insert(1, "  ".join("-" * w for w in widths))
+        reasons = [f"  {row.intervention}: {row.why}" for row in self.rows if not row.agree]
+        text = [self.low.name, "", *(line.rstrip() for line in lines), ""]
+        text += ["Why not:", *reasons, ""] if reasons else []
+        return "\n".join([*text, self.verdict]).lstrip("\n")
+
+    def plot(self) -> Figure:
+        """Return the square as a figure: simulated against predicted, per intervention."""
+        from physcm.abstraction.plot import square
+
+        return square(self)
+
+    def to_html(self, path: str | Path) -> None:
+        """Write the report as one self-contained page."""
+        from physcm.abstraction.page import write_page
+
+        write_page(self, Path(path))
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    difference = "-" if np.isnan(row.difference) else f"{row.difference:.1e}"
+    return (
+        row.intervention, row.simulation, row.prediction, difference,
+        "yes" if row.agree else "NO",
+    )  # fmt: skip

@@ -1,0 +1,333 @@
+"""Imagining an intervention and performing it agree, or the report says why they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from physcm.abstraction import (
+    Abstraction,
+    CausalConstraintsModel,
+    commutes,
+    equilibrate,
+    equilibrium_model,
+    hold_each,
+)
+from physcm.mechanism import (
+    Hold,
+    Infeasible,
+    NoEquilibrium,
+    NotStable,
+    NotUnique,
+    SetParameter,
+    Uniform,
+    UnknownVariable,
+    Unsupported,
+)
+from physcm.scm import SCM
+from physcm.sim import System
+
+AMOUNT = (0, float("inf"))
+
+
+def oscillators(masses: int, seed: int = 0) -> System:
+    """THEORY section 2: damped masses between walls at 0 and L, generic springs."""
+    rng = np.random.default_rng(seed)
+    d = masses
+    parameters = {"Q0": 0.0, f"Q{d + 1}": 10.0}
+    parameters |= {f"k{i}": rng.uniform(0.5, 2) for i in range(d + 1)}
+    parameters |= {f"l{i}": rng.uniform(0.5, 2) for i in range(d + 1)}
+    parameters |= {f"b{i}": rng.uniform(0.5, 1) for i in range(1, d + 1)}
+    parameters |= {f"m{i}": rng.uniform(0.5, 2) for i in range(1, d + 1)}
+    drift = {f"Q{i}": f"P{i}/m{i}" for i in range(1, d + 1)}
+    drift |= {
+        f"P{i}": f"k{i}*(Q{i + 1} - Q{i} - l{i}) - k{i - 1}*(Q{i} - Q{i - 1} - l{i - 1})"
+        f" - b{i}*P{i}/m{i}"
+        for i in range(1, d + 1)
+    }
+    return System(
+        drift,
+        parameters=parameters,
+        initial={name: (float(name[1:]) if name[0] == "Q" else 0.0) for name in drift},
+        held_together=[(f"Q{i}", f"P{i}") for i in range(1, d + 1)],
+        name="oscillators",
+    )
+
+
+def at_rest(system: System, held: dict[str, float]) -> dict[str, float]:
+    """Solve the oscillators' force balance by linear algebra, independently."""
+    p: Any = system.parameters
+    d = len(system.states) // 2
+    a, b = np.zeros((d, d)), np.zeros(d)
+    for i in range(1, d + 1):
+        if f"Q{i}" in held:
+            a[i - 1, i - 1], b[i - 1] = 1, held[f"Q{i}"]
+            continue
+        k, k_left = p[f"k{i}"], p[f"k{i - 1}"]
+        a[i - 1, i - 1] = k + k_left
+        b[i - 1] = -k * p[f"l{i}"] + k_left * p[f"l{i - 1}"]
+        for j, stiffness in ((i + 1, k), (i - 1, k_left)):
+            if 1 <= j <= d:
+                a[i - 1, j - 1] -= stiffness
+            else:
+                b[i - 1] += stiffness * p[f"Q{j}"]
+    q = np.linalg.solve(a, b)
+    return {f"Q{i + 1}": q[i] for i in range(d)}
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(1, 4), st.integers(0, 99))
+def test_coupled_oscillators_commute_and_rest_where_forces_balance(d: int, seed: int) -> None:
+    system = oscillators(d, seed)
+    report = commutes(system, equilibrate(system), [Hold("Q1", 3.0)], starts=2)
+    assert report.ok
+    table = report.table.isel(sample=0, start=0)
+    for row, held in enumerate(({}, {"Q1": 3.0})):
+        for name, value in at_rest(system, held).items():
+            for key in ("simulated", "predicted"):
+                found = float(table[key].isel(intervention=row).sel(variable=name))
+                assert found == pytest.approx(value, rel=1e-4, abs=1e-4)
+
+
+def test_neighbouring_masses_form_a_two_cycle() -> None:
+    system = oscillators(3)
+    model = equilibrate(system)
+    assert isinstance(model, SCM)
+    positions = {(a, b) for a, b in model.graph().directed if a[0] == b[0] == "Q"}
+    assert positions >= {("Q1", "Q2"), ("Q2", "Q1"), ("Q2", "Q3"), ("Q3", "Q2")}
+    assert ("Q1", "Q3") not in positions
+
+
+def enzyme() -> System:
+    return System(
+        {
+            "S": "k0 - k1*E*S + m*C",
+            "E": "-k1*E*S + (m + k2)*C",
+            "C": "k1*E*S - (m + k2)*C",
+            "P": "k2*C - k3*P",
+        },
+        parameters={"k0": 1, "k1": 2, "m": 0.5, "k2": 1.5, "k3": 0.7},
+        initial={"S": 1, "E": 1, "C": 0.5, "P": 0},
+        bounds=dict.fromkeys("SECP", AMOUNT),
+        name="enzyme",
+    )
+
+
+def test_the_enzyme_needs_causal_constraints_and_then_commutes() -> None:
+    model = equilibrate(enzyme())
+    assert isinstance(model, CausalConstraintsModel)
+    report = commutes(enzyme(), model, [*hold_each(enzyme()), SetParameter(k0=0.5)])
+    assert report.ok
+    rows = {row.intervention: row for row in report.rows}
+    assert rows["do(C = 0.333333)"].simulation == "diverged"
+    assert rows["do(C = 0.333333)"].prediction == "no solution"
+
+
+def test_the_conservation_law_is_lifted_when_a_member_is_held() -> None:
+    model = equilibrate(enzyme())
+    assert isinstance(model, CausalConstraintsModel)
+    law = model.constraints[-1]
+    assert str(law) == "C + E = C(0) + E(0)   unless C or E is held"
+    assert law in model.do(S=1).active
+    assert law not in model.do(E=1).active
+
+
+@pytest.mark.parametrize("held", [{"S": 2.0}, {"E": 0.3}, {"P": 3.0}])
+def test_the_enzyme_model_has_the_published_solutions(
+    held: dict[str, float], enzyme_at_rest: Callable[..., dict[str, float]]
+) -> None:
+    solved = equilibrate(enzyme()).do(**held).sample(1)
+    for name, value in enzyme_at_rest(**held).items():
+        assert float(solved[name][0]) == pytest.approx(value, rel=1e-9)
+
+
+def test_an_enzyme_fed_too_fast_has_no_equilibrium() -> None:
+    with pytest.raises(NoEquilibrium, match="no solution.*grows without bound"):
+        equilibrate(enzyme().do(SetParameter(k0=3)))
+
+
+def lotka_volterra() -> System:
+    return System(
+        {"prey": "prey*(a - b*predator)", "predator": "-predator*(c - d*prey)"},
+        parameters={"a": 1, "b": 1.5, "c": 1, "d": 0.5},
+        initial={"prey": 3, "predator": 1},
+        bounds={"prey": AMOUNT, "predator": AMOUNT},
+        name="Lotka-Volterra",
+    )
+
+
+def test_lotka_volterra_is_refused_because_it_circles() -> None:
+    with pytest.raises(NoEquilibrium, match="marginal .*repeats with period"):
+        equilibrate(lotka_volterra())
+    report = commutes(lotka_volterra(), equilibrium_model(lotka_volterra()), [])
+    assert not report.ok
+    assert report.verdict.startswith("No equilibrium SCM exists.")
+
+
+def test_a_repressilator_is_refused_because_its_equilibrium_repels() -> None:
+    ring = System(
+        {f"p{i}": f"10/(1 + p{(i + 1) % 3}**4) - p{i}" for i in range(3)},
+        initial={"p0": 1, "p1": 1.5, "p2": 2},
+        bounds={f"p{i}": AMOUNT for i in range(3)},
+    )
+    with pytest.raises(NotStable, match="unstable.*repeats with period"):
+        equilibrate(ring)
+
+
+def toggle() -> System:
+    return System(
+        {"u": "4/(1 + v**2) - u", "v": "4/(1 + u**2) - v"},
+        initial={"u": 1, "v": 0.5},
+        bounds={"u": AMOUNT, "v": AMOUNT},
+        name="toggle",
+    )
+
+
+def test_a_toggle_switch_is_refused_because_two_states_attract() -> None:
+    with pytest.raises(NotUnique, match="2 stable equilibria coexist"):
+        equilibrate(toggle())
+    report = commutes(toggle(), equilibrium_model(toggle()), [Hold("u", 1.0)], starts=8)
+    free, held = report.rows
+    assert free.simulation.startswith("2 limits (")
+    assert free.prediction == "3 solutions, 2 stable"
+    assert not free.agree
+    assert held.agree
+
+
+def test_an_epidemic_is_refused_because_its_limit_depends_on_the_start() -> None:
+    epidemic = System(
+        {"S": "-2*S*I", "I": "2*S*I - I"}, initial={"S": 0.99, "I": 0.01},
+        bounds={"S": AMOUNT, "I": AMOUNT},
+    )  # fmt: skip
+    with pytest.raises(NotUnique, match="continuum of states|depends on where it starts"):
+        equilibrate(epidemic)
+
+
+def competition(*growth: float) -> System:
+    """THEORY section 2: generalised Lotka-Volterra with self-limitation."""
+    a = [[-2.0, -0.5, 0.3], [-0.4, -1.5, -0.6], [0.2, -0.7, -1.0]]
+    return System(
+        {
+            f"x{i}": f"x{i}*({growth[i]} " + "".join(f"+ ({a[i][j]})*x{j}" for j in range(3)) + ")"
+            for i in range(3)
+        },
+        initial={f"x{i}": 0.5 for i in range(3)},
+        bounds={f"x{i}": AMOUNT for i in range(3)},
+        name="competition",
+    )
+
+
+def test_competing_species_commute_through_the_extinction_branch() -> None:
+    system = competition(1.0, 1.2, 1.1)
+    model = equilibrate(system)
+    assert isinstance(model, SCM)
+    assert str(model.mechanisms["x0"]).startswith("Max(0,")
+    report = commutes(system, model, [Hold("x1", v) for v in (0.1, 1.0, 2.5, 5.0)])
+    assert report.ok
+    last = report.table.isel(intervention=-1, sample=0, start=0)
+    assert float(last.simulated.sel(variable="x0")) == pytest.approx(0, abs=1e-5)
+    assert float(last.predicted.sel(variable="x0")) == 0
+
+
+def bathtub(**parameters: float) -> System:
+    """THEORY section 5."""
+    given = {"U1": 0.05, "U2": 1, "U3": 0.2, "U4": 2, "U5": 0.3, "g": 9.8, "K": 0.7, "I": 5}
+    return System(
+        {"D": "U1*(I - O)", "P": "U2*(g*U3*D - P)", "O": "U4*(U5*K*P - O)"},
+        parameters=given | parameters,
+        initial={"D": 10, "P": 20, "O": 4},
+        name="bathtub",
+    )
+
+
+def test_the_bathtub_rests_at_the_published_levels() -> None:
+    solved = equilibrate(bathtub()).sample(1)
+    assert float(solved.D[0]) == pytest.approx(12.1477, abs=1e-4)
+    assert float(solved.P[0]) == pytest.approx(23.8095, abs=1e-4)
+    assert float(solved.O[0]) == pytest.approx(5)
+
+
+def test_the_bathtub_with_equal_rates_oscillates_and_grows() -> None:
+    with pytest.raises(NotStable, match="unstable.*grows without bound"):
+        equilibrate(bathtub(U1=1, U2=1, U3=1, U4=1, U5=1))
+
+
+def test_holding_the_pressure_leaves_the_bathtub_no_equilibrium_on_either_side() -> None:
+    report = commutes(bathtub(), equilibrate(bathtub()), [Hold("P", 10.0), Hold("D", 3.0)])
+    assert report.ok
+    assert report.rows[1].simulation == "diverged"
+    assert report.rows[1].prediction == "no solution"
+
+
+def test_random_parameters_are_compared_sample_by_sample() -> None:
+    tank = System(
+        {"h": "q - k*h", "out": "k*h - out"},
+        parameters={"q": Uniform(1, 2), "k": Uniform(0.5, 1)},
+        initial={"h": Uniform(0, 1), "out": 0},
+    )
+    report = commutes(tank, equilibrate(tank), [Hold("h", 2.0)], n=5, seed=4)
+    assert report.ok
+    predicted = report.table.predicted.sel(variable="h").isel(intervention=0, start=0)
+    assert len(set(predicted.values.round(6))) == 5
+
+
+def test_a_wrong_model_is_found_out_and_the_variable_named() -> None:
+    tank = System(
+        {"h": "q - k*h", "v": "h - v"}, parameters={"q": 1, "k": 2}, initial={"h": 0, "v": 0}
+    )
+    wrong = SCM({"h": "q/k", "v": "h + 0.001"}, parameters={"q": 1, "k": 2})
+    report = commutes(tank, wrong, [])
+    assert not report.ok
+    assert "`v`, simulated 0.5 and predicted 0.501" in report.rows[0].why
+
+
+def test_a_dependence_that_only_an_intervention_shows_is_found_out() -> None:
+    tank = System({"h": "1 - h", "v": "h - v"}, initial={"h": 0, "v": 0})
+    blind = SCM({"h": "1", "v": "1"})
+    report = commutes(tank, blind, [Hold("h", 2.0)])
+    assert [row.agree for row in report.rows] == [True, False]
+
+
+def test_an_abstraction_maps_interventions_upward() -> None:
+    tank = System({"h": "1 - h", "v": "h - v"}, initial={"h": 0, "v": 0})
+    model = SCM({"h": "1", "v": "h"})
+    doubled = Abstraction(
+        tank, model, omega=lambda do: tuple(Hold(h.name, 2 * h.value) for h in do)
+    )
+    assert not doubled.commutes([Hold("h", 2.0)]).ok
+    assert doubled.commutes([]).ok
+
+
+def test_an_intervention_that_loses_stability_is_named() -> None:
+    loop = System({"x": "-x + k*y", "y": "-y - k*x"}, parameters={"k": 1}, initial={"x": 1, "y": 0})
+    equilibrate(loop)
+    lost = System({"x": "a*x - y", "y": "x - y"}, parameters={"a": 0.5}, initial={"x": 1, "y": 0})
+    with pytest.raises(NotStable, match=r"under do\(y = 1\)"):
+        equilibrate(lost, [Hold("y", 1.0)])
+
+
+def test_noise_is_refused_with_the_reason() -> None:
+    noisy = System({"x": "-x"}, initial={"x": 1}, noise={"x": 1})
+    with pytest.raises(Unsupported, match="has noise in `x`"):
+        equilibrate(noisy)
+
+
+def test_an_intervention_on_an_unknown_or_infeasible_value_is_refused() -> None:
+    model = equilibrate(enzyme())
+    with pytest.raises(UnknownVariable, match="`X` is no variable"):
+        commutes(enzyme(), model, [Hold("X", 1.0)])
+    with pytest.raises(Infeasible, match="`E` cannot be held at `-1.0`"):
+        commutes(enzyme(), model, [Hold("E", -1.0)])
+
+
+def test_the_text_names_every_intervention_and_ends_with_the_verdict() -> None:
+    report = commutes(enzyme(), equilibrate(enzyme()), [Hold("S", 2.0)])
+    text = str(report)
+    assert "do(S = 2)" in text
+    assert text.endswith(report.verdict)
+    assert set(report.table.dims) == {"intervention", "variable", "sample", "start"}
