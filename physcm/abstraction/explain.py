@@ -101,6 +101,11 @@ def _why_agree(outcome: Outcome) -> str:
 def _why_neither(outcome: Outcome, column: int) -> str:
     did = _motion(outcome, column)
     found = int((outcome.kinds[column] != "").sum())
+    if outcome.answers[column] == "not_found":
+        return (
+            f"The simulation {did}, and iteration finds no solution of the equations (which is "
+            "no proof that there is none): no equilibrium."
+        )
     if not found:
         return f"The equations have no solution, and the simulation {did}: no equilibrium."
     which = "The only solution is" if found == 1 else f"All {found} solutions are"

@@ -111,9 +111,12 @@ class Outcome:
         """Which columns agree: both at the same state, or neither with a state to rest in."""
         attracting = self.attracting.sum(axis=1)
         same = self.settled & (attracting == 1) & (self.matches & self.attracting).any(axis=1)
-        decided = np.array([answer not in _UNDECIDED for answer in self.answers])
-        neither = ~self.settled & (attracting == 0) & decided
-        return np.asarray(same | neither)
+        restless = ~self.settled & (attracting == 0) & ~self._answered("continuum")
+        undecided = self._answered("not_found") & (self.statuses != LimitStatus.DIVERGED)
+        return np.asarray(same | (restless & ~undecided))
+
+    def _answered(self, answer: str) -> NDArray[np.bool_]:
+        return np.array([given == answer for given in self.answers])
 
     @property
     def difference(self) -> Floats:
@@ -128,7 +131,6 @@ class Outcome:
 
 
 _RESOLVED = 1e-3
-_UNDECIDED = ("not_found", "continuum")
 
 
 def compare(
@@ -136,7 +138,7 @@ def compare(
 ) -> Outcome:
     """Run both ways for a system and a causal model that carry the same intervention."""
     equations = EquilibriumEquations(low)
-    x0, p = spread_starts(low, n, seed, starts)
+    x0, p = spread_starts(equations, n, seed, starts)
     limits = tuple(long_run(equations, x, q) for x, q in zip(x0.T, p.T, strict=True))
     high = high.do(SetParameter(**_drawn_values(low, high, p)))
     solved = high.solve(_initial_values(low, high, x0), n=n * starts, seed=seed)

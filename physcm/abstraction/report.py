@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from physcm.abstraction.constraints import CausalConstraintsModel
-from physcm.abstraction.explain import prediction_text, simulation_text, why
+from physcm.abstraction.explain import prediction_text, reason_for, simulation_text, why
 from physcm.abstraction.outcome import Causal, Outcome
 from physcm.mechanism.interventions import Intervention, label
 from physcm.sim import System
@@ -49,8 +49,9 @@ class Row:
 
     @property
     def has_equilibrium(self) -> bool:
-        """Whether some run settled at a predicted state."""
-        return bool((self.outcome.settled & self.outcome.agrees).any())
+        """Whether a run from the system's own initial state settled as predicted."""
+        own = slice(None, None, self.outcome.starts)
+        return bool((self.outcome.settled & self.outcome.agrees)[own].any())
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class Report:
         done = len(self.rows) - 1
         count = f"{done} intervention{'s' * (done != 1)}"
         if not first.has_equilibrium:
-            return f"No equilibrium SCM exists. {first.why}"
+            return f"No equilibrium SCM exists. {reason_for(first.outcome, 0)}"
         if failed:
             names = ", ".join(row.intervention for row in failed[:3])
             more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""

@@ -167,17 +167,27 @@ def scatter(equations: EquilibriumEquations, scale: Floats, total: Floats, count
     sign = np.where((points[size:] < 0.5) & (low < 0)[:, None], -1.0, 1.0)
     starts = sign * scale[:, None] * 10.0 ** (6 * points[:size] - 4)
     starts = np.clip(starts, low[:, None], high[:, None])
-    for _ in range(_SWEEPS if len(equations.laws) else 0):
-        for weights, level in zip(equations.weights, total, strict=True):
-            starts = _brought_to(starts, weights, level, low, high)
+    starts = brought_to_totals(equations, starts, total[:, np.newaxis])
     meets = equations.meets(starts, total)
     return np.concatenate([starts[:, meets], starts[:, ~meets]], axis=1)
 
 
-def _brought_to(x: Floats, weights: Floats, level: float, low: Floats, high: Floats) -> Floats:
-    """Bring points to a conserved total: by a common factor for amounts, else by one state."""
+def brought_to_totals(equations: EquilibriumEquations, x: Floats, totals: Floats) -> Floats:
+    """Bring points (states, points) to conserved totals (laws, points), as far as bounds allow.
+
+    Laws that share states are met in turn, over and over (iterative proportional fitting).
+    """
+    x = x.copy()
+    for _ in range(_SWEEPS if len(equations.laws) else 0):
+        for weights, level in zip(equations.weights, totals, strict=True):
+            x = _brought_to(x, weights, level, *equations.bounds)
+    return x
+
+
+def _brought_to(x: Floats, weights: Floats, level: Floats, low: Floats, high: Floats) -> Floats:
+    """Bring points to one total: by a common factor for amounts, else by one state."""
     members = np.flatnonzero(weights)
-    if (low[members] >= 0).all() and (weights[members] * level >= 0).all():
+    if (low[members] >= 0).all() and (np.outer(weights[members], level) >= 0).all():
         sums = weights @ x
         x[members] *= np.divide(level, sums, out=np.ones_like(sums), where=sums != 0)
     else:

@@ -1,0 +1,59 @@
+"""The catalog of the zoo: the model files beside this module, by name.
+
+A model is a TOML or an SBML file; a TOML file with a `[family]` table stands for a system of
+any size (see `physcm.sim.zoo.family`).
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from physcm.mechanism.errors import InvalidValue, UnknownVariable
+from physcm.sim.system import System
+from physcm.sim.toml import read_mapping
+from physcm.sim.zoo.family import expand
+
+_FOLDER = Path(__file__).parent
+_KINDS = (".toml", ".xml")
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all models, in alphabetical order.
+
+    >>> "basic_enzyme" in names()
+    True
+    """
+    return tuple(sorted(file.stem for file in _FOLDER.iterdir() if file.suffix in _KINDS))
+
+
+def load(name: str, **sizes: int) -> System:
+    """Return a model of the zoo.
+
+    Args:
+        name: one of `names()`.
+        sizes: how many parts a model of variable size has; each has a default.
+
+    Raises:
+        UnknownVariable: for a name that is not in the zoo.
+        InvalidValue: for a size that the model does not have or that is no whole number
+            from 1 on.
+
+    >>> load("coupled_oscillators", masses=2).states
+    ('Q1', 'Q2', 'P1', 'P2')
+    """
+    path = _path(name)
+    if path.suffix == ".toml":
+        return System.from_dict(expand(read_mapping(path), sizes, name), str(path))
+    if sizes:
+        raise InvalidValue(f"`{name}` has no size `{next(iter(sizes))}`; load it without sizes")
+    return System.from_sbml(path)
+
+
+def _path(name: str) -> Path:
+    if name not in names():
+        near = difflib.get_close_matches(name, names(), n=1)
+        question = f"did you mean `{near[0]}`? " if near else ""
+        listed = ", ".join(f"`{known}`" for known in names())
+        raise UnknownVariable(f"no model `{name}` in the zoo; {question}The zoo has {listed}")
+    return next(file for kind in _KINDS if (file := _FOLDER / f"{name}{kind}").is_file())
