@@ -14,6 +14,7 @@ _DID = {
     LimitStatus.PERIODIC: "periodic",
     LimitStatus.DIVERGED: "diverged",
     LimitStatus.STILL_MOVING: "still moving",
+    LimitStatus.BROKEN_OFF: "broken off",
 }
 
 
@@ -44,11 +45,13 @@ def _answer(outcome: Outcome, column: int) -> str:
     answer = outcome.answers[column]
     if answer in _ANSWERS:
         return _ANSWERS[answer]
-    found = int((outcome.kinds[column] != "").sum())
-    attracting = int(outcome.attracting[column].sum())
-    if found == 1:
-        return "one solution" if attracting else "one solution, unstable"
-    return f"{found} solutions, {attracting} stable"
+    kinds = Counter(str(kind) for kind in outcome.kinds[column] if kind)
+    if kinds == {"stable": 1}:
+        return "one solution"
+    if kinds.total() == 1:
+        return f"one solution, {next(iter(kinds))}"
+    marginal = f", {kinds['marginal']} marginal" if kinds["marginal"] else ""
+    return f"{kinds.total()} solutions, {kinds['stable']} stable{marginal}"
 
 
 _ANSWERS = {
@@ -119,6 +122,7 @@ def _motion(outcome: Outcome, column: int) -> str:
         LimitStatus.PERIODIC: f"repeats with period {limit.period:.4g} and never rests",
         LimitStatus.DIVERGED: "grows without bound",
         LimitStatus.STILL_MOVING: f"is still moving at t = {limit.time:.3g}",
+        LimitStatus.BROKEN_OFF: f"breaks off after t = {limit.time:.3g}",
     }[limit.status]
 
 
@@ -151,6 +155,11 @@ def _why_differ(outcome: Outcome, column: int) -> str:
 def _why_restless(outcome: Outcome, column: int, attracting: int) -> str:
     did = _motion(outcome, column)
     kinds = set(outcome.kinds[column])
+    if outcome.limits[column].status is LimitStatus.BROKEN_OFF:
+        return (
+            f"The simulation {did}: from this initial state it comes to where the mechanisms "
+            "have no finite value, or the solver no step that it can take."
+        )
     if outcome.answers[column] == "not_found":
         return f"The simulation {did}, and iteration found no solution: nothing is decided."
     if "stable" in kinds:

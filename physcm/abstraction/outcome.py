@@ -113,7 +113,8 @@ class Outcome:
         same = self.settled & (attracting == 1) & (self.matches & self.attracting).any(axis=1)
         restless = ~self.settled & (attracting == 0) & ~self._answered("continuum")
         undecided = self._answered("not_found") & (self.statuses != LimitStatus.DIVERGED)
-        return np.asarray(same | (restless & ~undecided))
+        broken_off = self.statuses == LimitStatus.BROKEN_OFF
+        return np.asarray(same | (restless & ~undecided & ~broken_off))
 
     def _answered(self, answer: str) -> NDArray[np.bool_]:
         return np.array([given == answer for given in self.answers])

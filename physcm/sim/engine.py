@@ -132,7 +132,7 @@ def _lsoda(
     reached = np.logical_and.accumulate([True, *(details["tcur"] >= times[1:])])
     broke_at = states[int(reached.sum())]
     states = np.where(reached[:, np.newaxis], states, np.nan)
-    if np.abs(broke_at).max() > _HUGE * max(1.0, np.abs(x0).max()):
+    if np.abs(broke_at).max() / _HUGE > max(1.0, np.abs(x0).max()):
         states[int(reached.sum())] = np.inf
     return states.T, most_steps + int(details["nst"][reached[1:]].max(initial=0))
 
@@ -170,6 +170,6 @@ def _ended(states: Floats, steps: int) -> Trajectory:
     if finite.all():
         return Trajectory(states, RunStatus.COMPLETE, steps)
     sizes = np.abs(states[:, finite]).max(axis=0)
-    grew = np.isinf(states).any() or sizes[-1] > _HUGE * max(1.0, sizes[0])
+    grew = np.isinf(states).any() or sizes[-1] / _HUGE > max(1.0, sizes[0])
     states = np.where(finite, states, np.nan)
     return Trajectory(states, RunStatus.DIVERGED if grew else RunStatus.STOPPED, steps)

@@ -61,7 +61,8 @@ def equilibria(system: System, *, seed: int = 0, sample: int = 0, starts: int = 
     Returns:
         A dataset over `equilibrium`: each state and derived variable, `stability` (stable,
         unstable, or marginal where the linearization cannot tell), `found_by` (integration or
-        newton), and over `mode` the `eigenvalues`, real and imaginary part. No equilibrium
+        newton), and over `mode` the eigenvalues, `eigenvalue_real` and
+        `eigenvalue_imag`. No equilibrium
         found gives length 0.
 
     Raises:

@@ -4,8 +4,8 @@ The run is followed over windows [0, T], T doubling. It has *settled* when it ha
 to a root of the equilibrium equations, with the conserved totals of its own start, whose
 eigenvalues all have negative real parts; where the linearization cannot tell, when two
 doublings of time no longer move it. It is *periodic* when its excursions and their timing
-repeat over two windows, *diverged* when it leaves every bound, and *still moving* otherwise
-(slow, quasi-periodic or chaotic).
+repeat over many periods, *diverged* when it leaves every bound, *broken off* where the
+mechanisms have no finite value, and *still moving* otherwise (slow, quasi-periodic or chaotic).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _RTOL = 1e-8
 _NEAR = 1e-6
 _NEAR_ZERO = 1e-9
 _STILL = 1e-7
+_SLOW = 1e-2
 _WINDOWS = 64
 _POINTS = 1024
 _GROWING_WINDOWS = 20
@@ -43,7 +44,7 @@ class Limit:
     """What one sample does in the long run.
 
     Attributes:
-        status: settled, periodic, diverged or still moving.
+        status: settled, periodic, diverged, still moving or broken off.
         state: the limit if settled, else the last state; shape (states,).
         time: the time at which that was known.
         scale: the largest value that each state took on the way, shape (states,).
@@ -68,7 +69,7 @@ def settle(system: System, n: int = 1, seed: int = 0, *, progress: bool = False)
 
     Returns:
         A dataset over `sample`: each state and derived variable at its limit (NaN unless
-        settled), the parameters, `status` (settled, periodic, diverged, still_moving),
+        settled), the parameters, `status` (settled, periodic, diverged, still_moving, broken_off),
         `period` and `settling_time`.
 
     Raises:
@@ -149,13 +150,13 @@ class _Watch:
         run = self.follow(times)
         if run.status is not RunStatus.COMPLETE:
             diverged = run.status is RunStatus.DIVERGED or self.outgrows(_GREW)
-            status = LimitStatus.DIVERGED if diverged else LimitStatus.STILL_MOVING
+            status = LimitStatus.DIVERGED if diverged else LimitStatus.BROKEN_OFF
             return self.ended(status)
         before, self.x = self.x, run.states[:, -1]
         self.time += window
         self.scale = np.maximum(self.scale, np.abs(run.states).max(axis=1))
         return (
-            self.settled()
+            self.settled(run.states)
             or self.at_rest(run.states)
             or self.periodic(times, run.states)
             or self.diverged(before)
@@ -169,8 +170,10 @@ class _Watch:
         self.steps += run.steps
         return run
 
-    def settled(self) -> Limit | None:
+    def settled(self, states: Floats) -> Limit | None:
         """Certify a limit by the stable equilibrium that the run has come close to."""
+        if self.moved(states) > _SLOW:
+            return None
         roots, converged = self.equations.roots(self.x[:, np.newaxis], self.p, self.total)
         root = roots[:, 0]
         if not converged[0] or not self.equations.is_feasible(root, self.scale):
@@ -183,8 +186,7 @@ class _Watch:
 
     def at_rest(self, states: Floats) -> Limit | None:
         """Certify a limit that doubling the time no longer moves."""
-        moved = self.distance(states[:, states.shape[1] // 4 :], self.x[:, np.newaxis])
-        self.still = self.still + 1 if moved < _STILL else 0
+        self.still = self.still + 1 if self.moved(states) < _STILL else 0
         return self.ended(LimitStatus.SETTLED) if self.still >= 3 else None
 
     def periodic(self, times: Floats, states: Floats) -> Limit | None:
@@ -214,6 +216,10 @@ class _Watch:
         rates = np.abs(self.equations.eigenvalues(self.x, self.p, self.positive_scale()))
         slowest = rates[rates > 1e-12 * rates.max(initial=0.0)].min(initial=np.inf)
         return bool(self.time * slowest > _PAST)
+
+    def moved(self, states: Floats) -> float:
+        """Return how far the run still was from where it is now, since a quarter of the window."""
+        return self.distance(states[:, states.shape[1] // 4 :], self.x[:, np.newaxis])
 
     def distance(self, a: Floats, b: Floats) -> float:
         """Return the largest difference, each state on its own scale."""

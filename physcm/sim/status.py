@@ -24,6 +24,7 @@ class LimitStatus(IntEnum):
     PERIODIC = 1
     DIVERGED = 2
     STILL_MOVING = 3
+    BROKEN_OFF = 4
 
 
 def flags(values: Iterable[IntEnum], kind: type[IntEnum]) -> xr.Variable:

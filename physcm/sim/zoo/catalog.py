@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
+from xml.etree import ElementTree
 
 from physcm.mechanism.errors import InvalidValue, UnknownVariable
 from physcm.sim.system import System
@@ -47,7 +48,14 @@ def load(name: str, **sizes: int) -> System:
         return System.from_dict(expand(read_mapping(path), sizes, name), str(path))
     if sizes:
         raise InvalidValue(f"`{name}` has no size `{next(iter(sizes))}`; load it without sizes")
-    return System.from_sbml(path)
+    return _from_sbml(path)
+
+
+def _from_sbml(path: Path) -> System:
+    """Read an SBML file whose notes have two paragraphs: what it shows, and its source."""
+    notes = ElementTree.parse(path).iter("{http://www.w3.org/1999/xhtml}p")
+    description, source = ("".join(paragraph.itertext()) for paragraph in notes)
+    return System.from_sbml(path).replace(description=description, source=source)
 
 
 def _path(name: str) -> Path:

@@ -1,0 +1,324 @@
+"""A structural causal model with cycles: one labelled equation per variable.
+
+    X_i = h_i(X, E)   explicit,   or   0 = r_i(X, E)   implicit, labelled i,
+
+with exogenous variables E drawn independently and parameters that are constant. Solutions
+need not exist, nor be unique, and may come and go under interventions; each sample says which
+(Bongers, Forré, Peters & Mooij, Annals of Statistics 2021). `do` replaces equations by values
+and returns a model again (Pearl, Causality, 2009, section 3.2.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import sympy as sp
+import xarray as xr
+
+import physcm
+from physcm.mechanism.codegen import Floats
+from physcm.mechanism.errors import Infeasible, InvalidValue, UnknownVariable
+from physcm.mechanism.expression import held_symbol, to_text
+from physcm.mechanism.interventions import Intervention, collect
+from physcm.mechanism.parser import closest
+from physcm.mechanism.values import Value, as_value, draw
+from physcm.scm import validation
+from physcm.scm.block import Block
+from physcm.scm.graph import MixedGraph
+from physcm.scm.solve import Solutions, blocks, residual, solve
+from physcm.scm.status import flags
+from physcm.scm.structure import Structure
+from physcm.scm.validation import Domain
+
+
+@dataclass(frozen=True, init=False)
+class SCM:
+    """A structural causal model, immutable and checked when made.
+
+    Args:
+        mechanisms: the equation of each variable: an expression h for X = h, or an equation
+            `left == right` (text or SymPy) that is labelled by the variable. An expression
+            that reads its own variable is an equation for it, a self-cycle.
+        exogenous: the noise E: distributions, numbers, expressions in other values, or one
+            number per sample.
+        parameters: constants, written likewise.
+        name: what the model is called in tables.
+        domains: (lowest, highest) value of a variable; a root outside of it is no solution.
+
+    Raises:
+        ParseError: for text that the safe parser does not accept.
+        UnknownVariable: for a name that is not defined.
+        CyclicDefinition: for values that read each other in a circle.
+        InvalidValue: for values that are not finite, and for names given twice.
+
+    >>> loop = SCM({"x": "y/2 + e", "y": "x/2 + 1"}, exogenous={"e": 2})
+    >>> print(loop.do(y=4))
+    x = e + 0.5*y
+    y = do(y)
+    >>> float(loop.sample(1).x[0]), float(loop.do(y=4).sample(1).x[0])
+    (3.333333, 4.0)
+    """
+
+    mechanisms: Mapping[str, sp.Basic]
+    exogenous: Mapping[str, Value]
+    parameters: Mapping[str, Value]
+    name: str
+    domains: Mapping[str, Domain]
+
+    def __init__(
+        self,
+        mechanisms: Mapping[str, Any],
+        exogenous: Mapping[str, Any] = MappingProxyType({}),
+        parameters: Mapping[str, Any] = MappingProxyType({}),
+        name: str = "",
+        *,
+        domains: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
+        checked = validation.check(mechanisms, exogenous, parameters, domains)
+        for key, mapping in checked.items():
+            object.__setattr__(self, key, MappingProxyType(mapping))
+        object.__setattr__(self, "name", name)
+
+    def replace(self, **changes: Any) -> SCM:
+        """Return a model with some constructor arguments changed."""
+        kept = {field.name: getattr(self, field.name) for field in fields(self)}
+        return SCM(**(kept | changes))
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The endogenous variables."""
+        return tuple(self.mechanisms)
+
+    @cached_property
+    def residuals(self) -> Mapping[str, sp.Expr]:
+        """What each equation wants to vanish: X - h, or left - right.
+
+        >>> SCM({"x": "a*x**2 == 3"}, parameters={"a": 1}).residuals["x"]
+        a*x**2 - 3
+        """
+        return MappingProxyType({k: residual(k, m) for k, m in self.mechanisms.items()})
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """The strongly connected components, each after those that it reads."""
+        return blocks(self.mechanisms, self.domains)
+
+    def do(self, *interventions: Intervention, **holds: Any) -> SCM:
+        """Return the model under interventions; the keywords are `Hold`s.
+
+        A held variable's equation becomes X = do(X), with the value as parameter `do(X)`; a
+        value that is an expression becomes the equation itself.
+
+        Raises:
+            UnknownVariable: for a name that the model does not define.
+            Infeasible: for a held value outside of the variable's domain.
+            InvalidValue: for a parameter that is held.
+        """
+        held, changed = collect(interventions, holds)
+        exogenous, parameters = dict(self.exogenous), dict(self.parameters)
+        for name, value in changed.items():
+            values = exogenous if name in exogenous else parameters
+            if name not in values:
+                raise UnknownVariable(self._not_a_value(name))
+            values[name] = value
+        model = self.replace(exogenous=exogenous, parameters=parameters) if changed else self
+        for name, value in held.items():
+            model = model._hold(name, value)
+        return model
+
+    def sample(self, n: int, seed: int = 0) -> xr.Dataset:
+        """Return the solution of each of n samples, where there is exactly one.
+
+        Returns:
+            A dataset over `sample`: the variables, NaN unless the solution is unique;
+            exogenous variables and parameters; `status` (unique, none, several, continuum,
+            not_found: see `SolutionStatus`).
+
+        >>> bistable = SCM({"x": "x**2 == e"}, exogenous={"e": (4, 0, -1)})
+        >>> bistable.sample(3).x.values.tolist(), bistable.sample(3).status.values.tolist()
+        ([nan, 0.0, nan], [2, 0, 1])
+        """
+        samples = np.arange(validation.count(n))
+        given = self._drawn({}, samples, seed)
+        solutions = solve(self.blocks, given, samples.size)
+        alone = (solutions.status == 0)[solutions.sample]
+        columns: dict[str, Any] = {}
+        for name in self.variables:
+            values = np.full(samples.size, np.nan)
+            values[solutions.sample[alone]] = solutions.values[name][alone]
+            columns[name] = ("sample", values)
+        return self._dataset(columns, given, solutions, seed)
+
+    def solve(
+        self, exogenous: Mapping[str, Any] | None = None, *, n: int = 1, seed: int = 0
+    ) -> xr.Dataset:
+        """Return all solutions that can be found.
+
+        Args:
+            exogenous: a number, or one per sample, for exogenous variables; others are drawn.
+            n: the number of samples, unless arrays tell it.
+            seed: for the draws.
+
+        Returns:
+            A dataset with dimensions `sample` and `solution`: the variables over both, NaN
+            where a sample has fewer solutions; over `sample` the exogenous variables, the
+            parameters, `status` as in `sample`, and `count`, how many solutions were found.
+
+        Raises:
+            UnknownVariable: for a name that is no exogenous variable.
+            InvalidValue: for values that are not finite, or arrays of different lengths.
+
+        >>> found = SCM({"x": "x**2 == e"}, exogenous={"e": 0}).solve({"e": [4, 0, -1]})
+        >>> found.x.values.tolist(), found["count"].values.tolist()
+        ([[-2.0, 2.0], [0.0, nan], [nan, nan]], [2, 1, 0])
+        """
+        given = self._given(exogenous or {})
+        samples = np.arange(_length(given, validation.count(n)))
+        drawn = self._drawn(given, samples, seed)
+        solutions = solve(self.blocks, drawn, samples.size)
+        rank = np.arange(solutions.sample.size) - np.searchsorted(
+            solutions.sample, solutions.sample
+        )
+        columns: dict[str, Any] = {}
+        for name in self.variables:
+            values = np.full((samples.size, max(1, int(solutions.count.max()))), np.nan)
+            values[solutions.sample, rank] = solutions.values[name]
+            columns[name] = (("sample", "solution"), values)
+        columns["count"] = ("sample", solutions.count)
+        return self._dataset(columns, drawn, solutions, seed)
+
+    def graph(self) -> MixedGraph:
+        """Return the causal graph: parents by meaning, self-cycles, shared exogenous variables.
+
+        >>> SCM({"x": "e", "y": "x - x + e", "z": "x*y + z"}, exogenous={"e": 0}).graph()
+        MixedGraph(x -> z, y -> z, z -> z, x <-> y)
+        """
+        return Structure(self.mechanisms, self.exogenous, self.parameters, self.domains).graph()
+
+    def to_text(self) -> str:
+        """Return the structural equations, one a line.
+
+        >>> print(SCM({"x": "x**3 == y", "y": "2"}).to_text())
+        0 = x**3 - y  (labelled x)
+        y = 2
+        """
+        lines = (
+            f"0 = {to_text(self.residuals[name])}  (labelled {name})"
+            if isinstance(mechanism, sp.Eq)
+            else f"{name} = {to_text(mechanism)}"
+            for name, mechanism in self.mechanisms.items()
+        )
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def _hold(self, name: str, value: Any) -> SCM:
+        self._check_can_hold(name, value)
+        names = {*self.variables, *self.exogenous, *self.parameters} - {name}
+        held = as_value(value, names, f"do({name})")
+        own, parameters = held_symbol(name), dict(self.parameters)
+        mechanism: sp.Basic = held if isinstance(held, sp.Basic) else own
+        mechanisms = {**self.mechanisms, name: mechanism}
+        if mechanism == own:
+            parameters[own.name] = held
+        elif not any(_reads(own, value) for value in (*mechanisms.values(), *parameters.values())):
+            parameters.pop(own.name, None)
+        return self.replace(mechanisms=mechanisms, parameters=parameters)
+
+    def _check_can_hold(self, name: str, value: Any) -> None:
+        if name in self.parameters or name in self.exogenous:
+            kind = "a parameter" if name in self.parameters else "an exogenous variable"
+            raise InvalidValue(
+                f"`{name}` is {kind}, not a variable with a mechanism; use SetParameter({name}=...)"
+            )
+        if name not in self.mechanisms:
+            raise UnknownVariable(
+                f"`{name}` is no variable of the model{self._named()}; "
+                f"{closest(name, self.variables)}"
+            )
+        low, high = self.domains.get(name, (-np.inf, np.inf))
+        if isinstance(value, int | float) and not low <= value <= high and np.isfinite(value):
+            raise Infeasible(
+                f"`{name}` cannot be held at `{value}`: it lies between {low:g} and {high:g}; "
+                "choose a value in that range"
+            )
+
+    def _given(self, exogenous: Mapping[str, Any]) -> dict[str, Value]:
+        """Return given exogenous values: numbers, or tuples with one number per sample."""
+        for name in exogenous:
+            if name not in self.exogenous:
+                remedy = closest(name, self.exogenous)
+                if name in self.parameters:
+                    remedy = f"it is a parameter: use .do(SetParameter({name}=...))"
+                elif name in self.mechanisms:
+                    remedy = f"it is a variable: use .do({name}=...)"
+                raise UnknownVariable(
+                    f"`{name}` is no exogenous variable of the model{self._named()}; {remedy}"
+                )
+        values = {
+            name: np.asarray(value) if isinstance(value, xr.DataArray) else value
+            for name, value in exogenous.items()
+        }
+        return {name: as_value(v, set(), f"exogenous `{name}`") for name, v in values.items()}
+
+    def _drawn(
+        self, given: Mapping[str, Value], samples: np.ndarray[Any, np.dtype[np.int64]], seed: int
+    ) -> dict[str, Floats]:
+        values = {**self.exogenous, **self.parameters, **given}
+        drawn = draw(values, samples, seed)
+        validation.require_finite(drawn)
+        return drawn
+
+    def _dataset(
+        self,
+        columns: dict[str, Any],
+        given: Mapping[str, Floats],
+        solutions: Solutions,
+        seed: int,
+    ) -> xr.Dataset:
+        names = (*self.exogenous, *self.parameters)
+        columns |= {name: ("sample", given[name]) for name in names}
+        columns["status"] = flags(solutions.status)
+        return xr.Dataset(
+            columns,
+            coords={"sample": np.arange(solutions.status.size)},
+            attrs={
+                "title": self.name,
+                "scm": self.to_text(),
+                "seed": int(seed),
+                "physcm_version": physcm.__version__,
+            },
+        )
+
+    def _not_a_value(self, name: str) -> str:
+        remedy = closest(name, {*self.parameters, *self.exogenous})
+        if name in self.variables:
+            remedy = f"it is a variable: use Hold({name!r}, ...)"
+        return f"`{name}` is no parameter of the model{self._named()}; {remedy}"
+
+    def _named(self) -> str:
+        return f" `{self.name}`" if self.name else ""
+
+
+def _reads(name: sp.Symbol, value: Value | sp.Basic) -> bool:
+    return isinstance(value, sp.Basic) and name in value.free_symbols
+
+
+def _length(given: Mapping[str, Value], n: int) -> int:
+    """Return the number of samples that arrays of given values tell, or n."""
+    lengths = {name: len(value) for name, value in given.items() if isinstance(value, tuple)}
+    for name, length in lengths.items():
+        first = next(iter(lengths))
+        if length != lengths[first] or n not in (1, length):
+            other = f"n is {n}" if length == lengths[first] else f"`{first}` {lengths[first]}"
+            raise InvalidValue(
+                f"`{name}` has values for {length} samples, but {other}; "
+                "give one number per sample, or a single number"
+            )
+    return next(iter(lengths.values()), n)

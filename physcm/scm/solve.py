@@ -1,0 +1,163 @@
+"""From the equations of a model to all its solutions, sample by sample.
+
+The strongly connected components of the dependence graph are solved in topological order.
+What is solved so far is a set of *branches*: columns, each of one sample, with the values of
+the variables solved by then. A component with two solutions splits its column in two, one
+without a solution ends it, and one whose solutions cannot be told leaves a column of NaN, on
+which components that read it cannot decide and all others still can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import networkx as nx
+import numpy as np
+import sympy as sp
+
+from physcm.mechanism.codegen import Floats
+from physcm.mechanism.expression import names_in, symbol
+from physcm.scm.block import Answer, Block, Ints
+from physcm.scm.graph import components
+from physcm.scm.status import SolutionStatus
+from physcm.scm.ways import solve_block
+
+_SETTLED = 0
+
+
+@dataclass(frozen=True)
+class Solutions:
+    """All solutions of all samples.
+
+    Attributes:
+        values: each variable over the solutions, ordered by sample, then by value.
+        sample: the sample of each solution.
+        count: how many each sample has.
+        status: the `SolutionStatus` of each sample.
+    """
+
+    values: Mapping[str, Floats]
+    sample: Ints
+    count: Ints
+    status: np.ndarray[tuple[int, ...], np.dtype[np.int8]]
+
+
+def residual(name: str, mechanism: sp.Basic) -> sp.Expr:
+    """Return what has to vanish: X - h of an explicit mechanism, left - right of an equation.
+
+    >>> residual("x", symbol("y") + 1)
+    x - y - 1
+    """
+    if isinstance(mechanism, sp.Eq):
+        return mechanism.lhs - mechanism.rhs
+    return symbol(name) - mechanism
+
+
+def blocks(
+    mechanisms: Mapping[str, sp.Basic], domains: Mapping[str, tuple[float, float]]
+) -> tuple[Block, ...]:
+    """Return the strongly connected components as blocks, each after those that it reads.
+
+    >>> x, y = symbol("x"), symbol("y")
+    >>> [block.unknowns for block in blocks({"z": x + y, "x": 2 * y, "y": x - 1}, {})]
+    [('x', 'y'), ('z',)]
+    """
+    graph = nx.DiGraph()
+    graph.add_nodes_from(mechanisms)
+    for name, mechanism in mechanisms.items():
+        causes = names_in(mechanism) & mechanisms.keys()
+        graph.add_edges_from((cause, name) for cause in sorted(causes))
+    return tuple(_block(names, mechanisms, domains) for names in components(graph))
+
+
+def _block(
+    names: Sequence[str],
+    mechanisms: Mapping[str, sp.Basic],
+    domains: Mapping[str, tuple[float, float]],
+) -> Block:
+    everything = (-np.inf, np.inf)
+    return Block(
+        tuple(names),
+        tuple(residual(name, mechanisms[name]) for name in names),
+        tuple(_explicit(name, mechanisms[name]) for name in names),
+        tuple(domains.get(name, everything) for name in names),
+    )
+
+
+def _explicit(name: str, mechanism: sp.Basic) -> sp.Expr | None:
+    reads_itself = isinstance(mechanism, sp.Eq) or name in names_in(mechanism)
+    return None if reads_itself else mechanism
+
+
+@dataclass(frozen=True)
+class _Branches:
+    """Columns: the sample of each, the values solved so far, and why any are missing."""
+
+    sample: Ints
+    values: Mapping[str, Floats]
+    doubt: Ints
+
+    def known(self, block: Block) -> Floats:
+        rows = [self.values[name] for name in block.known]
+        return np.array(rows).reshape(len(rows), self.sample.size)
+
+    def extended(self, block: Block) -> _Branches:
+        """Solve one more block."""
+        p = self.known(block)
+        decided = np.isfinite(p).all(axis=0)
+        which, unknown = np.flatnonzero(decided), np.flatnonzero(~decided)
+        answer = solve_block(block, p[:, which]) if which.size else _nothing(block)
+        parts = [
+            (which[answer.column], answer.x, _SETTLED),
+            (which[answer.continuum], None, SolutionStatus.CONTINUUM),
+            (which[answer.unfound], None, SolutionStatus.NOT_FOUND),
+            (unknown, None, _SETTLED),
+        ]
+        return self._split(block, parts)
+
+    def _split(self, block: Block, parts: Iterable[tuple[Ints, Floats | None, int]]) -> _Branches:
+        columns, doubts, values = [], [], []
+        for column, x, doubt in parts:
+            missing = np.full((len(block.unknowns), column.size), np.nan)
+            columns.append(column)
+            values.append(missing if x is None else x)
+            doubts.append(np.maximum(self.doubt[column], doubt))
+        column, solved = np.concatenate(columns), np.concatenate(values, axis=1)
+        old = {name: row[column] for name, row in self.values.items()}
+        new = dict(zip(block.unknowns, solved, strict=True))
+        return _Branches(self.sample[column], old | new, np.concatenate(doubts))
+
+
+def _nothing(block: Block) -> Answer:
+    none = np.zeros(0, bool)
+    return Answer(np.empty((len(block.unknowns), 0)), np.zeros(0, np.int64), none, none)
+
+
+def solve(system: Sequence[Block], given: Mapping[str, Floats], n: int) -> Solutions:
+    """Return all solutions of n samples, given exogenous variables and parameters."""
+    branches = _Branches(np.arange(n), dict(given), np.zeros(n, dtype=np.int64))
+    for block in system:
+        branches = branches.extended(block)
+    names = [name for block in system for name in block.unknowns]
+    complete = branches.doubt == _SETTLED
+    values = np.array([branches.values[name][complete] for name in names])
+    sample = branches.sample[complete]
+    order = np.lexsort((*values[::-1], sample))
+    count = np.bincount(sample, minlength=n)
+    return Solutions(
+        dict(zip(names, values[:, order], strict=True)),
+        sample[order],
+        count,
+        _status(branches, count),
+    )
+
+
+def _status(branches: _Branches, count: Ints) -> np.ndarray[tuple[int, ...], np.dtype[np.int8]]:
+    """Return what is known: a continuum outweighs what was found, and that what was not."""
+    status = np.where(count > 1, int(SolutionStatus.SEVERAL), int(SolutionStatus.UNIQUE))
+    status[count == 0] = SolutionStatus.NONE
+    missing = branches.sample[branches.doubt == SolutionStatus.NOT_FOUND]
+    status[missing[count[missing] == 0]] = SolutionStatus.NOT_FOUND
+    status[branches.sample[branches.doubt == SolutionStatus.CONTINUUM]] = SolutionStatus.CONTINUUM
+    return status.astype(np.int8)

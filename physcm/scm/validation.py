@@ -1,0 +1,113 @@
+"""What makes a structural causal model well formed, checked once when it is made."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from physcm.mechanism.codegen import Floats
+from physcm.mechanism.errors import InvalidValue, UnknownVariable
+from physcm.mechanism.expression import RESERVED, ordered
+from physcm.mechanism.parser import closest, parse
+from physcm.mechanism.values import Value, as_value
+
+_NAME = re.compile(r"[^\W\d]\w*(\(0\))?|(do|amount|concentration)\([^\W\d]\w*\)")
+_TAKEN = RESERVED | {"count"}
+Domain = tuple[float, float]
+
+
+def check(
+    mechanisms: Mapping[str, Any],
+    exogenous: Mapping[str, Any],
+    parameters: Mapping[str, Any],
+    domains: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the fields of a model, parsed and consistent, or say what is wrong."""
+    _check_names(mechanisms=mechanisms, exogenous=exogenous, parameters=parameters)
+    if not mechanisms:
+        raise InvalidValue("`mechanisms` is empty; give an equation for at least one variable")
+    given = {*exogenous, *parameters}
+    names = {*mechanisms, *given}
+    values = {
+        "exogenous": {k: as_value(v, given, f"exogenous `{k}`") for k, v in exogenous.items()},
+        "parameters": {k: as_value(v, given, f"parameter `{k}`") for k, v in parameters.items()},
+    }
+    texts: dict[str, Value] = {**values["exogenous"], **values["parameters"]}
+    ordered({k: v for k, v in texts.items() if isinstance(v, sp.Basic)}, "values")
+    return {
+        "mechanisms": {name: mechanism(m, names, name) for name, m in mechanisms.items()},
+        **values,
+        "domains": {name: _domain(name, pair, names) for name, pair in domains.items()},
+    }
+
+
+def mechanism(raw: Any, names: Collection[str], name: str) -> sp.Basic:
+    """Return an explicit mechanism as an expression, an implicit one as an equation.
+
+    >>> mechanism("a*x**2 == 3", {"a", "x"}, "x")
+    Eq(a*x**2, 3)
+    """
+    place = f"mechanism of `{name}`"
+    if isinstance(raw, sp.Eq):
+        read: Any = sp.Eq(*(parse(side, names, place) for side in raw.args), evaluate=False)
+    else:
+        read = parse(raw, names, place)
+    if isinstance(read, sp.logic.boolalg.Boolean) and not isinstance(read, sp.Symbol | sp.Eq):
+        raise InvalidValue(
+            f"{place}: `{raw}` is a condition; give an expression, or an equation `left == right`"
+        )
+    if read.has(sp.oo, -sp.oo, sp.zoo, sp.nan):
+        raise InvalidValue(f"{place}: `{raw}` is not finite; give a finite expression")
+    return read
+
+
+def require_finite(drawn: Mapping[str, Floats]) -> None:
+    """Refuse exogenous variables and parameters that came out as NaN or infinity."""
+    for name, values in drawn.items():
+        bad = np.flatnonzero(~np.isfinite(values))
+        if bad.size:
+            raise InvalidValue(
+                f"`{name}` is `{values[bad[0]]}` in sample {bad[0]}; "
+                "check its definition and the values that it reads"
+            )
+
+
+def count(n: Any) -> int:
+    """Return a number of samples."""
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
+        raise InvalidValue(f"n is `{n!r}`; give a whole number of at least 1")
+    return int(n)
+
+
+def _check_names(**kinds: Mapping[str, Any]) -> None:
+    seen: dict[str, str] = {}
+    for kind, mapping in kinds.items():
+        for name in mapping:
+            if not isinstance(name, str) or not _NAME.fullmatch(name):
+                raise InvalidValue(
+                    f"`{name}` in {kind} is not a name; use letters, digits and underscores"
+                )
+            if name in _TAKEN:
+                raise InvalidValue(f"`{name}` in {kind} is reserved; call it `{name}_`")
+            if name in seen:
+                raise InvalidValue(
+                    f"`{name}` stands in {seen[name]} and in {kind}; keep one of them"
+                )
+            seen[name] = kind
+
+
+def _domain(name: str, pair: Any, names: Collection[str]) -> Domain:
+    if name not in names:
+        raise UnknownVariable(f"domain of `{name}`: no such variable; {closest(name, names)}")
+    try:
+        low, high = (float(end) for end in pair)
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not low < high:
+        raise InvalidValue(f"domain of `{name}` is `{pair}`; give two numbers, the lower first")
+    return low, high

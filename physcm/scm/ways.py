@@ -1,0 +1,141 @@
+"""The ways of solving a block, tried in turn until one answers.
+
+1. one explicit mechanism: evaluate it;
+2. linear in the unknowns: linear algebra, with a rank test;
+3. with corners, or with products that are linear factor by factor: one block per case;
+4. few unknowns left after elimination: one, rational: all real roots of a polynomial; one,
+   otherwise: a scan for changes of sign; a few: Newton's method from many starts;
+5. Newton's method from many starts on the whole block.
+
+A way that only proposes candidates has them polished and checked on the block itself.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from physcm.mechanism.codegen import Floats, Program
+from physcm.mechanism.linearization import EPSILON
+from physcm.mechanism.magnitude import size_of_terms
+from physcm.scm import linear, numeric, polynomial
+from physcm.scm.block import Answer, Block, Ints, certified, confined
+from physcm.scm.cases import cases
+from physcm.scm.elimination import Reduced, reduced
+
+
+def solve_block(block: Block, p: Floats) -> Answer:
+    """Return all solutions of a block that can be found.
+
+    Args:
+        block: the equations.
+        p: the known values, (known, columns), finite.
+
+    >>> import sympy as sp
+    >>> x, a = sp.symbols("x a", real=True)
+    >>> square = Block(("x",), (x**2 - a,), (None,), ((-np.inf, np.inf),))
+    >>> solve_block(square, np.array([[4.0, -1.0]])).x.tolist()
+    [[-2.0, 2.0]]
+    """
+    for way in (_explicit, linear.solve, _by_cases, _by_elimination):
+        answer = way(block, p)
+        if answer is not None:
+            return answer
+    return _numeric(block, p)
+
+
+def _explicit(block: Block, p: Floats) -> Answer | None:
+    """Evaluate a single mechanism that does not read its own variable."""
+    mechanism = block.explicit[0]
+    if mechanism is None or len(block.unknowns) > 1:
+        return None
+    nothing = np.empty((0, p.shape[1]))
+    x = Program.over((), block.known, {}, (mechanism,)).vector(0.0, nothing, p)
+    error = np.zeros_like(x)
+    if np.isfinite(block.domains[0]).any():
+        sizes = Program.over((), block.known, {}, (size_of_terms(mechanism),))
+        error = EPSILON * sizes.vector(0.0, nothing, p)
+    x, inside = confined(block, x, error)
+    return Answer.one_each(x, inside & np.isfinite(x[0]))
+
+
+def _by_cases(block: Block, p: Floats) -> Answer | None:
+    """Solve one block per case; keep what solves the block as it is."""
+    smooth = cases(block)
+    if smooth is None:
+        return None
+    place = {name: row for row, name in enumerate(block.known)}
+    answers = [solve_block(case, p[[place[name] for name in case.known]]) for case in smooth]
+    endless = np.flatnonzero(np.any([answer.continuum for answer in answers], axis=0))
+    x, column = numeric.candidates(block, p[:, endless])
+    found = [(answer.x, answer.column) for answer in answers] + [(x, endless[column])]
+    points, columns = (np.concatenate(parts, axis=-1) for parts in zip(*found, strict=True))
+    order = np.argsort(columns, kind="stable")
+    doubted = np.any([answer.unfound | answer.continuum for answer in answers], axis=0)
+    return certified(block, points[:, order], columns[order], p).open_where_empty(doubted)
+
+
+def _by_elimination(block: Block, p: Floats) -> Answer | None:
+    """Solve for few unknowns where all others can be written in terms of them."""
+    small = reduced(block)
+    if small is None:
+        return None
+    sound = small.is_sound(p)
+    which, rest = np.flatnonzero(sound), np.flatnonzero(~sound)
+    parts = [(rest, _numeric(block, p[:, rest]))] if rest.size else []
+    if which.size:
+        parts.append((which, _reduced(small, p[:, which])))
+    return Answer.joined(p.shape[1], parts)
+
+
+def _reduced(small: Reduced, p: Floats) -> Answer:
+    block = small.block
+    if not small.tears:
+        return certified(block, *_completed(small, np.empty((0, p.shape[1])), _all(p), p), p)
+    if len(small.tears) == 1:
+        coefficients = polynomial.numerator(small, p)
+        if coefficients is not None:
+            return _polynomial(small, coefficients, p)
+        low, high = block.domains[block.unknowns.index(small.tears[0])]
+        found = numeric.scan(small.equations, (low, high), p)
+        return certified(block, *_completed(small, *found, p), p).open_where_empty()
+    rows = [block.unknowns.index(name) for name in small.tears]
+    found = numeric.multistart(small.equations, block.lower[rows], block.upper[rows], p)
+    answer = certified(block, *_completed(small, *found, p), p)
+    empty = np.flatnonzero(~answer.solved())
+    return _joined(p, answer, empty, _numeric(block, p[:, empty])) if empty.size else answer
+
+
+def _polynomial(small: Reduced, coefficients: Floats, p: Floats) -> Answer:
+    """Solve by the roots of a polynomial, which are all there are."""
+    sound = polynomial.is_sound(coefficients)
+    vanishing = ~coefficients.any(axis=0)
+    roots, column = polynomial.real_roots(np.where(sound, coefficients, 0.0))
+    answer = certified(small.block, *_completed(small, roots[np.newaxis], column, p), p)
+    doubted = np.flatnonzero(~sound & ~vanishing)
+    if doubted.size:
+        answer = _joined(p, answer, doubted, _numeric(small.block, p[:, doubted]))
+    return Answer(answer.x, answer.column, answer.continuum | vanishing, answer.unfound)
+
+
+def _numeric(block: Block, p: Floats) -> Answer:
+    """Search the whole block; a column without a solution stays open."""
+    return certified(block, *numeric.candidates(block, p), p).open_where_empty()
+
+
+def _completed(small: Reduced, x: Floats, column: Ints, p: Floats) -> tuple[Floats, Ints]:
+    """Return all unknowns from the tears."""
+    return small.completion.vector(0.0, x, p[:, column]), column
+
+
+def _all(p: Floats) -> Ints:
+    return np.arange(p.shape[1])
+
+
+def _joined(p: Floats, answer: Answer, which: Ints, instead: Answer) -> Answer:
+    """Return an answer with the answers for some columns put in their place."""
+    columns = p.shape[1]
+    others = np.setdiff1d(np.arange(columns), which)
+    kept = np.isin(answer.column, others)
+    place = np.searchsorted(others, answer.column[kept])
+    rest = Answer(answer.x[:, kept], place, answer.continuum[others], answer.unfound[others])
+    return Answer.joined(columns, [(others, rest), (which, instead)])
