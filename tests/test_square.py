@@ -331,3 +331,14 @@ def test_the_text_names_every_intervention_and_ends_with_the_verdict() -> None:
     assert "do(S = 2)" in text
     assert text.endswith(report.verdict)
     assert set(report.table.dims) == {"intervention", "variable", "sample", "start"}
+
+
+def test_an_equation_without_its_own_variable_is_noted() -> None:
+    report = commutes(bathtub(), equilibrate(bathtub()), [])
+    (note,) = report.notes
+    assert "equation of `D` does not contain `D`" in note
+    assert note in str(report)
+
+
+def test_masses_have_their_natural_labels_as_a_group() -> None:
+    assert not commutes(oscillators(2), equilibrate(oscillators(2)), [], starts=1).notes

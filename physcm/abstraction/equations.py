@@ -22,14 +22,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 import sympy as sp
 
 from physcm.mechanism.distributions import Distribution
-from physcm.mechanism.expression import derivative, initial_symbol, names_in, substitute, symbol
+from physcm.mechanism.expression import derivative, initial_symbol, names_in, symbol
 from physcm.mechanism.values import Value
 from physcm.scm import SCM
 from physcm.sim import System
 from physcm.sim.conservation import ConservationLaw, known_parameters
+
+_POINTS = 5
 
 
 def equilibrium_scm(system: System, laws: tuple[ConservationLaw, ...]) -> SCM:
@@ -84,26 +87,33 @@ def _relabeled(system: System, group: list[str]) -> dict[str, sp.Basic]:
     return solved if len(solved) == len(group) else {}
 
 
-def has_natural_label(system: System, name: str) -> bool:
-    """Say whether the drift of a state contains the state, once X = 0 is set aside.
+def without_natural_label(system: System) -> tuple[str, ...]:
+    """Return the states whose equilibrium equation does not contain them, X = 0 set aside.
 
-    >>> predator = System(
+    f_i does not contain X_i where its derivative by X_i vanishes, and f_i = X_i g with g free
+    of X_i where X_i df_i/dX_i = f_i; both are tested at random points.
+
+    >>> prey = System(
     ...     {"x": "x*(a - y)", "y": "x - y"}, parameters={"a": 1}, initial={"x": 1, "y": 1}
     ... )
-    >>> has_natural_label(predator, "x"), has_natural_label(predator, "y")
-    (False, True)
+    >>> without_natural_label(prey)
+    ('x',)
     """
-    written_out = substitute(system.drift[name], system.derived, list(system.derived))
-    x = symbol(name)
-    if written_out == 0:
-        return True
-    rest = sp.factor_terms(written_out)
-    factors = [g for g in sp.Mul.make_args(rest) if g != x and not (g.is_Pow and g.base == x)]
-    if len(factors) == len(sp.Mul.make_args(rest)):
-        quotient = sp.cancel(written_out / x)
-        if x not in sp.denom(quotient).free_symbols and sp.denom(quotient).is_number:
-            factors = [quotient]
-    return any(x in g.free_symbols for g in factors)
+    exchangeable = {name for group in system.held_together for name in group}
+    count = len(system.states)
+    rng = np.random.default_rng(0)
+    x = np.exp(rng.normal(size=(count, _POINTS)))
+    p = system.draw(np.zeros(_POINTS, dtype=np.int64), 0)[1]
+    f = system.rates.vector(0.0, x, p)
+    slope = np.diagonal(system.rates.jacobian.batch(0.0, x, p), axis1=1, axis2=2).T
+    size = np.abs(f) + np.abs(x * slope)
+    absent = (slope == 0) | (np.abs(x * slope - f) <= 1e-9 * size)
+    moving = [f != 0 for f in system.drift.values()]
+    return tuple(
+        name
+        for name, missing, moves in zip(system.states, absent.all(axis=1), moving, strict=True)
+        if missing and moves and name not in exchangeable
+    )
 
 
 def is_random(value: Value) -> bool:

@@ -65,6 +65,7 @@ def page(report: Report) -> str:
         mark=_mark(report.ok),
         word=_word(report),
         verdict=_prose(report.verdict),
+        notes="\n".join(f"<p>{_prose(note)}</p>" for note in report.notes),
         facts=_facts(report),
         figure=_figure(report),
         interventions=_interventions(report.rows),

@@ -12,6 +12,7 @@ import numpy as np
 import xarray as xr
 
 from physcm.abstraction.constraints import CausalConstraintsModel
+from physcm.abstraction.equations import without_natural_label
 from physcm.abstraction.explain import prediction_text, reason_for, simulation_text, why
 from physcm.abstraction.outcome import Causal, Outcome
 from physcm.mechanism.interventions import Intervention, label
@@ -115,6 +116,15 @@ class Report:
             model = "a causal constraints model (equilibria depend on conserved totals)"
         return f"The square commutes under doing nothing and {count}, with {model}."
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the equations give away before anything is run."""
+        return tuple(
+            f"The equilibrium equation of `{name}` does not contain `{name}` (no natural label): "
+            f"holding `{name}` lifts an equation by which another variable is determined."
+            for name in without_natural_label(self.low)
+        )
+
     @cached_property
     def table(self) -> xr.Dataset:
         """All numbers: `simulated`, `predicted` and their difference, with the rows' words."""
@@ -155,6 +165,7 @@ class Report:
         reasons = [f"  {row.intervention}: {row.why}" for row in self.rows if not row.agree]
         text = [self.low.name, "", *(line.rstrip() for line in lines), ""]
         text += ["Why not:", *reasons, ""] if reasons else []
+        text += [*(f"Note: {note}" for note in self.notes), ""] if self.notes else []
         return "\n".join([*text, self.verdict]).lstrip("\n")
 
     def plot(self) -> Figure:

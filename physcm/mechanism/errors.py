@@ -69,9 +69,5 @@ class NotConverged(PhyscmError):
     """A numerical method that ended without reaching its tolerance."""
 
 
-class NoNaturalLabel(PhyscmError):
-    """An equilibrium equation that does not contain the variable it is labelled by."""
-
-
 class Infeasible(PhyscmError):
     """A value outside of what its variable can physically take, such as a negative amount."""

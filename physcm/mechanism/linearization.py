@@ -148,7 +148,9 @@ def solved(matrix: Floats, side: Floats) -> Floats:
         singular |= np.abs(z[:, :, 0]).max(axis=1, initial=0.0) > _WILD
     if singular.any():
         across = matrix[singular].transpose(0, 2, 1)
-        normal = across @ matrix[singular] + _RIDGE * np.eye(unknowns)
+        normal = across @ matrix[singular]
+        largest = np.abs(normal).max(axis=(1, 2), keepdims=True, initial=1.0)
+        normal += _RIDGE * largest * np.eye(unknowns)
         z[singular] = np.linalg.solve(normal, across @ right[singular])
     return np.where(undefined, np.nan, z[:, :, 0].T)
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.distributions import Distribution, as_distribution
 from physcm.mechanism.errors import InvalidValue
-from physcm.mechanism.expression import ordered
+from physcm.mechanism.expression import ordered, to_text
 from physcm.mechanism.parser import parse
 from physcm.mechanism.randomness import uniforms
 
@@ -66,7 +66,8 @@ def finite(raw: Any, place: str) -> float:
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number):
-        raise InvalidValue(f"{place}: `{raw}` is not a finite number; give one")
+        shown = to_text(raw) if isinstance(raw, sp.Basic) else raw
+        raise InvalidValue(f"{place}: `{shown}` is not a finite number; give one")
     return number
 
 

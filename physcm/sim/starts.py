@@ -11,6 +11,8 @@ from physcm.mechanism.values import Value, draw
 from physcm.sim.equilibrium import EquilibriumEquations, brought_to_totals
 from physcm.sim.validation import require_finite
 
+_HALVINGS = 40
+
 
 def spread_starts(
     equations: EquilibriumEquations, n: int, seed: int, starts: int
@@ -20,7 +22,8 @@ def spread_starts(
     Columns run over samples, then over starts; the first start of each sample is its own
     initial state. The others lie up to a decade below or above, or, for a variable that
     takes both signs, around it. They keep the sample's conserved totals wherever they can, so
-    that what they show is a choice between equilibria and not another total.
+    that what they show is a choice between equilibria and not another total, and stay where
+    the mechanisms have finite values.
 
     Returns:
         The states, shape (states, n * starts), and the parameters, (parameters, n * starts).
@@ -32,7 +35,8 @@ def spread_starts(
     """
     system = equations.system
     x0, p = system.draw(np.arange(n), seed)
-    begins = np.stack([x0, *(_moved(equations, x0, seed, m) for m in range(1, starts))], axis=2)
+    others = (_moved(equations, x0, seed, m) for m in range(1, starts))
+    begins = np.stack([x0, *(_admissible(equations, x0, x, p) for x in others)], axis=2)
     values: dict[str, Value] = {}
     for (name, value), row in zip(system.parameters.items(), p, strict=True):
         values[name] = value if isinstance(value, sp.Basic) else tuple(np.repeat(row, starts))
@@ -58,3 +62,15 @@ def _moved(equations: EquilibriumEquations, x0: Floats, seed: int, start: int) -
     around = x0 + size * np.reshape(shift, x0.shape)
     moved = np.where(low >= 0, size * np.reshape(factor, x0.shape), around)
     return brought_to_totals(equations, np.clip(moved, low, high), equations.weights @ x0)
+
+
+def _admissible(equations: EquilibriumEquations, x0: Floats, x: Floats, p: Floats) -> Floats:
+    """Draw initial states towards the samples' own until all mechanisms are finite there.
+
+    Points between two states lie within the same bounds and have the same totals.
+    """
+    programs = (equations.system.rates, equations.system.outputs)
+    for _ in range(_HALVINGS):
+        values = np.concatenate([program.vector(0.0, x, p) for program in programs])
+        x = np.where(np.isfinite(values).all(axis=0), x, (x0 + x) / 2)
+    return x
