@@ -21,6 +21,7 @@ from physcm.abstraction import (
 from physcm.mechanism import (
     Hold,
     Infeasible,
+    InvalidValue,
     NoEquilibrium,
     NotStable,
     NotUnique,
@@ -342,3 +343,24 @@ def test_an_equation_without_its_own_variable_is_noted() -> None:
 
 def test_masses_have_their_natural_labels_as_a_group() -> None:
     assert not commutes(oscillators(2), equilibrate(oscillators(2)), [], starts=1).notes
+
+
+def cascade() -> System:
+    return System({"x": "u - x", "y": "x - y"}, parameters={"u": 1}, initial={"x": 0, "y": 0})
+
+
+def test_tau_may_summarize_the_states_of_the_system() -> None:
+    total = SCM({"total": "2*u"}, parameters={"u": 1})
+    coarse = Abstraction(cascade(), total, tau={"total": "x + y"})
+    assert coarse.commutes([SetParameter(u=3)]).ok
+    assert not Abstraction(cascade(), total, tau={"total": "x + 2*y"}).commutes([]).ok
+
+
+def test_tau_names_variables_that_exist_on_both_sides() -> None:
+    total = SCM({"total": "2"})
+    with pytest.raises(UnknownVariable, match="tau: the causal model has no variable `sum`"):
+        Abstraction(cascade(), total, tau={"sum": "x + y"}).commutes([])
+    with pytest.raises(UnknownVariable, match="tau of `total`: unknown name `z`"):
+        Abstraction(cascade(), total, tau={"total": "x + z"}).commutes([])
+    with pytest.raises(InvalidValue, match="name no variable in common; say by `tau`"):
+        commutes(cascade(), total, [])

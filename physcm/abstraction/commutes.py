@@ -14,13 +14,18 @@ UAI 2017, definition 3; for equilibria Mooij, Janzing & Schölkopf, UAI 2013, th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from physcm.abstraction.outcome import Causal, Outcome, compare
+import sympy as sp
+
+from physcm.abstraction.compare import Causal, compare
+from physcm.abstraction.constraints import CausalConstraintsModel
+from physcm.abstraction.outcome import Outcome
 from physcm.abstraction.report import Report
-from physcm.mechanism.errors import InvalidValue
+from physcm.mechanism.errors import InvalidValue, UnknownVariable
 from physcm.mechanism.interventions import Hold, Intervention, SetParameter, label
+from physcm.mechanism.parser import Expression, closest, parse
 from physcm.sim import System
 
 Interventions = tuple[Intervention, ...]
@@ -76,18 +81,25 @@ def unchanged(interventions: Interventions) -> Interventions:
 
 @dataclass(frozen=True)
 class Abstraction:
-    """A causal model that claims to stand for a system, and the map between their interventions.
-
-    States are mapped by the long-run limit of the variables that both models name.
+    """A causal model that claims to stand for a system, by maps of states and of interventions.
 
     Attributes:
         low: the system.
         high: the causal model.
+        tau: variables of the causal model as expressions in those of the system, which are
+            read in its long run; unless told each variable that both name is itself.
         omega: takes interventions on the system to interventions on the causal model.
+
+    >>> from physcm.scm import SCM
+    >>> tanks = System({"x": "1 - x", "y": "x - y"}, initial={"x": 0, "y": 0})
+    >>> whole = SCM({"total": "2"})
+    >>> Abstraction(tanks, whole, tau={"total": "x + y"}).commutes([]).ok
+    True
     """
 
     low: System
     high: Causal
+    tau: Mapping[str, Expression] | None = None
     omega: Callable[[Interventions], Interventions] = unchanged
 
     def commutes(
@@ -102,12 +114,26 @@ class Abstraction:
     ) -> Report:
         """Walk the square both ways for every intervention; see `commutes`."""
         _check(n=n, starts=starts)
+        tau = self._parsed_tau()
         families = _listed(interventions)
         squares = [(self.low.do(*do), self.high.do(*self.omega(do))) for do in families]
         outcomes: list[Outcome] = []
         for low, high in _tracked(squares, progress):
-            outcomes.append(compare(low, high, n=n, seed=seed, starts=starts, tolerance=tolerance))
+            outcomes.append(
+                compare(low, high, n=n, seed=seed, starts=starts, tolerance=tolerance, tau=tau)
+            )
         return Report.of(self.low, self.high, families, outcomes)
+
+    def _parsed_tau(self) -> dict[str, sp.Expr] | None:
+        if self.tau is None:
+            return None
+        names = {*self.low.variables, *self.low.parameters}
+        above = self.high.scm if isinstance(self.high, CausalConstraintsModel) else self.high
+        for name in self.tau.keys() - set(above.variables):
+            raise UnknownVariable(
+                f"tau: the causal model has no variable `{name}`; {closest(name, above.variables)}"
+            )
+        return {name: parse(text, names, f"tau of `{name}`") for name, text in self.tau.items()}
 
 
 def _listed(

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from physcm.abstraction.compare import Causal, compare
 from physcm.abstraction.constraints import CausalConstraintsModel
 from physcm.abstraction.equations import equilibrium_scm
 from physcm.abstraction.explain import reason_for
-from physcm.abstraction.outcome import Causal, Outcome, compare
+from physcm.abstraction.outcome import Outcome
 from physcm.mechanism.errors import NoEquilibrium, NotConverged, NotStable, NotUnique, PhyscmError
 from physcm.mechanism.interventions import Hold, Intervention, SetParameter, label
 from physcm.sim import System, conservation_laws

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from physcm.abstraction.outcome import Outcome
+from physcm.abstraction.outcome import UNKNOWN, Outcome
 from physcm.sim.status import LimitStatus
 
 _DID = {
@@ -46,8 +46,10 @@ def _answer(outcome: Outcome, column: int) -> str:
     if answer in _ANSWERS:
         return _ANSWERS[answer]
     kinds = Counter(str(kind) for kind in outcome.kinds[column] if kind)
-    if kinds == {"stable": 1}:
+    if kinds in ({"stable": 1}, {UNKNOWN: 1}):
         return "one solution"
+    if kinds[UNKNOWN]:
+        return f"{kinds[UNKNOWN]} solutions"
     if kinds.total() == 1:
         return f"one solution, {next(iter(kinds))}"
     marginal = f", {kinds['marginal']} marginal" if kinds["marginal"] else ""

@@ -1,31 +1,20 @@
-"""The two ways round the square, for one intervention.
+"""What came of an intervention on both sides of the square, and whether it agrees.
 
-Down: the intervened system is simulated until its fate is known. Across: the intervened
-causal model is solved. Both use the same draws of parameters and initial states, column by
-column; columns run over samples and, within a sample, over several initial states. Each
-solution is also asked whether it attracts, by the eigenvalues of the intervened dynamics.
+Columns run over samples and, within a sample, over several initial states.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from physcm.abstraction.constraints import CausalConstraintsModel
-from physcm.abstraction.equations import is_random
 from physcm.mechanism.codegen import Floats
-from physcm.mechanism.interventions import SetParameter
 from physcm.scm import SCM
-from physcm.sim import System
-from physcm.sim.equilibrium import EquilibriumEquations, stability
-from physcm.sim.settle import Limit, long_run
-from physcm.sim.starts import spread_starts
+from physcm.sim.settle import Limit
 from physcm.sim.status import LimitStatus
 
 Causal = SCM | CausalConstraintsModel
@@ -40,7 +29,7 @@ class Outcome:
         limits: how each column ended, length `columns`.
         simulated: the limits, shape (variables, columns), NaN where nothing settled.
         solutions: shape (variables, columns, solutions), NaN where there are fewer.
-        kinds: "stable", "unstable", "marginal" or "" per (column, solution).
+        kinds: "stable", "unstable", "marginal", "unknown" or "" per (column, solution).
         answers: the causal model's status per column, in words.
         starts: the number of initial states per sample.
         tolerance: the largest relative difference that counts as agreement.
@@ -132,85 +121,5 @@ class Outcome:
 
 
 _RESOLVED = 1e-3
-
-
-def compare(
-    low: System, high: Causal, *, n: int, seed: int, starts: int, tolerance: float
-) -> Outcome:
-    """Run both ways for a system and a causal model that carry the same intervention."""
-    equations = EquilibriumEquations(low)
-    x0, p = spread_starts(equations, n, seed, starts)
-    limits = tuple(long_run(equations, x, q) for x, q in zip(x0.T, p.T, strict=True))
-    high = high.do(SetParameter(**_drawn_values(low, high, p)))
-    solved = high.solve(_initial_values(low, high, x0), n=n * starts, seed=seed)
-    names = tuple(name for name in low.variables if name in solved)
-    solutions = np.array([solved[name].transpose("sample", "solution").values for name in names])
-    return Outcome(
-        names,
-        limits,
-        _simulated(low, names, limits, p),
-        solutions,
-        _kinds(equations, names, solutions, p),
-        _answers(solved),
-        starts,
-        tolerance,
-        seed,
-        _reached(low, names, limits, p),
-    )
-
-
-def _drawn_values(low: System, high: Causal, p: Floats) -> dict[str, tuple[float, ...]]:
-    """Return what the system drew for its random parameters, for the causal model to share."""
-    model = high.system if isinstance(high, CausalConstraintsModel) else high
-    known = {*model.parameters, *getattr(model, "exogenous", ())}
-    return {
-        name: tuple(row)
-        for (name, value), row in zip(low.parameters.items(), p, strict=True)
-        if is_random(value) and name in known
-    }
-
-
-def _initial_values(low: System, high: Causal, x0: Floats) -> dict[str, Floats]:
-    """Return the initial values that the causal model reads, for it to share."""
-    wanted = high.scm.exogenous if isinstance(high, CausalConstraintsModel) else high.exogenous
-    drawn = {f"{name}(0)": row for name, row in zip(low.states, x0, strict=True)}
-    return {name: row for name, row in drawn.items() if name in wanted}
-
-
-def _simulated(low: System, names: Sequence[str], limits: Sequence[Limit], p: Floats) -> Floats:
-    settled = [limit.status is LimitStatus.SETTLED for limit in limits]
-    x = np.array([limit.state for limit in limits]).reshape(len(limits), -1).T
-    x = np.where(settled, x, np.nan)
-    derived = low.outputs.vector(0.0, x, p)
-    rows = dict(zip((*low.states, *low.derived), [*x, *derived], strict=True))
-    return np.where(settled, np.array([rows[name] for name in names]), np.nan)
-
-
-def _reached(low: System, names: Sequence[str], limits: Sequence[Limit], p: Floats) -> Floats:
-    """Return the sizes of states along the runs, and of derived variables at these."""
-    x = np.array([limit.scale for limit in limits]).reshape(len(limits), -1).T
-    derived = low.outputs.vector(0.0, x, p)
-    rows = dict(zip((*low.states, *low.derived), [*x, *derived], strict=True))
-    sizes = np.abs(np.array([rows[name] for name in names])).max(axis=1, initial=0.0)
-    return np.where(np.isfinite(sizes), sizes, 0.0)
-
-
-def _kinds(
-    equations: EquilibriumEquations, names: Sequence[str], solutions: Floats, p: Floats
-) -> NDArray[np.str_]:
-    """Say of each solution whether the dynamics stay near it."""
-    kinds = np.full(solutions.shape[1:], "", dtype="<U8")
-    rows = [names.index(name) for name in equations.system.states]
-    states = solutions[rows]
-    for column, which in np.argwhere(np.isfinite(solutions).all(axis=0)):
-        x = states[:, column, which]
-        scale = np.where(x != 0, np.abs(x), 1.0)
-        kinds[column, which] = stability(equations.eigenvalues(x, p[:, column], scale))
-    return kinds
-
-
-def _answers(solved: xr.Dataset) -> tuple[str, ...]:
-    status: Any = solved["status"]
-    words = status.attrs["flag_meanings"].split()
-    meaning = dict(zip(list(status.attrs["flag_values"]), words, strict=True))
-    return tuple(meaning[int(value)] for value in status.values)
+UNKNOWN = "unknown"
+"""The kind of a solution that does not say where all states of the system are."""

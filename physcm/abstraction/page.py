@@ -99,7 +99,7 @@ def _facts(report: Report) -> str:
         "largest measured difference": f"{max(known):.1e}" if known else "nothing to compare",
         "tolerance": f"{first.tolerance:.1e}",
         "runs per intervention": _runs_text(first),
-        "variables": str(len(report.low.variables)),
+        "variables": str(report.table.sizes["variable"]),
     }
     return "\n".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(fact)}</dd></div>" for name, fact in facts.items()

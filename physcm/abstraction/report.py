@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from physcm.abstraction.compare import Causal
 from physcm.abstraction.constraints import CausalConstraintsModel
 from physcm.abstraction.equations import without_natural_label
 from physcm.abstraction.explain import prediction_text, reason_for, simulation_text, why
-from physcm.abstraction.outcome import Causal, Outcome
+from physcm.abstraction.outcome import Outcome
 from physcm.mechanism.interventions import Intervention, label
 from physcm.sim import System
 
@@ -128,7 +129,7 @@ class Report:
     @cached_property
     def table(self) -> xr.Dataset:
         """All numbers: `simulated`, `predicted` and their difference, with the rows' words."""
-        names = tuple(self.low.variables)
+        names = tuple(dict.fromkeys(name for row in self.rows for name in row.outcome.names))
         columns = self.rows[0].outcome.simulated.shape[1]
         starts = self.rows[0].outcome.starts
         shape = (len(self.rows), len(names), columns // starts, starts)

@@ -1,0 +1,133 @@
+"""The two ways round the square, for one intervention.
+
+Down: the intervened system is simulated until its fate is known, and tau reads the causal
+model's variables off the state in which it rests. Across: the intervened causal model is
+solved. Both use the same draws of parameters and initial states, column by column. Each
+solution is also asked whether it attracts, by the eigenvalues of the intervened dynamics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import sympy as sp
+import xarray as xr
+from numpy.typing import NDArray
+
+from physcm.abstraction.constraints import CausalConstraintsModel
+from physcm.abstraction.equations import is_random
+from physcm.abstraction.outcome import UNKNOWN, Outcome
+from physcm.mechanism.codegen import Floats
+from physcm.mechanism.errors import InvalidValue
+from physcm.mechanism.expression import symbol
+from physcm.mechanism.interventions import SetParameter
+from physcm.scm import SCM
+from physcm.sim import System
+from physcm.sim.equilibrium import EquilibriumEquations, stability
+from physcm.sim.settle import Limit, long_run
+from physcm.sim.starts import spread_starts
+from physcm.sim.status import LimitStatus
+
+Causal: TypeAlias = "SCM | CausalConstraintsModel"
+
+
+def compare(
+    low: System, high: Causal, *, n: int, seed: int, starts: int, tolerance: float,
+    tau: Mapping[str, sp.Expr] | None = None,
+) -> Outcome:  # fmt: skip
+    """Run both ways for a system and a causal model that carry the same intervention.
+
+    Args:
+        low: the system, intervened on.
+        high: the causal model, intervened on.
+        n: number of samples.
+        seed: of all draws.
+        starts: number of initial states per sample.
+        tolerance: the largest relative difference that counts as agreement.
+        tau: variables of the causal model as expressions in those of the system; unless told
+            each variable that both name is itself.
+    """
+    equations = EquilibriumEquations(low)
+    x0, p = spread_starts(equations, n, seed, starts)
+    limits = tuple(long_run(equations, x, q) for x, q in zip(x0.T, p.T, strict=True))
+    high = high.do(SetParameter(**_drawn_values(low, high, p)))
+    solved = high.solve(_initial_values(low, high, x0), n=n * starts, seed=seed)
+    tau = tau or {name: symbol(name) for name in low.variables if name in solved}
+    if not tau:
+        raise InvalidValue(
+            f"`{low.name}` and the causal model name no variable in common; say by `tau` how "
+            "the variables above come from those below"
+        )
+    solutions = np.array([solved[name].transpose("sample", "solution").values for name in tau])
+    return Outcome(
+        tuple(tau),
+        limits,
+        _simulated(low, tau, limits, p),
+        solutions,
+        _kinds(equations, tau, solutions, p),
+        _answers(solved),
+        starts,
+        tolerance,
+        seed,
+        _reached(low, tau, limits, p),
+    )
+
+
+def _drawn_values(low: System, high: Causal, p: Floats) -> dict[str, tuple[float, ...]]:
+    """Return what the system drew for its random parameters, for the causal model to share."""
+    model = high.system if isinstance(high, CausalConstraintsModel) else high
+    known = {*model.parameters, *getattr(model, "exogenous", ())}
+    return {
+        name: tuple(row)
+        for (name, value), row in zip(low.parameters.items(), p, strict=True)
+        if is_random(value) and name in known
+    }
+
+
+def _initial_values(low: System, high: Causal, x0: Floats) -> dict[str, Floats]:
+    """Return the initial values that the causal model reads, for it to share."""
+    wanted = high.scm.exogenous if isinstance(high, CausalConstraintsModel) else high.exogenous
+    drawn = {f"{name}(0)": row for name, row in zip(low.states, x0, strict=True)}
+    return {name: row for name, row in drawn.items() if name in wanted}
+
+
+def _simulated(
+    low: System, tau: Mapping[str, sp.Expr], limits: Sequence[Limit], p: Floats
+) -> Floats:
+    """Return tau of the limits, NaN where a run did not settle."""
+    settled = [limit.status is LimitStatus.SETTLED for limit in limits]
+    x = np.array([limit.state for limit in limits]).reshape(len(limits), -1).T
+    return np.where(settled, low.program(tuple(tau.values())).vector(0.0, x, p), np.nan)
+
+
+def _reached(low: System, tau: Mapping[str, sp.Expr], limits: Sequence[Limit], p: Floats) -> Floats:
+    """Return tau of the sizes that the states took along the runs."""
+    x = np.array([limit.scale for limit in limits]).reshape(len(limits), -1).T
+    sizes = np.abs(low.program(tuple(tau.values())).vector(0.0, x, p)).max(axis=1, initial=0.0)
+    return np.where(np.isfinite(sizes), sizes, 0.0)
+
+
+def _kinds(
+    equations: EquilibriumEquations, tau: Mapping[str, sp.Expr], solutions: Floats, p: Floats
+) -> NDArray[np.str_]:
+    """Say of each solution whether the dynamics stay near it, where it names all states."""
+    kinds = np.full(solutions.shape[1:], "", dtype="<U8")
+    names = list(tau)
+    states = equations.system.states
+    told = all(tau.get(name) == symbol(name) for name in states)
+    rows = [names.index(name) for name in states] if told else []
+    for column, which in np.argwhere(np.isfinite(solutions).all(axis=0)):
+        x = solutions[rows, column, which]
+        scale = np.where(x != 0, np.abs(x), 1.0)
+        kind = stability(equations.eigenvalues(x, p[:, column], scale)) if told else UNKNOWN
+        kinds[column, which] = kind
+    return kinds
+
+
+def _answers(solved: xr.Dataset) -> tuple[str, ...]:
+    status: Any = solved["status"]
+    words = status.attrs["flag_meanings"].split()
+    meaning = dict(zip(list(status.attrs["flag_values"]), words, strict=True))
+    return tuple(meaning[int(value)] for value in status.values)
