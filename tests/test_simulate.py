@@ -163,3 +163,12 @@ def test_noise_needs_a_step_and_times_on_its_grid() -> None:
         simulate(ornstein_uhlenbeck, [0, 1])
     with pytest.raises(InvalidValue, match=r"time `0.25` is not a whole number of steps"):
         simulate(ornstein_uhlenbeck, [0, 0.25, 1], step=0.1)
+
+
+@pytest.mark.parametrize("start", [0.5, 37.03, 99.0])
+def test_a_short_pulse_is_never_stepped_over(start: float) -> None:
+    pulse = System(
+        {"x": "where(t >= a and t < a + 0.01, 100, 0)"}, parameters={"a": start}, initial={"x": 0}
+    )
+    run = simulate(pulse, [0, 120])
+    assert float(run.x[0, -1]) == pytest.approx(1, rel=1e-6)

@@ -6,7 +6,9 @@ problem turns stiff; it is called with the exact Jacobian.
 
 from __future__ import annotations
 
+import itertools
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +17,13 @@ from scipy.integrate import ODEintWarning, odeint, solve_ivp
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import InvalidValue
 from physcm.sim.status import RunStatus
+from physcm.sim.switching import switch_times
 from physcm.sim.system import System
 
 _METHODS = ("LSODA", "RK45", "RK23", "DOP853", "Radau", "BDF")
 _IMPLICIT = ("Radau", "BDF")
 _HUGE = 1e6
+_FEWEST_STEPS = 100
 
 
 @dataclass(frozen=True)
@@ -77,11 +81,34 @@ def integrate(
     if not system.states or len(times) == 1:
         states = np.repeat(x0[:, np.newaxis], len(times), axis=1)
         return Trajectory(states, RunStatus.COMPLETE)
-    if method == "LSODA":
-        states, steps = _lsoda(system, times, x0, p.tolist(), rtol, atol, most_steps)
-    else:
-        states, steps = _solve_ivp(system, times, x0, p.tolist(), rtol, atol, method)
-    return _ended(states, steps)
+    parameters = p.tolist()
+
+    def run(saved: Floats, begin: Floats) -> tuple[Floats, int]:
+        if method == "LSODA":
+            return _lsoda(system, saved, begin, parameters, rtol, atol, most_steps)
+        return _solve_ivp(system, saved, begin, parameters, rtol, atol, method)
+
+    switches = switch_times(system, parameters)
+    between = switches[(switches > times[0]) & (switches < times[-1])]
+    return _ended(*(_in_pieces(run, times, between, x0) if between.size else run(times, x0)))
+
+
+def _in_pieces(
+    run: Callable[[Floats, Floats], tuple[Floats, int]], times: Floats, between: Floats, x: Floats
+) -> tuple[Floats, int]:
+    """Start anew at each switch, so that no step carries over what was before it."""
+    states = np.full((len(x), len(times)), np.nan)
+    edges = np.concatenate([times[:1], between, times[-1:]])
+    total = 0
+    for begin, end in itertools.pairwise(edges):
+        grid = np.unique([begin, *times[(times > begin) & (times < end)], end])
+        piece, steps = run(grid, x)
+        total += steps
+        states[:, (times >= begin) & (times <= end)] = piece[:, np.isin(grid, times)]
+        x = piece[:, -1]
+        if not np.isfinite(x).all():
+            break
+    return states, total
 
 
 def tolerances(system: System, times: Floats, x0: Floats, p: Floats, rtol: float) -> Floats:
@@ -124,6 +151,7 @@ def _lsoda(
                 rtol=rtol,
                 atol=atol,
                 h0=first_step,
+                hmax=0.0 if system.is_autonomous else (times[-1] - times[0]) / _FEWEST_STEPS,
                 mxstep=most_steps,
                 full_output=True,
             )

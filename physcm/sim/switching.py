@@ -1,0 +1,54 @@
+"""When a mechanism switches by the clock, so that no solver steps over a pulse.
+
+A condition such as t < 5 or t >= start + 1 in a mechanism changes at one time. A solver at
+rest takes steps so long that a pulse between two of them goes unseen; it is told these times
+and steps exactly to each.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import sympy as sp
+from sympy.core.relational import Relational
+
+from physcm.mechanism.codegen import Floats, Program
+from physcm.mechanism.expression import TIME, derivative, names_in
+from physcm.sim.system import System
+
+
+def switch_times(system: System, p: list[float]) -> Floats:
+    """Return the times, in order, at which conditions on time alone change.
+
+    Args:
+        system: the dynamics.
+        p: the parameters of one sample.
+
+    >>> pulse = System(
+    ...     {"x": "where(t > a and t < a + 0.1, 1, 0)"}, parameters={"a": 7}, initial={"x": 0}
+    ... )
+    >>> switch_times(pulse, [7.0]).tolist()
+    [7.0, 7.1]
+    """
+    if system.is_autonomous:
+        return np.empty(0)
+    crossings = [root for condition in _conditions(system) if (root := _crossing(condition))]
+    program = Program.over((), tuple(system.parameters), {}, crossings)
+    times = np.array(program.scalar(0.0, [], p))
+    return np.unique(times[np.isfinite(times)])
+
+
+def _conditions(system: System) -> list[Relational]:
+    known = {TIME.name, *system.parameters}
+    mechanisms = (*system.drift.values(), *system.derived.values())
+    atoms = set().union(*(mechanism.atoms(Relational) for mechanism in mechanisms))
+    alone = [c for c in atoms if TIME in c.free_symbols and names_in(c) <= known]
+    return sorted(alone, key=sp.default_sort_key)
+
+
+def _crossing(condition: Relational) -> sp.Expr | None:
+    """Return the time at which both sides are equal, where that is linear in time."""
+    gap = condition.lhs - condition.rhs
+    slope = derivative(gap, TIME)
+    if slope == 0 or TIME in slope.free_symbols:
+        return None
+    return -gap.xreplace({TIME: sp.S.Zero}) / slope
