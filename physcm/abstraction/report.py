@@ -22,6 +22,8 @@ from physcm.sim import System
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+COLUMNS = ("intervention", "simulation", "prediction", "difference", "agree")
+
 
 @dataclass(frozen=True)
 class Row:
@@ -48,6 +50,13 @@ class Row:
         """The largest relative difference over variables, NaN where nothing can be compared."""
         known = self.outcome.difference[np.isfinite(self.outcome.difference)]
         return float(known.max()) if known.size else np.nan
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The row as text, in the order of `COLUMNS`."""
+        difference = "-" if np.isnan(self.difference) else f"{self.difference:.1e}"
+        agree = "yes" if self.agree else "NO"
+        return self.intervention, self.simulation, self.prediction, difference, agree
 
     @property
     def has_equilibrium(self) -> bool:
@@ -126,6 +135,13 @@ class Report:
             for name in without_natural_label(self.low)
         )
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """The lines of text between table and verdict: why rows disagree, and the notes."""
+        reasons = [f"  {row.intervention}: {row.why}" for row in self.rows if not row.agree]
+        notes = [f"Note: {note}" for note in self.notes]
+        return (*(["Why not:", *reasons, ""] if reasons else []), *([*notes, ""] if notes else []))
+
     @cached_property
     def table(self) -> xr.Dataset:
         """All numbers: `simulated`, `predicted` and their difference, with the rows' words."""
@@ -158,15 +174,11 @@ class Report:
 
     def __str__(self) -> str:
         """The report as a text table."""
-        head = ("intervention", "simulation", "prediction", "difference", "agree")
-        cells = [head, *(_cells(row) for row in self.rows)]
-        widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+        cells = [COLUMNS, *(row.cells for row in self.rows)]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in cells]
         lines.insert(1, "  ".join("-" * w for w in widths))
-        reasons = [f"  {row.intervention}: {row.why}" for row in self.rows if not row.agree]
-        text = [self.low.name, "", *(line.rstrip() for line in lines), ""]
-        text += ["Why not:", *reasons, ""] if reasons else []
-        text += [*(f"Note: {note}" for note in self.notes), ""] if self.notes else []
+        text = [self.low.name, "", *(line.rstrip() for line in lines), "", *self.remarks]
         return "\n".join([*text, self.verdict]).lstrip("\n")
 
     def plot(self) -> Figure:
@@ -180,11 +192,3 @@ class Report:
         from physcm.abstraction.page import write_page
 
         write_page(self, Path(path))
-
-
-def _cells(row: Row) -> tuple[str, ...]:
-    difference = "-" if np.isnan(row.difference) else f"{row.difference:.1e}"
-    return (
-        row.intervention, row.simulation, row.prediction, difference,
-        "yes" if row.agree else "NO",
-    )  # fmt: skip

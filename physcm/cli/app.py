@@ -9,6 +9,7 @@ Exit status: 0 done, 1 the square does not commute, 2 bad input, 130 interrupted
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: instead of those that the process was called with.
     """
+    # Threads only slow down the small matrices here; this must be set before NumPy is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a narrow encoding must not end a run

@@ -114,7 +114,7 @@ def _header(data: xr.Dataset) -> str:
 
 def _summarize(data: xr.Dataset, system: System) -> None:
     several = " (mean)" if data.sizes["sample"] > 1 else ""
-    rows = []
+    rows: list[tuple[str | float, ...]] = []
     for name in system.variables:
         values = data[name].values
         first, last = values[:, 0].mean(), values[:, -1].mean()

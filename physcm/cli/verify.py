@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from physcm.abstraction import Report, Row, commutes, equilibrium_model, hold_each
+from physcm.abstraction import Report, commutes, equilibrium_model, hold_each
+from physcm.abstraction.report import COLUMNS
 from physcm.cli.files import check_folder, written_whole
 from physcm.cli.interventions import Interventions, read_interventions
 from physcm.cli.models import file_stem, load_model
@@ -59,13 +59,12 @@ def show(report: Report) -> None:
         return
     say(report.low.name, "bold")
     show_table(
-        ("intervention", "simulation", "prediction", "difference", "agree"),
-        [_cells(row) for row in report.rows],
+        COLUMNS,
+        [row.cells for row in report.rows],
         ["" if row.agree else "red" for row in report.rows],
     )
-    reasons = [f"  {row.intervention}: {row.why}" for row in report.rows if not row.agree]
-    if reasons:
-        say("\n".join(["Why not:", *reasons, ""]))
+    if report.remarks:
+        say("\n".join(report.remarks))
     say(report.verdict, "bold green" if report.ok else "bold red")
 
 
@@ -96,9 +95,3 @@ def _steady(text: str, system: System) -> Interventions:
             "look at it with `physcm simulate`, or hold the variable at a constant"
         )
     return interventions
-
-
-def _cells(row: Row) -> tuple[str, ...]:
-    difference = "-" if math.isnan(row.difference) else f"{row.difference:.1e}"
-    agree = "yes" if row.agree else "NO"
-    return row.intervention, row.simulation, row.prediction, difference, agree
