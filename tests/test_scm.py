@@ -98,6 +98,20 @@ def test_a_malformed_domain_is_refused(domains, error, message):
         SCM({"x": "1"}, domains=domains)
 
 
+@pytest.mark.parametrize(
+    ("guesses", "error", "message"),
+    [
+        ({"z": 1}, UnknownVariable, "guess for `z`: no such variable; known names"),
+        ({"x": "y"}, UnknownVariable, "guess for `x`: unknown name `y`"),
+        ({"x": np.nan}, InvalidValue, "guess for `x`: `nan`"),
+        ({"x": (1, 2)}, InvalidValue, r"guess for `x` is `\(1, 2\)`; give a number"),
+    ],
+)
+def test_a_malformed_guess_is_refused(guesses, error, message):
+    with pytest.raises(error, match=message):
+        SCM({"x": "1"}, guesses=guesses)
+
+
 # Intervening
 
 

@@ -1,5 +1,6 @@
 """Solving cyclic equations: all solutions, and the right answer where there is not one."""
 
+import math
 import time
 
 import numpy as np
@@ -92,6 +93,19 @@ def test_an_answer_that_cannot_be_told_spoils_only_what_reads_it():
     lost = {"x": "x + exp(x)", "z": "x"}
     assert solutions(SCM({**lost, "w": "w + 1"}))[1] == SolutionStatus.NONE
     assert solutions(SCM({**lost, "w": "w**2 == 1"}))[1] == SolutionStatus.NOT_FOUND
+
+
+def test_a_guess_finds_the_solution_that_iteration_from_afar_does_not():
+    needle = {
+        "x": "exp(-(x - 301)**2 - (y - 203)**2) == 0.5",
+        "y": "exp(-(x - 301.5)**2 - (y - 203.2)**2) == 0.5",
+    }
+    assert SCM(needle).sample(1).status == SolutionStatus.NOT_FOUND
+    found = SCM(needle, guesses={"x": 301, "y": 203}).do().solve()
+    assert found["count"] >= 1
+    assert math.hypot(found.x[0, 0] - 301, found.y[0, 0] - 203) == pytest.approx(
+        math.sqrt(math.log(2))
+    )
 
 
 def test_branches_multiply_and_end():
@@ -398,7 +412,8 @@ def block(*residuals, names="xyz"):
     real = {s: symbol(s.name) for r in read for s in r.free_symbols}
     nothing = (None,) * len(names)
     everything = ((-np.inf, np.inf),) * len(names)
-    return Block(names, tuple(r.xreplace(real) for r in read), nothing, everything)
+    guess = (np.nan,) * len(names)
+    return Block(names, tuple(r.xreplace(real) for r in read), nothing, everything, guess)
 
 
 def test_linear_forms_are_recognized_as_written():

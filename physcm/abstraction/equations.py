@@ -54,7 +54,15 @@ def equilibrium_scm(system: System, laws: tuple[ConservationLaw, ...]) -> SCM:
         parameters=fixed,
         name=system.name,
         domains=system.bounds,
+        guesses=_at_start(system),
     )
+
+
+def _at_start(system: System) -> dict[str, float]:
+    """Return the variables in the initial state of the first sample, where they are finite."""
+    x, p = system.draw(np.zeros(1, dtype=np.int64), 0)
+    values = np.concatenate([x, system.outputs.vector(0.0, x, p)])[:, 0]
+    return {k: float(v) for k, v in zip(system.variables, values, strict=True) if np.isfinite(v)}
 
 
 def structural_equation(system: System, name: str) -> sp.Basic:

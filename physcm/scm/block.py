@@ -39,12 +39,14 @@ class Block:
         residuals: what has to vanish; that of an explicit mechanism h of X is X - h.
         explicit: the mechanism h of each unknown that has one which does not read itself.
         domains: the lowest and highest value of each unknown.
+        guess: a value near which to look for each unknown, NaN where there is none.
     """
 
     unknowns: tuple[str, ...]
     residuals: tuple[sp.Expr, ...]
     explicit: tuple[sp.Expr | None, ...]
     domains: tuple[tuple[float, float], ...]
+    guess: tuple[float, ...]
 
     @cached_property
     def symbols(self) -> frozenset[sp.Symbol]:

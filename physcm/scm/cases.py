@@ -10,6 +10,7 @@ solved completely in this way (Cottle, Pang & Stone, The Linear Complementarity 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from itertools import islice, product
 
@@ -31,7 +32,7 @@ def cases(block: Block) -> tuple[Block, ...] | None:
     Products are split only where all cases come out linear.
 
     >>> x = sp.Symbol("x", real=True)
-    >>> corner = Block(("x",), (x - sp.Max(0, 1 - x),), (None,), ((-9, 9),))
+    >>> corner = Block(("x",), (x - sp.Max(0, 1 - x),), (None,), ((-9, 9),), (0,))
     >>> [case.residuals[0] for case in cases(corner)]
     [x, 2*x - 1]
     """
@@ -44,7 +45,7 @@ def cases(block: Block) -> tuple[Block, ...] | None:
     if smooth == (block.residuals,):
         return None
     nothing = (None,) * len(block.unknowns)
-    return tuple(Block(block.unknowns, rs, nothing, block.domains) for rs in smooth)
+    return tuple(replace(block, residuals=rs, explicit=nothing) for rs in smooth)
 
 
 def _few(given: Iterable[Residuals]) -> tuple[Residuals, ...] | None:

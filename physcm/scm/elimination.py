@@ -74,7 +74,7 @@ def reduced(block: Block) -> Reduced | None:
     """Return the block in terms of few unknowns, or None if more than `MOST_TEARS` are left.
 
     >>> x, y = symbol("x"), symbol("y")
-    >>> block = Block(("x", "y"), (x - y**2, y + x**3 - 5), (y**2, None), ((-9, 9),) * 2)
+    >>> block = Block(("x", "y"), (x - y**2, y + x**3 - 5), (y**2, None), ((-9, 9),) * 2, (0, 0))
     >>> reduced(block).tears, reduced(block).residuals
     (('x',), (x - y**2,))
     """

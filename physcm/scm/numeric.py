@@ -52,7 +52,7 @@ def scan(equations: Equations, domain: tuple[float, float], p: Floats) -> tuple[
 
 
 def multistart(
-    equations: Equations, lower: Floats, upper: Floats, p: Floats
+    equations: Equations, lower: Floats, upper: Floats, guess: Floats, p: Floats
 ) -> tuple[Floats, Ints]:
     """Return the roots that Newton's method leads to, and the column of each.
 
@@ -65,7 +65,7 @@ def multistart(
     found = []
     for first in range(0, p.shape[1], step):
         own = p[:, first : first + step]
-        starts, column = _promising(equations, _points(lower, upper, own, pool), own)
+        starts, column = _promising(equations, _points(lower, upper, guess, own, pool), own)
         roots = newton(
             equations.residual, equations.jacobian, starts,
             magnitude=equations.size, lower=lower, upper=upper, parameters=own[:, column],
@@ -80,7 +80,7 @@ def candidates(block: Block, p: Floats) -> tuple[Floats, Ints]:
     """Return points near solutions of a block, without reducing it."""
     if len(block.unknowns) == 1:
         return scan(block.equations, block.domains[0], p)
-    return multistart(block.equations, block.lower, block.upper, p)
+    return multistart(block.equations, block.lower, block.upper, np.array(block.guess), p)
 
 
 def _promising(equations: Equations, points: Floats, p: Floats) -> tuple[Floats, Ints]:
@@ -151,11 +151,12 @@ def _bisected(equations: Equations, a: Floats, b: Floats, p: Floats) -> Floats:
     return a + (b - a) / 2
 
 
-def _points(lower: Floats, upper: Floats, p: Floats, count: int) -> Floats:
+def _points(lower: Floats, upper: Floats, guess: Floats, p: Floats, count: int) -> Floats:
     """Return points for each column, (unknowns, columns, count).
 
     Of three points, one spreads each unknown over 1e-3 to 1e3; one spreads it over the orders
     of magnitude of the column's known values; one gives all unknowns about the same size.
+    Where there is a guess, every fourth point is about that, the first of them exactly.
     """
     unknowns = len(lower)
     u = _spread(2 * unknowns + 1, count)[:, np.newaxis, :]
@@ -171,7 +172,13 @@ def _points(lower: Floats, upper: Floats, p: Floats, count: int) -> Floats:
     with np.errstate(invalid="ignore"):
         between = low + (high - low) * own
     finite = np.isfinite(between) & (kind != 1)
-    return np.where(finite, between, np.clip(points, low, high))
+    points = np.where(finite, between, np.clip(points, low, high))
+    about = np.zeros((unknowns, 1, count), bool)
+    about[np.isfinite(guess), :, ::4] = True
+    near = guess[:, np.newaxis, np.newaxis] * 10.0 ** np.where(
+        np.arange(count) == 0, 0.0, own - 0.5
+    )
+    return np.where(about, np.clip(near, low, high), points)
 
 
 def _orders(p: Floats) -> tuple[Floats, Floats]:

@@ -49,6 +49,7 @@ class SCM:
         parameters: constants, written likewise.
         name: what the model is called in tables.
         domains: (lowest, highest) value of a variable; a root outside of it is no solution.
+        guesses: values near which iteration looks first, where no formula gives all solutions.
 
     Raises:
         ParseError: for text that the safe parser does not accept.
@@ -69,6 +70,7 @@ class SCM:
     parameters: Mapping[str, Value]
     name: str
     domains: Mapping[str, Domain]
+    guesses: Mapping[str, float]
 
     def __init__(
         self,
@@ -78,8 +80,9 @@ class SCM:
         name: str = "",
         *,
         domains: Mapping[str, Any] = MappingProxyType({}),
+        guesses: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
-        checked = validation.check(mechanisms, exogenous, parameters, domains)
+        checked = validation.check(mechanisms, exogenous, parameters, domains, guesses)
         for key, mapping in checked.items():
             object.__setattr__(self, key, MappingProxyType(mapping))
         object.__setattr__(self, "name", name)
@@ -106,7 +109,7 @@ class SCM:
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
         """The strongly connected components, each after those that it reads."""
-        return blocks(self.mechanisms, self.domains)
+        return blocks(self.mechanisms, self.domains, self.guesses)
 
     def do(self, *interventions: Intervention, **holds: Any) -> SCM:
         """Return the model under interventions; the keywords are `Hold`s.

@@ -55,12 +55,14 @@ def residual(name: str, mechanism: sp.Basic) -> sp.Expr:
 
 
 def blocks(
-    mechanisms: Mapping[str, sp.Basic], domains: Mapping[str, tuple[float, float]]
+    mechanisms: Mapping[str, sp.Basic],
+    domains: Mapping[str, tuple[float, float]],
+    guesses: Mapping[str, float],
 ) -> tuple[Block, ...]:
     """Return the strongly connected components as blocks, each after those that it reads.
 
     >>> x, y = symbol("x"), symbol("y")
-    >>> [block.unknowns for block in blocks({"z": x + y, "x": 2 * y, "y": x - 1}, {})]
+    >>> [block.unknowns for block in blocks({"z": x + y, "x": 2 * y, "y": x - 1}, {}, {})]
     [('x', 'y'), ('z',)]
     """
     graph = nx.DiGraph()
@@ -68,13 +70,14 @@ def blocks(
     for name, mechanism in mechanisms.items():
         causes = names_in(mechanism) & mechanisms.keys()
         graph.add_edges_from((cause, name) for cause in sorted(causes))
-    return tuple(_block(names, mechanisms, domains) for names in components(graph))
+    return tuple(_block(names, mechanisms, domains, guesses) for names in components(graph))
 
 
 def _block(
     names: Sequence[str],
     mechanisms: Mapping[str, sp.Basic],
     domains: Mapping[str, tuple[float, float]],
+    guesses: Mapping[str, float],
 ) -> Block:
     everything = (-np.inf, np.inf)
     return Block(
@@ -82,6 +85,7 @@ def _block(
         tuple(residual(name, mechanisms[name]) for name in names),
         tuple(_explicit(name, mechanisms[name]) for name in names),
         tuple(domains.get(name, everything) for name in names),
+        tuple(guesses.get(name, np.nan) for name in names),
     )
 
 

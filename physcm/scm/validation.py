@@ -26,6 +26,7 @@ def check(
     exogenous: Mapping[str, Any],
     parameters: Mapping[str, Any],
     domains: Mapping[str, Any],
+    guesses: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the fields of a model, parsed and consistent, or say what is wrong."""
     _check_names(mechanisms=mechanisms, exogenous=exogenous, parameters=parameters)
@@ -43,6 +44,7 @@ def check(
         "mechanisms": {name: mechanism(m, names, name) for name, m in mechanisms.items()},
         **values,
         "domains": {name: _domain(name, pair, names) for name, pair in domains.items()},
+        "guesses": {name: _guess(name, value, mechanisms) for name, value in guesses.items()},
     }
 
 
@@ -111,3 +113,12 @@ def _domain(name: str, pair: Any, names: Collection[str]) -> Domain:
     if not low < high:
         raise InvalidValue(f"domain of `{name}` is `{pair}`; give two numbers, the lower first")
     return low, high
+
+
+def _guess(name: str, value: Any, names: Collection[str]) -> float:
+    if name not in names:
+        raise UnknownVariable(f"guess for `{name}`: no such variable; {closest(name, names)}")
+    number = as_value(value, (), f"guess for `{name}`")
+    if not isinstance(number, float):
+        raise InvalidValue(f"guess for `{name}` is `{value}`; give a number")
+    return number

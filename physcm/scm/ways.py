@@ -32,7 +32,7 @@ def solve_block(block: Block, p: Floats) -> Answer:
 
     >>> import sympy as sp
     >>> x, a = sp.symbols("x a", real=True)
-    >>> square = Block(("x",), (x**2 - a,), (None,), ((-np.inf, np.inf),))
+    >>> square = Block(("x",), (x**2 - a,), (None,), ((-np.inf, np.inf),), (1,))
     >>> solve_block(square, np.array([[4.0, -1.0]])).x.tolist()
     [[-2.0, 2.0]]
     """
@@ -99,7 +99,8 @@ def _reduced(small: Reduced, p: Floats) -> Answer:
         found = numeric.scan(small.equations, (low, high), p)
         return certified(block, *_completed(small, *found, p), p).open_where_empty()
     rows = [block.unknowns.index(name) for name in small.tears]
-    found = numeric.multistart(small.equations, block.lower[rows], block.upper[rows], p)
+    box = block.lower[rows], block.upper[rows], np.array(block.guess)[rows]
+    found = numeric.multistart(small.equations, *box, p)
     answer = certified(block, *_completed(small, *found, p), p)
     empty = np.flatnonzero(~answer.solved())
     return _joined(p, answer, empty, _numeric(block, p[:, empty])) if empty.size else answer
