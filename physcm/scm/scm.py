@@ -22,7 +22,8 @@ import xarray as xr
 
 import physcm
 from physcm.mechanism.codegen import Floats
-from physcm.mechanism.errors import Infeasible, InvalidValue, UnknownVariable
+from physcm.mechanism.declarations import Interval, require_finite, require_within
+from physcm.mechanism.errors import InvalidValue, UnknownVariable
 from physcm.mechanism.expression import held_symbol, to_text
 from physcm.mechanism.interventions import Intervention, collect
 from physcm.mechanism.parser import closest
@@ -33,7 +34,6 @@ from physcm.scm.graph import MixedGraph
 from physcm.scm.solve import Solutions, blocks, residual, solve
 from physcm.scm.status import flags
 from physcm.scm.structure import Structure
-from physcm.scm.validation import Domain
 
 
 @dataclass(frozen=True, init=False)
@@ -69,7 +69,7 @@ class SCM:
     exogenous: Mapping[str, Value]
     parameters: Mapping[str, Value]
     name: str
-    domains: Mapping[str, Domain]
+    domains: Mapping[str, Interval]
     guesses: Mapping[str, float]
 
     def __init__(
@@ -245,12 +245,7 @@ class SCM:
                 f"`{name}` is no variable of the model{self._named()}; "
                 f"{closest(name, self.variables)}"
             )
-        low, high = self.domains.get(name, (-np.inf, np.inf))
-        if isinstance(value, int | float) and not low <= value <= high and np.isfinite(value):
-            raise Infeasible(
-                f"`{name}` cannot be held at `{value}`: it lies between {low:g} and {high:g}; "
-                "choose a value in that range"
-            )
+        require_within(self.domains.get(name, (-np.inf, np.inf)), name, value)
 
     def _given(self, exogenous: Mapping[str, Any]) -> dict[str, Value]:
         """Return given exogenous values: numbers, or tuples with one number per sample."""
@@ -275,7 +270,7 @@ class SCM:
     ) -> dict[str, Floats]:
         values = {**self.exogenous, **self.parameters, **given}
         drawn = draw(values, samples, seed)
-        validation.require_finite(drawn)
+        require_finite(drawn)
         return drawn
 
     def _dataset(

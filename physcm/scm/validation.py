@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
-from physcm.mechanism.codegen import Floats
+from physcm.mechanism.declarations import as_interval, check_names
 from physcm.mechanism.errors import InvalidValue, UnknownVariable
 from physcm.mechanism.expression import RESERVED, ordered
 from physcm.mechanism.parser import closest, parse
 from physcm.mechanism.values import Value, as_value
 
-_NAME = re.compile(r"[^\W\d]\w*(\(0\))?|(do|amount|concentration)\([^\W\d]\w*\)")
 _TAKEN = RESERVED | {"count"}
-Domain = tuple[float, float]
 
 
 def check(
@@ -29,7 +25,7 @@ def check(
     guesses: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the fields of a model, parsed and consistent, or say what is wrong."""
-    _check_names(mechanisms=mechanisms, exogenous=exogenous, parameters=parameters)
+    check_names(_TAKEN, mechanisms=mechanisms, exogenous=exogenous, parameters=parameters)
     if not mechanisms:
         raise InvalidValue("`mechanisms` is empty; give an equation for at least one variable")
     given = {*exogenous, *parameters}
@@ -43,7 +39,9 @@ def check(
     return {
         "mechanisms": {name: mechanism(m, names, name) for name, m in mechanisms.items()},
         **values,
-        "domains": {name: _domain(name, pair, names) for name, pair in domains.items()},
+        "domains": {
+            name: as_interval(name, pair, names, "domain") for name, pair in domains.items()
+        },
         "guesses": {name: _guess(name, value, mechanisms) for name, value in guesses.items()},
     }
 
@@ -68,51 +66,11 @@ def mechanism(raw: Any, names: Collection[str], name: str) -> sp.Basic:
     return read
 
 
-def require_finite(drawn: Mapping[str, Floats]) -> None:
-    """Refuse exogenous variables and parameters that came out as NaN or infinity."""
-    for name, values in drawn.items():
-        bad = np.flatnonzero(~np.isfinite(values))
-        if bad.size:
-            raise InvalidValue(
-                f"`{name}` is `{values[bad[0]]}` in sample {bad[0]}; "
-                "check its definition and the values that it reads"
-            )
-
-
 def count(n: Any) -> int:
     """Return a number of samples."""
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
         raise InvalidValue(f"n is `{n!r}`; give a whole number of at least 1")
     return int(n)
-
-
-def _check_names(**kinds: Mapping[str, Any]) -> None:
-    seen: dict[str, str] = {}
-    for kind, mapping in kinds.items():
-        for name in mapping:
-            if not isinstance(name, str) or not _NAME.fullmatch(name):
-                raise InvalidValue(
-                    f"`{name}` in {kind} is not a name; use letters, digits and underscores"
-                )
-            if name in _TAKEN:
-                raise InvalidValue(f"`{name}` in {kind} is reserved; call it `{name}_`")
-            if name in seen:
-                raise InvalidValue(
-                    f"`{name}` stands in {seen[name]} and in {kind}; keep one of them"
-                )
-            seen[name] = kind
-
-
-def _domain(name: str, pair: Any, names: Collection[str]) -> Domain:
-    if name not in names:
-        raise UnknownVariable(f"domain of `{name}`: no such variable; {closest(name, names)}")
-    try:
-        low, high = (float(end) for end in pair)
-    except (TypeError, ValueError):
-        low = high = math.nan
-    if not low < high:
-        raise InvalidValue(f"domain of `{name}` is `{pair}`; give two numbers, the lower first")
-    return low, high
 
 
 def _guess(name: str, value: Any, names: Collection[str]) -> float:

@@ -6,10 +6,10 @@ import numpy as np
 import sympy as sp
 
 from physcm.mechanism.codegen import Floats
+from physcm.mechanism.declarations import require_finite
 from physcm.mechanism.randomness import normals, uniforms
 from physcm.mechanism.values import Value, draw
 from physcm.sim.equilibrium import EquilibriumEquations, brought_to_totals
-from physcm.sim.validation import require_finite
 
 _HALVINGS = 40
 

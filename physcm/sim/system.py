@@ -27,14 +27,13 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats, Program
-from physcm.mechanism.errors import Infeasible, InvalidValue, UnknownVariable
+from physcm.mechanism.declarations import Interval, require_finite, require_within
+from physcm.mechanism.errors import InvalidValue, UnknownVariable
 from physcm.mechanism.expression import TIME, held_symbol, initial_symbol, names_in, ordered, symbol
 from physcm.mechanism.interventions import Intervention, collect
 from physcm.mechanism.parser import closest
-from physcm.mechanism.values import Value, draw
+from physcm.mechanism.values import Value, as_value, draw
 from physcm.sim import validation
-
-Bounds = tuple[float, float]
 
 
 @dataclass(frozen=True, init=False)
@@ -77,7 +76,7 @@ class System:
     calculus: str
     algebraic: Mapping[str, sp.Expr]
     held_together: tuple[tuple[str, ...], ...]
-    bounds: Mapping[str, Bounds]
+    bounds: Mapping[str, Interval]
     held: Mapping[str, sp.Expr]
     name: str
     description: str
@@ -195,7 +194,7 @@ class System:
         """
         starts = {f"{name}(0)": value for name, value in self.initial.items()}
         drawn = draw({**self.parameters, **starts}, samples, seed)
-        validation.require_finite(drawn)
+        require_finite(drawn)
         x = np.array([drawn[f"{name}(0)"] for name in self.states])
         p = np.array([drawn[name] for name in self.parameters])
         return x.reshape(len(self.states), samples.size), p.reshape(-1, samples.size)
@@ -229,7 +228,7 @@ class System:
     def _hold(self, name: str, value: Any) -> System:
         self._check_can_hold(name, value)
         names = {*self.variables, *self.parameters, TIME.name} - {name}
-        held_value = validation.as_value(value, names, f"do({name})")
+        held_value = as_value(value, names, f"do({name})")
         start: sp.Expr = held_symbol(name)
         mechanism, parameters = start, {**self.parameters, f"do({name})": held_value}
         if isinstance(held_value, sp.Basic):
@@ -269,12 +268,7 @@ class System:
                 f"`{name}` is no variable of the system{self._named()}; "
                 f"{closest(name, self.variables)}"
             )
-        low, high = self.bounds.get(name, (-np.inf, np.inf))
-        if isinstance(value, int | float) and not low <= value <= high and np.isfinite(value):
-            raise Infeasible(
-                f"`{name}` cannot be held at `{value}`: it lies between {low:g} and {high:g}; "
-                "choose a value in that range"
-            )
+        require_within(self.bounds.get(name, (-np.inf, np.inf)), name, value)
 
     def _with_groups(self, held: Mapping[str, Any]) -> dict[str, Any]:
         """Complete the held variables of each group: a fixed position has velocity 0."""
@@ -283,7 +277,7 @@ class System:
             touched = [name for name in (leader, *followers) if name in held]
             if not touched:
                 continue
-            value = validation.as_value(held.get(leader, 0.0), None, f"do({leader})")
+            value = as_value(held.get(leader, 0.0), None, f"do({leader})")
             moving = isinstance(value, sp.Basic)
             for name in followers:
                 if moving or held.get(name, 0) != 0:

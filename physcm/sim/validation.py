@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
-from physcm.mechanism.codegen import Floats
+from physcm.mechanism.declarations import as_interval, check_names
 from physcm.mechanism.errors import InvalidValue, MissingInitialValue, UnknownVariable
 from physcm.mechanism.expression import (
-    RESERVED,
     TIME,
     initial_symbol,
     ordered,
@@ -22,9 +18,6 @@ from physcm.mechanism.expression import (
 from physcm.mechanism.parser import closest, parse
 from physcm.mechanism.values import Value, as_value
 
-__all__ = ["as_value", "check", "require_finite"]
-
-_NAME = re.compile(r"[^\W\d]\w*(\(0\))?|(do|amount|concentration)\([^\W\d]\w*\)")
 _CALCULI = ("ito", "stratonovich")
 
 
@@ -41,7 +34,7 @@ def check(
     held: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the fields of a system, parsed and consistent, or say what is wrong."""
-    _check_names(drift=drift, parameters=parameters, algebraic=algebraic, held=held)
+    check_names(drift=drift, parameters=parameters, algebraic=algebraic, held=held)
     variables = {*drift, *algebraic, *held}
     names = {*variables, *parameters, TIME.name}
 
@@ -64,36 +57,8 @@ def check(
         "algebraic": definitions["definition"],
         "held": definitions["held value"],
         "held_together": tuple(_group(group, variables) for group in held_together),
-        "bounds": {name: _bounds(name, pair, names) for name, pair in bounds.items()},
+        "bounds": {name: as_interval(name, pair, names, "bounds") for name, pair in bounds.items()},
     }
-
-
-def require_finite(drawn: Mapping[str, Floats]) -> None:
-    """Refuse parameters and initial values that came out as NaN or infinity."""
-    for name, values in drawn.items():
-        bad = np.flatnonzero(~np.isfinite(values))
-        if bad.size:
-            raise InvalidValue(
-                f"`{name}` is `{values[bad[0]]}` in sample {bad[0]}; "
-                "check its definition and the values that it reads"
-            )
-
-
-def _check_names(**kinds: Mapping[str, Any]) -> None:
-    seen: dict[str, str] = {}
-    for kind, mapping in kinds.items():
-        for name in mapping:
-            if not isinstance(name, str) or not _NAME.fullmatch(name):
-                raise InvalidValue(
-                    f"`{name}` in {kind} is not a name; use letters, digits and underscores"
-                )
-            if name in RESERVED:
-                raise InvalidValue(f"`{name}` in {kind} is reserved; call it `{name}_`")
-            if name in seen:
-                raise InvalidValue(
-                    f"`{name}` stands in {seen[name]} and in {kind}; keep one of them"
-                )
-            seen[name] = kind
 
 
 def _number(text: Any, names: Collection[str], place: str) -> sp.Expr:
@@ -162,18 +127,6 @@ def _group(group: Iterable[str], variables: Collection[str]) -> tuple[str, ...]:
                 f"held_together: no variable `{name}`; {closest(name, variables)}"
             )
     return members
-
-
-def _bounds(name: str, pair: Any, names: Collection[str]) -> tuple[float, float]:
-    if name not in names:
-        raise UnknownVariable(f"bounds of `{name}`: no such variable; {closest(name, names)}")
-    try:
-        low, high = (float(end) for end in pair)
-    except (TypeError, ValueError):
-        low = high = math.nan
-    if not low < high:
-        raise InvalidValue(f"bounds of `{name}` are `{pair}`; give two numbers, the lower first")
-    return low, high
 
 
 def _quoted(key: Any) -> str:
