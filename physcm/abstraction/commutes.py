@@ -24,7 +24,7 @@ from physcm.abstraction.constraints import CausalConstraintsModel
 from physcm.abstraction.outcome import Outcome
 from physcm.abstraction.report import Report
 from physcm.mechanism.errors import InvalidValue, UnknownVariable
-from physcm.mechanism.interventions import Hold, Intervention, SetParameter, label
+from physcm.mechanism.interventions import Intervention, label
 from physcm.mechanism.parser import Expression, closest, parse
 from physcm.sim import System
 
@@ -65,6 +65,7 @@ def commutes(
         UnknownVariable, Infeasible: for an intervention that the models do not admit.
 
     >>> from physcm.abstraction import equilibrate
+    >>> from physcm.mechanism import SetParameter
     >>> tank = System({"h": "q - k*h"}, parameters={"q": 1, "k": 2}, initial={"h": 0})
     >>> commutes(tank, equilibrate(tank), [SetParameter(q=3)]).ok
     True
@@ -142,7 +143,7 @@ def _listed(
     """Return tuples of interventions without repetition, doing nothing first."""
     listed: dict[str, Interventions] = {label(()): ()}
     for entry in interventions:
-        family = (entry,) if isinstance(entry, Hold | SetParameter) else tuple(entry)
+        family = (entry,) if isinstance(entry, Intervention) else tuple(entry)
         listed.setdefault(label(family), family)
     return list(listed.values())
 

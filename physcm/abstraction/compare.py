@@ -52,7 +52,7 @@ def compare(
     equations = EquilibriumEquations(low)
     x0, p = spread_starts(equations, n, seed, starts)
     limits = tuple(long_run(equations, x, q) for x, q in zip(x0.T, p.T, strict=True))
-    high = high.do(SetParameter(**_drawn_values(low, high, p)))
+    high = high.do(SetParameter(_drawn_values(low, high, p)))
     solved = high.solve(_initial_values(low, high, x0), n=n * starts, seed=seed)
     tau = tau or {name: symbol(name) for name in low.variables if name in solved}
     if not tau:

@@ -17,7 +17,7 @@ from physcm.abstraction.equations import equilibrium_scm
 from physcm.abstraction.explain import reason_for
 from physcm.abstraction.outcome import Outcome
 from physcm.mechanism.errors import NoEquilibrium, NotConverged, NotStable, NotUnique, PhyscmError
-from physcm.mechanism.interventions import Hold, Intervention, SetParameter, label
+from physcm.mechanism.interventions import Intervention, label
 from physcm.sim import System, conservation_laws
 from physcm.sim.settle import require_autonomous
 
@@ -54,7 +54,7 @@ def equilibrate(
     """
     model = equilibrium_model(system)
     for entry in ((), *interventions):
-        do = (entry,) if isinstance(entry, Hold | SetParameter) else tuple(entry)
+        do = (entry,) if isinstance(entry, Intervention) else tuple(entry)
         outcome = compare(
             system.do(*do), model.do(*do), n=1, seed=seed, starts=_STARTS, tolerance=1e-5
         )

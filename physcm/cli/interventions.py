@@ -25,7 +25,7 @@ def read_interventions(texts: Iterable[str], system: System) -> Interventions:
 
     >>> tank = System({"h": "q - k*h"}, parameters={"q": 1, "k": 2}, initial={"h": 0})
     >>> read_interventions(["h=2*q", "k=3"], tank)
-    (Hold(name='h', value=2*q), SetParameter(k=3.0))
+    (Hold('h', 2*q), SetParameter(k=3.0))
     """
     done: dict[str, Hold | SetParameter] = {}
     for text in texts:
@@ -62,7 +62,7 @@ def _read(part: str, system: System) -> tuple[str, Hold | SetParameter]:
     place = f'--do "{part}"'
     if name in system.parameters:
         known = {*system.parameters, *(f"{state}(0)" for state in system.states)}
-        return name, SetParameter(**{name: as_value(value, known - {name}, place)})
+        return name, SetParameter({name: as_value(value, known - {name}, place)})
     known = {*system.variables, *system.parameters}
     if name not in system.variables and not name.startswith(("amount(", "concentration(")):
         raise UnknownVariable(

@@ -29,7 +29,16 @@ from physcm.mechanism.errors import (
     UnknownVariable,
     Unsupported,
 )
-from physcm.mechanism.interventions import Hold, Intervention, SetParameter
+from physcm.mechanism.interventions import (
+    Hold,
+    Impulse,
+    Intervention,
+    Replace,
+    ScaleNoise,
+    SetParameter,
+    Shift,
+    When,
+)
 from physcm.mechanism.parser import parse
 
 __all__ = [
@@ -43,6 +52,7 @@ __all__ = [
     "Exponential",
     "Gamma",
     "Hold",
+    "Impulse",
     "Infeasible",
     "Intervention",
     "InvalidFile",
@@ -57,9 +67,13 @@ __all__ = [
     "NotUnique",
     "ParseError",
     "PhyscmError",
+    "Replace",
+    "ScaleNoise",
     "SetParameter",
+    "Shift",
     "Uniform",
     "UnknownVariable",
     "Unsupported",
+    "When",
     "parse",
 ]

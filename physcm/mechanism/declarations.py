@@ -16,7 +16,11 @@ from physcm.mechanism.parser import closest
 
 Interval = tuple[float, float]
 
-_NAME = re.compile(r"[^\W\d]\w*(\(0\))?|(do|amount|concentration)\([^\W\d]\w*\)")
+_NAME = re.compile(
+    r"[^\W\d]\w*(\(0\))?"
+    r"|(do|shift|scale)\([^\W\d]\w*(, \d+)?\)"
+    r"|(amount|concentration)\([^\W\d]\w*\)"
+)
 
 
 def check_names(taken: Collection[str] = RESERVED, **kinds: Mapping[str, Any]) -> None:

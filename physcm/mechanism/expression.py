@@ -4,7 +4,7 @@ A symbol stands for a state, a parameter, a derived variable or time `t`. Four w
 are symbols as well, so that they can never collide with a user's own names:
 
 - `X(0)`              the value of X at the start,
-- `do(X)`             the value at which X is held,
+- `do(X)`             the value at which X is held; `shift(X)` and `scale(X)` likewise,
 - `amount(S)`         the amount of the chemical species S,
 - `concentration(S)`  its concentration.
 

@@ -1,19 +1,31 @@
 """Interventions: what can be done to a model, as values that every kind of model understands.
 
 `Hold` is the perfect intervention do(X = x) (Mooij, Janzing & Schölkopf, UAI 2013): the
-mechanism of X is replaced by the value x for all time, its noise and initial value are gone,
-and every other mechanism is untouched and reads x. `SetParameter` changes constants and
-leaves every mechanism in place.
+mechanism of X is replaced by the value x, its noise and initial value are gone, and every
+other mechanism is untouched and reads x. The others act on a mechanism and leave it in place
+(`Shift`, `ScaleNoise`, `SetParameter`), put another in its place (`Replace`), or change a state
+once (`Impulse`).
+
+An intervention is for ever, or acts `during` a window [t0, t1), or, inside `When`, from the
+instant on at which a condition is met. Several are done in the order given, each to what the
+earlier ones have left: of two that set the same thing the later wins, while both act.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from physcm.mechanism.errors import InvalidValue
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+Window: TypeAlias = tuple[Any, Any]
+DIRECTIONS = ("up", "down", "both")
 
 
 @dataclass(frozen=True)
@@ -24,13 +36,84 @@ class Hold:
         name: the variable.
         value: a number, an expression in time and other variables, a distribution (one draw
             per sample), or a sequence with one number per sample.
+        during: (t0, t1), numbers or expressions in parameters; for ever unless given. At t1
+            the variable is released where it was held.
 
     >>> Hold("S", 1.5)
-    Hold(name='S', value=1.5)
+    Hold('S', 1.5)
     """
 
     name: str
     value: Any
+    during: Window | None = field(default=None, kw_only=True)
+
+    def __repr__(self) -> str:
+        return _written(self, self.name, self.value)
+
+
+@dataclass(frozen=True)
+class Shift:
+    """Add a constant force to the drift of a state, or an offset to a derived variable.
+
+    A held variable has no mechanism to add to, and does not move.
+
+    Attributes:
+        name: the variable.
+        amount: like the value of a `Hold`.
+        during: as in `Hold`.
+
+    >>> Shift("x", "2*sin(t)", during=(0, 5))
+    Shift('x', '2*sin(t)', during=(0, 5))
+    """
+
+    name: str
+    amount: Any
+    during: Window | None = field(default=None, kw_only=True)
+
+    def __repr__(self) -> str:
+        return _written(self, self.name, self.amount)
+
+
+@dataclass(frozen=True)
+class ScaleNoise:
+    """Multiply every diffusion coefficient of a state by a factor.
+
+    Attributes:
+        name: the state.
+        factor: like the value of a `Hold`; 0 turns the noise off.
+        during: as in `Hold`.
+
+    >>> ScaleNoise("x", 0)
+    ScaleNoise('x', 0)
+    """
+
+    name: str
+    factor: Any
+    during: Window | None = field(default=None, kw_only=True)
+
+    def __repr__(self) -> str:
+        return _written(self, self.name, self.factor)
+
+
+@dataclass(frozen=True)
+class Replace:
+    """Replace the drift of a state, or the definition of a derived variable, by an expression.
+
+    Attributes:
+        name: the variable.
+        mechanism: the new drift; a state's noise stays.
+        during: as in `Hold`.
+
+    >>> Replace("x", "-2*x")
+    Replace('x', '-2*x')
+    """
+
+    name: str
+    mechanism: Any
+    during: Window | None = field(default=None, kw_only=True)
+
+    def __repr__(self) -> str:
+        return _written(self, self.name, self.mechanism)
 
 
 @dataclass(frozen=True, init=False)
@@ -40,45 +123,165 @@ class SetParameter:
     Initial values and parameters that are computed from a changed one follow it. A parameter
     that is itself computed and is set here keeps the value set.
 
+    Attributes:
+        values: the new value of each parameter, like the value of a `Hold`.
+        during: as in `Hold`. (A parameter called `during` is set by `SetParameter({...})`.)
+
     >>> SetParameter(k=2.0)
     SetParameter(k=2.0)
     """
 
     values: Mapping[str, Any]
+    during: Window | None
 
-    def __init__(self, **values: Any) -> None:
-        object.__setattr__(self, "values", MappingProxyType(values))
+    def __init__(
+        self,
+        values: Mapping[str, Any] = MappingProxyType({}),
+        /,
+        *,
+        during: Window | None = None,
+        **more: Any,
+    ) -> None:
+        object.__setattr__(self, "values", MappingProxyType({**values, **more}))
+        object.__setattr__(self, "during", during)
 
     def __repr__(self) -> str:
-        return f"SetParameter({', '.join(f'{k}={v!r}' for k, v in self.values.items())})"
+        window = "" if self.during is None else f", during={self.during!r}"
+        return f"SetParameter({', '.join(f'{k}={v!r}' for k, v in self.values.items())}{window})"
 
 
-Intervention: TypeAlias = "Hold | SetParameter"
+@dataclass(frozen=True)
+class Impulse:
+    """Add an amount to a state, once.
+
+    Attributes:
+        name: the state.
+        amount: like the value of a `Hold`; an expression reads the values just before.
+        at: when, a number or an expression in parameters; not given inside `When`.
+
+    >>> Impulse("x", "-x/2", at=3)
+    Impulse('x', '-x/2', at=3)
+    """
+
+    name: str
+    amount: Any
+    at: Any = field(default=None, kw_only=True)
+
+    def __repr__(self) -> str:
+        at = "" if self.at is None else f", at={self.at!r}"
+        return f"Impulse({self.name!r}, {self.amount!r}{at})"
+
+
+@dataclass(frozen=True)
+class When:
+    """Intervene at the instant at which a condition is met.
+
+    Attributes:
+        condition: an expression that is watched for crossing zero, or a comparison, which
+            stands for the difference of its sides: `x > 2` is met as x - 2 crosses zero.
+            A combination of comparisons (`x > 2 and y < 1`) is met as it turns true.
+        intervention: what is done; a window `during` counts from that instant.
+        direction: "up" for crossing from below (a condition turning true), "down" from above
+            (turning false), or "both".
+        rearm: unless given it happens once. A number h >= 0: it can happen again after the
+            quantity has gone back by more than h (hysteresis); a condition: after that held.
+
+    >>> When("x > 2", Impulse("x", -1), rearm=0.5)
+    When('x > 2', Impulse('x', -1), direction='up', rearm=0.5)
+    """
+
+    condition: Any
+    intervention: Intervention
+    direction: str = field(default="up", kw_only=True)
+    rearm: Any = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Check the direction, and what is inside."""
+        if self.direction not in DIRECTIONS:
+            raise InvalidValue(
+                f"When: direction is `{self.direction}`; use {', '.join(map(repr, DIRECTIONS))}"
+            )
+        inner = self.intervention
+        if not isinstance(inner, Intervention) or isinstance(inner, When):
+            raise InvalidValue(f"When: `{inner!r}` cannot be triggered; give Hold(...) or the like")
+        if isinstance(inner, Impulse) and inner.at is not None:
+            raise InvalidValue(f"When: `{inner!r}` has a time of its own; leave out `at`")
+
+    def __repr__(self) -> str:
+        return (
+            f"When({self.condition!r}, {self.intervention!r}, direction={self.direction!r}, "
+            f"rearm={self.rearm!r})"
+        )
+
+
+Mode: TypeAlias = Hold | Shift | ScaleNoise | Replace | SetParameter
+"""What changes mechanisms while it acts."""
+
+Intervention: TypeAlias = Hold | Shift | ScaleNoise | Replace | SetParameter | Impulse | When
+
+
+def is_permanent(intervention: Intervention) -> TypeIs[Mode]:
+    """Say whether an intervention acts at all times, so that it makes another model of the kind.
+
+    >>> is_permanent(Hold("x", 1)), is_permanent(Hold("x", 1, during=(0, 2)))
+    (True, False)
+    """
+    return isinstance(intervention, Mode) and intervention.during is None
+
+
+def always(intervention: Mode) -> Mode:
+    """Return an intervention without its window."""
+    if isinstance(intervention, SetParameter):
+        return SetParameter(intervention.values)
+    return replace(intervention, during=None)
+
+
+def listed(
+    interventions: Iterable[Intervention], holds: Mapping[str, Any] = MappingProxyType({})
+) -> tuple[Intervention, ...]:
+    """Return the interventions of one `do` in the order in which they are done.
+
+    Raises:
+        InvalidValue: for something that is no intervention, and for windows that are none.
+
+    >>> listed([SetParameter(k=2)], {"x": 3})
+    (SetParameter(k=2), Hold('x', 3))
+    """
+    given = (*interventions, *(Hold(name, value) for name, value in holds.items()))
+    for intervention in given:
+        if not isinstance(intervention, Intervention):
+            raise InvalidValue(
+                f"`{intervention!r}` is not an intervention; use Hold(...), SetParameter(...), "
+                "Shift(...), ScaleNoise(...), Replace(...), Impulse(...) or When(...)"
+            )
+        _check_times(intervention)
+    return given
 
 
 def collect(
     interventions: Iterable[Intervention], holds: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the held values and the parameter values of one `do`; the later wins.
+    """Return the held values and the parameter values of one `do` on a model without time.
 
     Raises:
-        InvalidValue: for something that is no intervention.
+        InvalidValue: for something that is no intervention on such a model.
 
     >>> collect([Hold("x", 1), SetParameter(k=2)], {"x": 3})
     ({'x': 3}, {'k': 2})
     """
     held: dict[str, Any] = {}
     parameters: dict[str, Any] = {}
-    for intervention in interventions:
-        if isinstance(intervention, Hold):
+    for intervention in listed(interventions, holds):
+        if isinstance(intervention, Hold) and intervention.during is None:
             held[intervention.name] = intervention.value
-        elif isinstance(intervention, SetParameter):
+        elif isinstance(intervention, SetParameter) and intervention.during is None:
             parameters |= intervention.values
         else:
             raise InvalidValue(
-                f"`{intervention!r}` is not an intervention; use Hold(...) or SetParameter(...)"
+                f"`{intervention!r}` needs a model over time; a causal model without time takes "
+                "Hold(...) and SetParameter(...) without a window"
             )
-    return held | dict(holds), parameters
+    return held, parameters
 
 
 def label(intervention: Intervention | Iterable[Intervention]) -> str:
@@ -86,15 +289,60 @@ def label(intervention: Intervention | Iterable[Intervention]) -> str:
 
     >>> label([Hold("x", 1.0), SetParameter(k=0.25)])
     'do(x = 1), k = 0.25'
+    >>> label(Hold("x", 1, during=(0, 2)))
+    'do(x = 1) for t in [0, 2)'
     >>> label([])
     'nothing'
     """
-    given = [intervention] if isinstance(intervention, Hold | SetParameter) else intervention
-    held, parameters = collect(given, {})
-    holds = ", ".join(f"{name} = {_short(value)}" for name, value in held.items())
-    parts = [f"do({holds})"] if holds else []
-    parts += [f"{name} = {_short(value)}" for name, value in parameters.items()]
+    given = [intervention] if isinstance(intervention, Intervention) else list(intervention)
+    if all(is_permanent(entry) and isinstance(entry, Hold | SetParameter) for entry in given):
+        held, parameters = collect(given, {})
+        holds = ", ".join(f"{name} = {_short(value)}" for name, value in held.items())
+        parts = [f"do({holds})"] if holds else []
+        parts += [f"{name} = {_short(value)}" for name, value in parameters.items()]
+    else:
+        parts = [_label(entry) for entry in given]
     return ", ".join(parts) or "nothing"
+
+
+def _label(intervention: Intervention) -> str:
+    match intervention:
+        case Impulse(name, amount, at=at):
+            return f"{name} += {_short(amount)}" + ("" if at is None else f" at t = {_short(at)}")
+        case When(condition, inner):
+            return f"when {condition}: {_label(inner)}"
+        case Hold(name, value):
+            text = f"do({name} = {_short(value)})"
+        case Shift(name, amount):
+            text = f"{name}' += {_short(amount)}"
+        case ScaleNoise(name, factor):
+            text = f"noise of {name} times {_short(factor)}"
+        case Replace(name, mechanism):
+            text = f"{name}' := {_short(mechanism)}"
+        case _:
+            text = ", ".join(f"{k} = {_short(v)}" for k, v in intervention.values.items())
+    if intervention.during is None:
+        return text
+    begin, end = map(_short, intervention.during)
+    return f"{text} for t in [{begin}, {end})"
+
+
+def _check_times(intervention: Intervention) -> None:
+    if isinstance(intervention, When):
+        _check_times(intervention.intervention)
+    elif not isinstance(intervention, Impulse) and intervention.during is not None:
+        window = intervention.during
+        if not isinstance(window, tuple | list) or len(window) != 2:
+            raise InvalidValue(f"during is `{window!r}`; give the two ends of a window, (t0, t1)")
+        if all(isinstance(end, int | float) for end in window) and not window[0] < window[1]:
+            raise InvalidValue(f"during is `{window!r}`; the window must end after it begins")
+        if any(isinstance(end, float) and math.isnan(end) for end in window):
+            raise InvalidValue(f"during is `{window!r}`; give two times")
+
+
+def _written(intervention: Hold | Shift | ScaleNoise | Replace, name: str, value: Any) -> str:
+    window = "" if intervention.during is None else f", during={intervention.during!r}"
+    return f"{type(intervention).__name__}({name!r}, {value!r}{window})"
 
 
 def _short(value: Any) -> str:

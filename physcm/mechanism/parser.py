@@ -5,8 +5,9 @@ conditions, numbers, declared names and the functions listed here become SymPy. 
 else is an error that says in which column it stands.
 
 Written forms: `+ - * / **`, `a if c else b` or `where(c, a, b)`, `< <= > >= == !=`,
-`and or not`, the symbols `X(0)`, `do(X)`, `amount(S)`, `concentration(S)`, and the names
-`pi`, `inf`, `nan` and `True`, `False` unless the model declares them itself.
+`and or not`, the symbols `X(0)`, `do(X)`, `shift(X)`, `scale(X)`, `amount(S)`,
+`concentration(S)`, and the names `pi`, `inf`, `nan` and `True`, `False` unless the model
+declares them itself.
 """
 
 from __future__ import annotations
@@ -51,7 +52,8 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
     "where": (lambda condition, a, b: sp.Piecewise((a, condition), (b, True)), 3, 3),
 }
 _CONSTANTS = {"pi": sp.pi, "inf": sp.oo, "nan": sp.nan}
-_FORMS = ("do", "amount", "concentration")
+_NUMBERED = ("do", "shift", "scale")
+_FORMS = (*_NUMBERED, "amount", "concentration")
 _COMPARISONS: dict[type[ast.cmpop], Callable[..., Any]] = {
     ast.Lt: sp.Lt,
     ast.LtE: sp.Le,
@@ -267,10 +269,16 @@ class _Reader:
         return function(*values)
 
     def form(self, name: str, node: ast.Call) -> Any:
-        """Return the symbol of `do(X)`, `amount(S)`, `concentration(S)` or `X(0)`, if it is one."""
-        if len(node.args) != 1:
+        """Return the symbol of `do(X)`, `do(X, 2)`, `amount(S)` and the like, or of `X(0)`."""
+        if not 1 <= len(node.args) <= 2:
             return None
         argument = node.args[0]
+        if len(node.args) == 2:
+            number = node.args[1]
+            is_whole = isinstance(number, ast.Constant) and isinstance(number.value, int)
+            if name in _NUMBERED and isinstance(argument, ast.Name) and is_whole:
+                return self.named(f"{name}({argument.id}, {ast.unparse(number)})", node)
+            return None
         if name in _FORMS and isinstance(argument, ast.Name):
             return self.named(f"{name}({argument.id})", node)
         is_zero = isinstance(argument, ast.Constant) and argument.value == 0

@@ -17,7 +17,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats, Program
-from physcm.mechanism.distributions import Distribution, as_distribution
+from physcm.mechanism.distributions import Distribution, as_distribution, from_dict, to_dict
 from physcm.mechanism.errors import InvalidValue
 from physcm.mechanism.expression import ordered, to_text
 from physcm.mechanism.parser import parse
@@ -78,6 +78,28 @@ def _per_sample(raw: Any, place: str) -> tuple[float, ...]:
             f"{place}: an array of shape `{array.shape}`; give one number per sample, in one row"
         )
     return tuple(finite(number, f"{place}, sample {i}") for i, number in enumerate(array))
+
+
+def to_plain(value: Value | sp.Basic) -> Any:
+    """Return a value as a number, a text, a list or a mapping, as it stands in a file.
+
+    >>> to_plain(parse("2*k")), to_plain((1.0, 2.0))
+    ('2*k', [1.0, 2.0])
+    """
+    if isinstance(value, sp.Basic):
+        return to_text(value)
+    if isinstance(value, Distribution):
+        return to_dict(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def from_plain(raw: Any) -> Any:
+    """Return what `as_value` reads from what `to_plain` wrote.
+
+    >>> from_plain({"Normal": {"mean": 0, "sd": 1}})
+    Normal(mean=0.0, sd=1.0)
+    """
+    return from_dict(raw) if isinstance(raw, Mapping) else raw
 
 
 def draw(values: Mapping[str, Value], samples: NDArray[np.int64], seed: int) -> dict[str, Floats]:

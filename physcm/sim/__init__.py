@@ -6,9 +6,12 @@ from physcm.sim.equilibria import equilibria
 from physcm.sim.settle import settle
 from physcm.sim.simulate import simulate
 from physcm.sim.system import System
+from physcm.sim.transitions import Event, Jump
 
 __all__ = [
     "ConservationLaw",
+    "Event",
+    "Jump",
     "Scipy",
     "System",
     "conservation_laws",

@@ -88,7 +88,7 @@ def settle(system: System, n: int = 1, seed: int = 0, *, progress: bool = False)
 
 
 def require_autonomous(system: System) -> None:
-    """Refuse systems that noise or explicit time keep from resting."""
+    """Refuse systems that noise, explicit time or sudden changes keep from resting."""
     if system.noise:
         raise Unsupported(
             f"the system `{system.name}` has noise in `{next(iter(system.noise))[0]}`, so that "
@@ -99,6 +99,12 @@ def require_autonomous(system: System) -> None:
             f"the system `{system.name}` reads time `t` in a mechanism, so that it has no "
             "equilibrium of its own; replace `t` by a parameter"
         )
+    for what in ("schedule", "events", "jumps"):
+        if getattr(system, what):
+            raise Unsupported(
+                f"the system `{system.name}` has {what}, so that its state does not follow its "
+                "drift alone; remove them, or look at it with `simulate`"
+            )
 
 
 def long_run(equations: EquilibriumEquations, x0: Floats, p: Floats) -> Limit:

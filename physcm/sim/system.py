@@ -27,13 +27,13 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats, Program
-from physcm.mechanism.declarations import Interval, require_finite, require_within
-from physcm.mechanism.errors import InvalidValue, UnknownVariable
-from physcm.mechanism.expression import TIME, held_symbol, initial_symbol, names_in, ordered, symbol
-from physcm.mechanism.interventions import Intervention, collect
-from physcm.mechanism.parser import closest
-from physcm.mechanism.values import Value, as_value, draw
+from physcm.mechanism.declarations import Interval, require_finite
+from physcm.mechanism.expression import TIME, names_in, ordered, symbol
+from physcm.mechanism.interventions import Intervention, is_permanent, listed
+from physcm.mechanism.values import Value, draw
 from physcm.sim import validation
+from physcm.sim.intervene import intervene
+from physcm.sim.transitions import Event, Jump
 
 
 @dataclass(frozen=True, init=False)
@@ -53,6 +53,12 @@ class System:
             constant holds the other members at 0.
         bounds: what a variable can physically take, such as (0, inf) for an amount.
         held: variables held at an expression; `do` writes these.
+        reactions: what one firing of a reaction adds to each state; its rate is the derived
+            variable of the same name.
+        events: what happens at the instant at which a condition turns true, by name.
+        jumps: jumps at random times, by name.
+        reflected: the states that noise pushes back into their bounds.
+        schedule: interventions that do not act at all times; `do` writes these.
         name: what the system is called in tables and files.
         description: what it shows.
         source: where it comes from.
@@ -78,6 +84,11 @@ class System:
     held_together: tuple[tuple[str, ...], ...]
     bounds: Mapping[str, Interval]
     held: Mapping[str, sp.Expr]
+    reactions: Mapping[str, Mapping[str, sp.Expr]]
+    events: Mapping[str, Event]
+    jumps: Mapping[str, Jump]
+    reflected: tuple[str, ...]
+    schedule: tuple[Intervention, ...]
     name: str
     description: str
     source: str
@@ -94,6 +105,11 @@ class System:
         held_together: Iterable[Iterable[str]] = (),
         bounds: Mapping[str, Any] = MappingProxyType({}),
         held: Mapping[str, Any] = MappingProxyType({}),
+        reactions: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+        events: Mapping[str, Event] = MappingProxyType({}),
+        jumps: Mapping[str, Jump] = MappingProxyType({}),
+        reflected: Iterable[str] = (),
+        schedule: Iterable[Intervention] = (),
         name: str = "",
         description: str = "",
         source: str = "",
@@ -108,6 +124,11 @@ class System:
             held_together=held_together,
             bounds=bounds,
             held=held,
+            reactions=reactions,
+            events=events,
+            jumps=jumps,
+            reflected=reflected,
+            schedule=schedule,
         )
         given = checked | {"name": name, "description": description, "source": source}
         for field, value in given.items():
@@ -202,17 +223,21 @@ class System:
     def do(self, *interventions: Intervention, **holds: Any) -> System:
         """Return the system under interventions; the keywords are `Hold`s.
 
+        They are done in the order given, the keywords last. What acts at all times changes the
+        mechanisms here and now; from the first one on that does not (a window, an impulse, a
+        trigger), interventions are kept in `schedule` for the simulation to carry out.
+
         Raises:
             UnknownVariable: for a name that the system does not define.
             Infeasible: for a held value that the variable cannot physically take.
             InvalidValue: for a parameter that is held, or a group held at odds with itself.
         """
-        held, changed = collect(interventions, holds)
-        for name in changed.keys() - self.parameters.keys():
-            raise UnknownVariable(self._not_a_parameter(name))
-        system = self.replace(parameters={**self.parameters, **changed}) if changed else self
-        for name, value in system._with_groups(held).items():
-            system = system._hold(name, value)
+        system = self
+        for intervention in listed(interventions, holds):
+            if not system.schedule and is_permanent(intervention):
+                system = intervene(system, intervention)
+            else:
+                system = system.replace(schedule=(*system.schedule, intervention))
         return system
 
     def graph(self) -> nx.DiGraph:
@@ -224,82 +249,3 @@ class System:
                 (cause, name) for cause in self.variables if cause in names_in(mechanism)
             )
         return graph
-
-    def _hold(self, name: str, value: Any) -> System:
-        self._check_can_hold(name, value)
-        names = {*self.variables, *self.parameters, TIME.name} - {name}
-        held_value = as_value(value, names, f"do({name})")
-        start: sp.Expr = held_symbol(name)
-        mechanism, parameters = start, {**self.parameters, f"do({name})": held_value}
-        if isinstance(held_value, sp.Basic):
-            del parameters[f"do({name})"]
-            mechanism = held_value
-            start = mechanism.xreplace({TIME: sp.S.Zero}).xreplace(
-                {symbol(state): initial_symbol(state) for state in self.drift}
-            )
-
-        def without(mapping: Mapping[Any, Any]) -> dict[Any, Any]:
-            return {k: v for k, v in mapping.items() if k != name}
-
-        def restarted(value: Value) -> Value:
-            if not isinstance(value, sp.Basic):
-                return value
-            return value.xreplace({initial_symbol(name): start})
-
-        return self.replace(
-            drift=without(self.drift),
-            noise={key: g for key, g in self.noise.items() if key[0] != name},
-            algebraic=without(self.algebraic),
-            initial={k: restarted(v) for k, v in without(self.initial).items()},
-            parameters={k: restarted(v) for k, v in parameters.items()},
-            held={**self.held, name: mechanism},
-        )
-
-    def _check_can_hold(self, name: str, value: Any) -> None:
-        if name in self.parameters:
-            raise InvalidValue(
-                f"`{name}` is a parameter, not a variable; use SetParameter({name}=...)"
-            )
-        if name.startswith(("amount(", "concentration(")):
-            species = name.partition("(")[2][:-1]
-            raise InvalidValue(f"`{name}` is computed from `{species}`; hold `{species}` instead")
-        if name not in self.variables:
-            raise UnknownVariable(
-                f"`{name}` is no variable of the system{self._named()}; "
-                f"{closest(name, self.variables)}"
-            )
-        require_within(self.bounds.get(name, (-np.inf, np.inf)), name, value)
-
-    def _with_groups(self, held: Mapping[str, Any]) -> dict[str, Any]:
-        """Complete the held variables of each group: a fixed position has velocity 0."""
-        complete = dict(held)
-        for leader, *followers in self.held_together:
-            touched = [name for name in (leader, *followers) if name in held]
-            if not touched:
-                continue
-            value = as_value(held.get(leader, 0.0), None, f"do({leader})")
-            moving = isinstance(value, sp.Basic)
-            for name in followers:
-                if moving or held.get(name, 0) != 0:
-                    raise InvalidValue(
-                        f"`{leader}` and `{name}` are held together: `{leader}` at a constant "
-                        f"and `{name}` at 0, not do({_written(held, touched)}); "
-                        f"hold `{leader}` at a number"
-                    )
-                complete[name] = 0.0
-            if leader not in held and leader in self.initial:
-                complete[leader] = self.initial[leader]
-        return complete
-
-    def _not_a_parameter(self, name: str) -> str:
-        remedy = closest(name, self.parameters)
-        if name in self.variables:
-            remedy = f"it is a variable: use Hold({name!r}, ...)"
-        return f"`{name}` is no parameter of the system{self._named()}; {remedy}"
-
-    def _named(self) -> str:
-        return f" `{self.name}`" if self.name else ""
-
-
-def _written(held: Mapping[str, Any], names: Iterable[str]) -> str:
-    return ", ".join(f"{name} = {held[name]}" for name in names)

@@ -2,9 +2,10 @@
 
 A file has the constructor's arguments as keys: `name`, `description`, `source`, `calculus`,
 `held_together`, and the tables `[parameters]`, `[initial]`, `[drift]`, `[noise]`,
-`[algebraic]`, `[bounds]`, `[held]`. Expressions are strings; a distribution is a table such
-as `{Normal = {mean = 0.0, sd = 1.0}}`; a noise that is shared between states is a table
-`{source = "expression"}`.
+`[algebraic]`, `[bounds]`, `[held]`, `[reactions]`, `[events]`, `[jumps]`; `schedule` is a list
+of tables such as `{Hold = {name = "x", value = 1, during = [0, 2]}}`. Expressions are strings;
+a distribution is a table such as `{Normal = {mean = 0.0, sd = 1.0}}`; a noise that is shared
+between states is a table `{source = "expression"}`.
 """
 
 from __future__ import annotations
@@ -14,21 +15,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import sympy as sp
 import tomli_w
 
-from physcm.mechanism.distributions import Distribution, from_dict, to_dict
 from physcm.mechanism.errors import InvalidFile, PhyscmError
 from physcm.mechanism.expression import to_text as expression_text
 from physcm.mechanism.parser import closest
-from physcm.mechanism.values import Value
+from physcm.mechanism.values import from_plain, to_plain
+from physcm.sim.plain import intervention_record, read_event, read_intervention, read_jump, record
 
 if TYPE_CHECKING:
     from physcm.sim.system import System
 
 _TEXTS = ("name", "description", "source", "calculus")
-_TABLES = ("parameters", "initial", "drift", "noise", "algebraic", "bounds", "held")
-_KEYS = (*_TEXTS, "held_together", *_TABLES)
+_TABLES = (
+    "parameters", "initial", "drift", "noise", "algebraic", "bounds", "held", "reactions",
+    "events", "jumps",
+)  # fmt: skip
+_KEYS = (*_TEXTS, "held_together", "reflected", *_TABLES, "schedule")
 
 
 def read_mapping(path: str | Path) -> dict[str, Any]:
@@ -81,6 +84,17 @@ def constructor_arguments(mapping: Mapping[str, Any], place: str) -> dict[str, A
             }
     if "noise" in arguments:
         arguments["noise"] = _noise(arguments["noise"])
+    for table, read in (("events", read_event), ("jumps", read_jump)):
+        if table in arguments:
+            arguments[table] = {
+                name: read(entry, f"{place}: {table} `{name}`")
+                for name, entry in arguments[table].items()
+            }
+    if "schedule" in arguments:
+        arguments["schedule"] = [
+            read_intervention(entry, f"{place}: schedule, entry {i + 1}")
+            for i, entry in enumerate(arguments["schedule"])
+        ]
     return arguments
 
 
@@ -88,7 +102,7 @@ def _from_plain(value: Any, place: str) -> Any:
     if not isinstance(value, Mapping):
         return value
     try:
-        return from_dict(value)
+        return from_plain(value)
     except PhyscmError as error:
         raise InvalidFile(f"{place}: {error}") from None
 
@@ -109,19 +123,19 @@ def to_text(system: System) -> str:
     content: dict[str, Any] = {key: getattr(system, key) for key in _TEXTS}
     content["held_together"] = [list(group) for group in system.held_together]
     for table in ("parameters", "initial", "drift", "algebraic", "held"):
-        content[table] = {k: _to_plain(v) for k, v in getattr(system, table).items()}
+        content[table] = {k: to_plain(v) for k, v in getattr(system, table).items()}
     content["noise"] = noise
     content["bounds"] = {name: list(pair) for name, pair in system.bounds.items()}
+    content["reactions"] = {
+        name: {k: to_plain(v) for k, v in changes.items()}
+        for name, changes in system.reactions.items()
+    }
+    content["events"] = {name: record(event) for name, event in system.events.items()}
+    content["jumps"] = {name: record(jump) for name, jump in system.jumps.items()}
+    content["reflected"] = list(system.reflected)
+    content["schedule"] = [intervention_record(entry) for entry in system.schedule]
     kept = {k: v for k, v in content.items() if v or k == "drift"}
     return tomli_w.dumps({k: kept[k] for k in _KEYS if k in kept})
-
-
-def _to_plain(value: Value) -> Any:
-    if isinstance(value, sp.Basic):
-        return expression_text(value)
-    if isinstance(value, Distribution):
-        return to_dict(value)
-    return list(value) if isinstance(value, tuple) else value
 
 
 def write(text: str, path: Path) -> None:

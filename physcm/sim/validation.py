@@ -15,8 +15,11 @@ from physcm.mechanism.expression import (
     ordered,
     symbol,
 )
+from physcm.mechanism.interventions import Intervention, listed
 from physcm.mechanism.parser import closest, parse
 from physcm.mechanism.values import Value, as_value
+from physcm.sim.schedule import scheduled
+from physcm.sim.transitions import checked_event, checked_jump, checked_reaction
 
 _CALCULI = ("ito", "stratonovich")
 
@@ -32,6 +35,11 @@ def check(
     held_together: Iterable[Iterable[str]],
     bounds: Mapping[str, Any],
     held: Mapping[str, Any],
+    reactions: Mapping[str, Any],
+    events: Mapping[str, Any],
+    jumps: Mapping[str, Any],
+    reflected: Iterable[str],
+    schedule: Iterable[Intervention],
 ) -> dict[str, Any]:
     """Return the fields of a system, parsed and consistent, or say what is wrong."""
     check_names(drift=drift, parameters=parameters, algebraic=algebraic, held=held)
@@ -57,6 +65,16 @@ def check(
         "algebraic": definitions["definition"],
         "held": definitions["held value"],
         "held_together": tuple(_group(group, variables) for group in held_together),
+        "reactions": {
+            name: checked_reaction(changes, name, names, drift)
+            for name, changes in _rated(reactions, algebraic, held).items()
+        },
+        "events": {
+            name: checked_event(event, name, names, drift) for name, event in events.items()
+        },
+        "jumps": {name: checked_jump(jump, name, names, drift) for name, jump in jumps.items()},
+        "reflected": _reflected(reflected, drift, bounds),
+        "schedule": tuple(scheduled(entry, names, {*parameters}) for entry in listed(schedule)),
         "bounds": {name: as_interval(name, pair, names, "bounds") for name, pair in bounds.items()},
     }
 
@@ -131,3 +149,28 @@ def _group(group: Iterable[str], variables: Collection[str]) -> tuple[str, ...]:
 
 def _quoted(key: Any) -> str:
     return f"`{key}`" if isinstance(key, str) else " by ".join(f"`{part}`" for part in key)
+
+
+def _rated(reactions: Mapping[str, Any], *derived: Mapping[str, Any]) -> Mapping[str, Any]:
+    for name in reactions:
+        if not any(name in definitions for definitions in derived):
+            raise UnknownVariable(
+                f"reaction `{name}` has no rate; add `{name}` to `algebraic`, for example "
+                f"{name} = k*X"
+            )
+    return reactions
+
+
+def _reflected(
+    names: Iterable[str], drift: Mapping[str, Any], bounds: Mapping[str, Any]
+) -> tuple[str, ...]:
+    chosen = tuple(names)
+    for name in chosen:
+        if name not in drift:
+            raise UnknownVariable(f"reflected: `{name}` is no state; {closest(name, drift)}")
+        if name not in bounds:
+            raise InvalidValue(
+                f"reflected: `{name}` has no bounds to be reflected at; add bounds, for example "
+                f"{name} = [0, inf]"
+            )
+    return chosen

@@ -1,0 +1,143 @@
+"""Interventions, events and jumps as plain data: what stands in a file, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields
+from typing import Any
+
+from physcm.mechanism.errors import InvalidFile, PhyscmError
+from physcm.mechanism.interventions import (
+    Hold,
+    Impulse,
+    Intervention,
+    Replace,
+    ScaleNoise,
+    SetParameter,
+    Shift,
+    When,
+)
+from physcm.mechanism.parser import closest
+from physcm.mechanism.values import from_plain, to_plain
+from physcm.sim.transitions import Event, Jump
+
+_KINDS = {
+    kind.__name__: kind for kind in (Hold, Shift, ScaleNoise, Replace, SetParameter, Impulse, When)
+}
+
+
+def record(item: Intervention | Event | Jump) -> dict[str, Any]:
+    """Return the fields of an intervention, event or jump that are not as by default.
+
+    >>> record(Hold("x", 1.0, during=(0, 2)))
+    {'name': 'x', 'value': 1.0, 'during': [0, 2]}
+    """
+    return {
+        field.name: _plain(getattr(item, field.name))
+        for field in fields(item)
+        if getattr(item, field.name) != _default(field)
+    }
+
+
+def intervention_record(entry: Intervention) -> dict[str, Any]:
+    """Return an intervention as plain data, by its kind.
+
+    >>> intervention_record(Impulse("x", -1.0, at=3))
+    {'Impulse': {'name': 'x', 'amount': -1.0, 'at': 3}}
+    """
+    return {type(entry).__name__: record(entry)}
+
+
+def read_intervention(mapping: Any, place: str) -> Intervention:
+    """Return the intervention of plain data.
+
+    Raises:
+        InvalidFile: for an unknown kind, and for unknown or missing fields.
+
+    >>> read_intervention({"Hold": {"name": "x", "value": 1, "during": [0, 2]}}, "file")
+    Hold('x', 1, during=(0, 2))
+    """
+    if not isinstance(mapping, Mapping) or len(mapping) != 1:
+        raise InvalidFile(f"{place}: `{mapping!r}` is no intervention; write {{Hold = {{...}}}}")
+    ((kind, content),) = mapping.items()
+    if kind not in _KINDS:
+        raise InvalidFile(f"{place}: no intervention is called `{kind}`; {closest(kind, _KINDS)}")
+    given = _known(_KINDS[kind], content, f"{place}, {kind}")
+    if "during" in given:
+        given["during"] = tuple(given["during"])
+    if kind == "SetParameter":
+        return SetParameter(_values(given.pop("values", {}), place), **given)
+    if "intervention" in given:
+        given["intervention"] = read_intervention(given["intervention"], place)
+    made: Intervention = _made(
+        _KINDS[kind], _values(given, place) if kind != "When" else given, place
+    )
+    return made
+
+
+def read_event(mapping: Any, place: str) -> Event:
+    """Return the event of plain data.
+
+    Raises:
+        InvalidFile: for unknown or missing fields.
+    """
+    made: Event = _made(Event, _known(Event, mapping, place), place)
+    return made
+
+
+def read_jump(mapping: Any, place: str) -> Jump:
+    """Return the jump of plain data.
+
+    Raises:
+        InvalidFile: for unknown or missing fields.
+    """
+    given = _known(Jump, mapping, place)
+    if isinstance(given.get("changes"), Mapping):
+        given["changes"] = _values(given["changes"], place)
+    made: Jump = _made(Jump, given, place)
+    return made
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Intervention):
+        return intervention_record(value)
+    if isinstance(value, Mapping):
+        return {k: to_plain(v) for k, v in value.items()}
+    if isinstance(value, tuple):
+        return [to_plain(v) for v in value]
+    return to_plain(value)
+
+
+def _default(field: Field[Any]) -> Any:
+    return None if field.default is MISSING else field.default
+
+
+def _values(mapping: Mapping[str, Any], place: str) -> dict[str, Any]:
+    try:
+        return {name: from_plain(value) for name, value in mapping.items()}
+    except PhyscmError as error:
+        raise InvalidFile(f"{place}: {error}") from None
+
+
+def _known(kind: type[Any], content: Any, place: str) -> dict[str, Any]:
+    if not isinstance(content, Mapping):
+        raise InvalidFile(f"{place}: `{content!r}` is no table; write its fields")
+    names = [field.name for field in fields(kind)]
+    for name in content:
+        if name not in names:
+            raise InvalidFile(f"{place}: unknown field `{name}`; {closest(name, names)}")
+    return dict(content)
+
+
+def _made(kind: type[Any], given: Mapping[str, Any], place: str) -> Any:
+    try:
+        return kind(**given)
+    except TypeError:
+        missing = [
+            field.name
+            for field in fields(kind)
+            if field.name not in given and field.default is MISSING
+        ]
+        raise InvalidFile(f"{place}: `{missing[0]}` is missing; add it") from None
+    except PhyscmError as error:
+        raise InvalidFile(f"{place}: {error}") from None

@@ -1,0 +1,135 @@
+"""The schedule: interventions that do not act at all times, for a simulation to carry out.
+
+At each instant some of the scheduled interventions act. Together with the mechanisms of the
+system they make a *mode*, which is a system without schedule: between two changes of mode a
+simulation is that of an ordinary system. They are done in the order of the schedule, each to
+what the earlier ones have left, so that of two holds of one variable the later wins while both
+act, and the earlier has it back afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
+
+from physcm.mechanism.errors import InvalidValue
+from physcm.mechanism.interventions import (
+    Impulse,
+    Intervention,
+    Mode,
+    SetParameter,
+    When,
+)
+from physcm.mechanism.parser import parse
+from physcm.mechanism.values import as_value
+from physcm.sim.intervene import intervene
+
+if TYPE_CHECKING:
+    from physcm.sim.system import System
+
+_CONTENT = {"Hold": "value", "Shift": "amount", "ScaleNoise": "factor", "Replace": "mechanism"}
+
+
+def scheduled(
+    entry: Intervention, names: Collection[str], parameters: Collection[str]
+) -> Intervention:
+    """Return an intervention with its expressions parsed.
+
+    Args:
+        entry: what is scheduled.
+        names: what its expressions may read.
+        parameters: what its times may read.
+
+    Raises:
+        ParseError, UnknownVariable, InvalidValue: for what cannot be read.
+    """
+    if isinstance(entry, When):
+        return _when(entry, names, parameters)
+    if isinstance(entry, Impulse):
+        place = f"impulse on `{entry.name}`"
+        at = None if entry.at is None else parse(entry.at, parameters, f"{place}, at")
+        return replace(entry, amount=as_value(entry.amount, names, place), at=at)
+    window = None
+    if entry.during is not None:
+        begin, end = (parse(end, parameters, f"during of `{entry!r}`") for end in entry.during)
+        window = begin, end
+    if isinstance(entry, SetParameter):
+        return SetParameter(
+            {k: as_value(v, names, f"parameter `{k}`") for k, v in entry.values.items()},
+            during=window,
+        )
+    kind = type(entry).__name__
+    content = _CONTENT[kind]
+    value = as_value(getattr(entry, content), names, f"{kind} of `{entry.name}`")
+    fields: dict[str, Any] = {"during": window, content: value}
+    return replace(entry, **fields)
+
+
+def _when(entry: When, names: Collection[str], parameters: Collection[str]) -> When:
+    place = f"When `{entry.condition}`"
+    rearm = entry.rearm
+    if rearm is not None:
+        rearm = parse(rearm, names, f"{place}, rearm")
+        if rearm.is_number and not rearm >= 0:
+            raise InvalidValue(f"{place}: rearm is `{entry.rearm}`; give a number of at least 0")
+    watched = parse(entry.condition, names, place)
+    if isinstance(rearm, sp.Expr) and rearm != 0 and quantity(watched) is None:
+        raise InvalidValue(
+            f"{place}: it has no single quantity for `rearm={entry.rearm}` to measure; give a "
+            "comparison, or a condition as `rearm`"
+        )
+    inner = scheduled(entry.intervention, names, parameters)
+    return replace(entry, condition=watched, intervention=inner, rearm=rearm)
+
+
+def quantity(watched: sp.Basic) -> sp.Expr | None:
+    """Return what crosses zero upwards when a condition turns true, if it is one quantity.
+
+    >>> x = sp.Symbol("x", real=True)
+    >>> quantity(x < 2), quantity(x - 1), quantity((x > 1) & (x < 2))
+    (2 - x, x - 1, None)
+    """
+    if isinstance(watched, sp.StrictGreaterThan | sp.GreaterThan):
+        return watched.lhs - watched.rhs
+    if isinstance(watched, sp.StrictLessThan | sp.LessThan):
+        return watched.rhs - watched.lhs
+    return None if isinstance(watched, sp.logic.boolalg.Boolean) else watched
+
+
+def mode(system: System, acting: Iterable[int]) -> System:
+    """Return the system in which the scheduled interventions of some places act at all times.
+
+    >>> from physcm.sim import System
+    >>> from physcm.mechanism import Hold
+    >>> decay = System({"x": "-x"}, initial={"x": 1}).do(Hold("x", 2, during=(1, 3)))
+    >>> mode(decay, [0]).held
+    mappingproxy({'x': do(x)})
+    """
+    result = system.replace(schedule=())
+    for place in sorted(acting):
+        entry = unwrapped(system.schedule[place])
+        if not isinstance(entry, Impulse):
+            result = intervene(result, entry, numbered(system, place))
+    return result
+
+
+def unwrapped(entry: Intervention) -> Mode | Impulse:
+    """Return what is done, without the trigger."""
+    inner = entry.intervention if isinstance(entry, When) else entry
+    assert not isinstance(inner, When)  # noqa: S101 - `When` refuses it
+    return inner
+
+
+def numbered(system: System, place: int) -> str:
+    """Return the number of a scheduled intervention among those of its kind, as in `do(X, 2)`."""
+    entry = unwrapped(system.schedule[place])
+    if isinstance(entry, SetParameter | Impulse):
+        return ""
+    alike = [unwrapped(other) for other in system.schedule[: place + 1]]
+    count = sum(type(o) is type(entry) and o.name == entry.name for o in alike)
+    label = {"Hold": "do", "Shift": "shift", "ScaleNoise": "scale"}.get(type(entry).__name__, "")
+    count += f"{label}({entry.name})" in system.parameters
+    return f", {count}" if count > 1 else ""
