@@ -95,16 +95,18 @@ def change(species: str, law: str = "<kineticLaw>{1}</kineticLaw>") -> str:
     )
 
 
-TRIGGER = '<trigger initialValue="true" persistent="true">{time > 1}</trigger>'
+def event(variable: str, text: str) -> str:
+    return (
+        '<event id="pulse" useValuesFromTriggerTime="true">'
+        '<trigger initialValue="true" persistent="true">{time > 1}</trigger>'
+        f'<listOfEventAssignments><eventAssignment variable="{variable}">{{{text}}}'
+        "</eventAssignment></listOfEventAssignments></event>"
+    )
 
 
 @pytest.mark.parametrize(
     ("element", "message"),
     [
-        (
-            f'<event id="pulse" useValuesFromTriggerTime="true">{TRIGGER}</event>',
-            r"line \d+: event `pulse` is not supported; remove it",
-        ),
         (
             "<algebraicRule>{A - k}</algebraicRule>",
             r"line \d+: algebraic rule without id is not supported; solve it for a variable",
@@ -145,6 +147,7 @@ def test_packages_that_change_the_mathematics_are_refused(path: Path, package: s
         (rule("rate", "p", "kk"), "rate rule of `p` reads `kk`, .*; did you mean `k`"),
         (rule("rate", "p", "f(1)"), "rate rule of `p` calls `f`, which the model does not define"),
         (function("f", "lambda(x, x*k)") + rule("rate", "k", "f(1)"), "function `f` reads `k`"),
+        (event("nobody", "1"), "event `pulse` assigns to `nobody`, which is no variable; "),
         (change("C"), "reaction `q` changes `C`, which is no species of the model; .*`A`"),
         (f'<species id="C" compartment="W" {FLAGS}/>', "`C` is in compartment `W`, .*: `V`"),
         (
@@ -162,6 +165,10 @@ def test_an_undefined_name_is_an_error(path: Path, element: str, message: str) -
     [
         (rule("rate", "A", "1"), 'changes `A`, which has a rule .*boundaryCondition="true"'),
         (rule("rate", "p", "1") * 2, "rate rule of `p` is its second rule; keep one"),
+        (
+            rule("assignment", "p", "1") + event("p", "1"),
+            "event `pulse` assigns to `p`, which has an assignment rule; remove one",
+        ),
         ('<parameter id="A" constant="false"/>', "identifier `A` is already taken; give one"),
         (
             '<parameter id="z" value="three" constant="true"/>',

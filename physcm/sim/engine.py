@@ -90,7 +90,7 @@ def integrate(
 
     switches = switch_times(system, parameters)
     between = switches[(switches > times[0]) & (switches < times[-1])]
-    return _ended(*(_in_pieces(run, times, between, x0) if between.size else run(times, x0)))
+    return ended(*(_in_pieces(run, times, between, x0) if between.size else run(times, x0)))
 
 
 def _in_pieces(
@@ -120,7 +120,11 @@ def tolerances(system: System, times: Floats, x0: Floats, p: Floats, rtol: float
     scale = np.abs(x0)
     start = np.where(scale > 0, 1e-9 * scale, 1e-30)
     grid = np.union1d(times, np.linspace(times[0], times[-1], 50))
-    rough = integrate(system, grid, x0, p, 1e-5, start).states
+    return scaled(integrate(system, grid, x0, p, 1e-5, start).states, scale, rtol)
+
+
+def scaled(rough: Floats, scale: Floats, rtol: float) -> Floats:
+    """Return a thousandth of rtol times the largest value of each row of a rough run."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         largest = np.nanmax(np.abs(rough), axis=1) if rough.size else scale
@@ -192,7 +196,7 @@ def _solve_ivp(
     return states, int(solution.nfev)
 
 
-def _ended(states: Floats, steps: int) -> Trajectory:
+def ended(states: Floats, steps: int) -> Trajectory:
     """Say how a run ended; from the first value that is not finite on, nothing counts."""
     finite = np.logical_and.accumulate(np.isfinite(states).all(axis=0))
     if finite.all():

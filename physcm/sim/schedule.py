@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from physcm.mechanism.errors import InvalidValue
+from physcm.mechanism.distributions import Distribution
+from physcm.mechanism.errors import InvalidValue, UnknownVariable
+from physcm.mechanism.expression import exact, symbol
 from physcm.mechanism.interventions import (
     Impulse,
     Intervention,
@@ -23,13 +25,14 @@ from physcm.mechanism.interventions import (
     SetParameter,
     When,
 )
-from physcm.mechanism.parser import parse
-from physcm.mechanism.values import as_value
+from physcm.mechanism.parser import closest, parse
+from physcm.mechanism.values import Value, as_value
 from physcm.sim.intervene import intervene
 
 if TYPE_CHECKING:
     from physcm.sim.system import System
 
+_LABELS = {"Hold": "do", "Shift": "shift", "ScaleNoise": "scale", "Impulse": "impulse"}
 _CONTENT = {"Hold": "value", "Shift": "amount", "ScaleNoise": "factor", "Replace": "mechanism"}
 
 
@@ -50,12 +53,13 @@ def scheduled(
         return _when(entry, names, parameters)
     if isinstance(entry, Impulse):
         place = f"impulse on `{entry.name}`"
-        at = None if entry.at is None else parse(entry.at, parameters, f"{place}, at")
+        at = None if entry.at is None else _time(entry.at, parameters, f"{place}, at")
         return replace(entry, amount=as_value(entry.amount, names, place), at=at)
     window = None
     if entry.during is not None:
-        begin, end = (parse(end, parameters, f"during of `{entry!r}`") for end in entry.during)
-        window = begin, end
+        begin, end = entry.during
+        place = f"during of `{entry!r}`"
+        window = _time(begin, parameters, place), _time(end, parameters, place)
     if isinstance(entry, SetParameter):
         return SetParameter(
             {k: as_value(v, names, f"parameter `{k}`") for k, v in entry.values.items()},
@@ -66,6 +70,11 @@ def scheduled(
     value = as_value(getattr(entry, content), names, f"{kind} of `{entry.name}`")
     fields: dict[str, Any] = {"during": window, content: value}
     return replace(entry, **fields)
+
+
+def _time(raw: Any, parameters: Collection[str], place: str) -> float | sp.Expr:
+    expression = parse(raw, parameters, place)
+    return float(expression) if expression.is_number else expression
 
 
 def _when(entry: When, names: Collection[str], parameters: Collection[str]) -> When:
@@ -116,6 +125,21 @@ def mode(system: System, acting: Iterable[int]) -> System:
     return result
 
 
+def check(system: System) -> None:
+    """Try each scheduled intervention on its own.
+
+    Raises:
+        UnknownVariable, InvalidValue, Infeasible: for one that the system does not admit.
+    """
+    for place, entry in enumerate(map(unwrapped, system.schedule)):
+        if not isinstance(entry, Impulse):
+            mode(system, [place])
+        elif entry.name not in system.drift and entry.name not in system.held:
+            raise UnknownVariable(
+                f"impulse on `{entry.name}`, which is no state; {closest(entry.name, system.drift)}"
+            )
+
+
 def unwrapped(entry: Intervention) -> Mode | Impulse:
     """Return what is done, without the trigger."""
     inner = entry.intervention if isinstance(entry, When) else entry
@@ -126,10 +150,44 @@ def unwrapped(entry: Intervention) -> Mode | Impulse:
 def numbered(system: System, place: int) -> str:
     """Return the number of a scheduled intervention among those of its kind, as in `do(X, 2)`."""
     entry = unwrapped(system.schedule[place])
-    if isinstance(entry, SetParameter | Impulse):
+    if isinstance(entry, SetParameter):
         return ""
     alike = [unwrapped(other) for other in system.schedule[: place + 1]]
     count = sum(type(o) is type(entry) and o.name == entry.name for o in alike)
-    label = {"Hold": "do", "Shift": "shift", "ScaleNoise": "scale"}.get(type(entry).__name__, "")
+    label = _LABELS.get(type(entry).__name__, "")
     count += f"{label}({entry.name})" in system.parameters
     return f", {count}" if count > 1 else ""
+
+
+def impulses(system: System) -> dict[int, tuple[str, sp.Expr]]:
+    """Return the state that each scheduled impulse changes and what it adds, by its place.
+
+    What is drawn, or differs between samples, is the symbol `impulse(X)` of `impulse_values`.
+    """
+    return {
+        place: (entry.name, _amount(system, place, entry.amount))
+        for place, entry in enumerate(map(unwrapped, system.schedule))
+        if isinstance(entry, Impulse)
+    }
+
+
+def impulse_values(system: System) -> dict[str, Value]:
+    """Return the amounts of impulses that are drawn or differ between samples, by name."""
+    return {
+        _impulse_name(system, place): entry.amount
+        for place, entry in enumerate(map(unwrapped, system.schedule))
+        if isinstance(entry, Impulse) and isinstance(entry.amount, Distribution | tuple)
+    }
+
+
+def _amount(system: System, place: int, amount: Value) -> sp.Expr:
+    if isinstance(amount, Distribution | tuple):
+        return symbol(_impulse_name(system, place))
+    return amount if isinstance(amount, sp.Expr) else exact(amount)
+
+
+def _impulse_name(system: System, place: int) -> str:
+    entry = system.schedule[place]
+    inner = unwrapped(entry)
+    assert isinstance(inner, Impulse)  # noqa: S101 - by the callers
+    return f"impulse({inner.name}{numbered(system, place)})"

@@ -10,13 +10,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
-import physcm
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import InvalidValue
+from physcm.sim import hybrid
+from physcm.sim.agenda import Plan
 from physcm.sim.engine import Scipy, integrate, tolerances
+from physcm.sim.modes import Modes
 from physcm.sim.noise import euler_maruyama
-from physcm.sim.status import RunStatus, flags
+from physcm.sim.status import RunStatus
 from physcm.sim.system import System
+from physcm.sim.trajectories import as_dataset, completed
 
 RTOL = 1e-8
 
@@ -77,6 +80,8 @@ def simulate(
     else:
         method = _method(engine)
         relative = RTOL if rtol is None else _positive_number(rtol, "rtol")
+        if system.schedule or system.events:
+            return _hybrid(system, times, samples, seed, relative, atol, method, progress)
         absolute = _absolute(system, atol, times, x0[:, 0], p[:, 0], relative)
         settings |= {"engine": "scipy", "method": method, "rtol": relative}
         settings["atol"] = json.dumps(absolute.tolist())
@@ -86,7 +91,38 @@ def simulate(
         ]
         states = np.stack([run.states for run in runs], axis=1)
         ended = [run.status for run in runs]
-    return _dataset(system, times, states, p, ended, settings)
+    parameters = dict(zip(system.parameters, p, strict=True))
+    return as_dataset(
+        system, times, completed(system, times, states, p), parameters, ended, settings
+    )
+
+
+def _hybrid(
+    system: System, times: Floats, samples: NDArray[np.int64], seed: int, rtol: float,
+    atol: float | Sequence[float] | None, method: str, progress: bool,
+) -> xr.Dataset:  # fmt: skip
+    """Run a system with a schedule or events, one sample after the other."""
+    plan = Plan(Modes(system, samples, seed))
+    start = plan.modes.start(times[0])
+    if atol is None:
+        absolute = hybrid.tolerances(plan, times, start[:, 0], rtol, method)
+    else:
+        absolute = np.zeros(len(start))
+        absolute[: len(system.states)] = _given(atol, len(system.states))
+    settings = hybrid.Settings(rtol, absolute, method)
+    runs = [hybrid.run(plan, k, times, start[:, k], settings) for k in _tracked(samples, progress)]
+    return as_dataset(
+        system,
+        times,
+        np.stack([run.values for run in runs], axis=1),
+        plan.modes.parameters,
+        [run.status for run in runs],
+        {
+            "seed": int(seed), "engine": "scipy", "method": method, "rtol": rtol,
+            "atol": json.dumps(absolute.tolist()),
+        },
+        [run.instants for run in runs],
+    )  # fmt: skip
 
 
 def _stochastic_status(states: Floats) -> RunStatus:
@@ -135,7 +171,11 @@ def _absolute(
 ) -> Floats:  # fmt: skip
     if atol is None:
         return tolerances(system, times, x0, p, rtol)
-    given = np.broadcast_to(np.asarray(atol, dtype=float), x0.shape)
+    return _given(atol, len(x0))
+
+
+def _given(atol: float | Sequence[float], states: int) -> Floats:
+    given = np.broadcast_to(np.asarray(atol, dtype=float), (states,))
     if not (given >= 0).all():
         raise InvalidValue(f"atol is `{atol!r}`; give numbers that are not negative")
     return given
@@ -147,30 +187,3 @@ def _tracked(samples: NDArray[np.int64], progress: bool) -> Iterable[int]:
     from rich.progress import track
 
     return track(samples.tolist(), description="simulating", transient=True)
-
-
-def _dataset(
-    system: System, times: Floats, states: Floats, p: Floats, ended: Sequence[RunStatus],
-    settings: dict[str, Any],
-) -> xr.Dataset:  # fmt: skip
-    variables: dict[str, Any] = {
-        name: (("sample", "time"), values)
-        for name, values in zip(system.states, states, strict=True)
-    }
-    flat = states.reshape(len(states), len(ended) * times.size)
-    spread = np.repeat(p, times.size, axis=1)
-    derived = system.outputs.vector(np.tile(times, len(ended)), flat, spread)
-    for name, values in zip(system.derived, derived, strict=True):
-        variables[name] = (("sample", "time"), values.reshape(-1, times.size))
-    variables |= {name: ("sample", p[i]) for i, name in enumerate(system.parameters)}
-    variables["status"] = flags(ended, RunStatus)
-    return xr.Dataset(
-        variables,
-        coords={"sample": np.arange(len(ended)), "time": times},
-        attrs={
-            "title": system.name,
-            "system": system.to_toml(),
-            "physcm_version": physcm.__version__,
-            **settings,
-        },
-    )

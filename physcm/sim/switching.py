@@ -31,10 +31,19 @@ def switch_times(system: System, p: list[float]) -> Floats:
     """
     if system.is_autonomous:
         return np.empty(0)
-    crossings = [root for condition in _conditions(system) if (root := _crossing(condition))]
-    program = Program.over((), tuple(system.parameters), {}, crossings)
-    times = np.array(program.scalar(0.0, [], p))
+    times = np.array(switches(system).scalar(0.0, [], p))
     return np.unique(times[np.isfinite(times)])
+
+
+def switches(system: System) -> Program:
+    """Return these times, in no order, as functions of the parameters.
+
+    >>> pulse = System({"x": "where(t > a, 1, 0)"}, parameters={"a": 7}, initial={"x": 0})
+    >>> switches(pulse).scalar(0.0, [], [7.0])
+    [7.0]
+    """
+    crossings = [root for condition in _conditions(system) if (root := _crossing(condition))]
+    return Program.over((), tuple(system.parameters), {}, crossings)
 
 
 def _conditions(system: System) -> list[Relational]:

@@ -33,6 +33,8 @@ from physcm.mechanism.interventions import Intervention, is_permanent, listed
 from physcm.mechanism.values import Value, draw
 from physcm.sim import validation
 from physcm.sim.intervene import intervene
+from physcm.sim.reactions import reaction_arguments
+from physcm.sim.schedule import check as check_schedule
 from physcm.sim.transitions import Event, Jump
 
 
@@ -134,6 +136,7 @@ class System:
         for field, value in given.items():
             frozen = MappingProxyType(value) if isinstance(value, dict) else value
             object.__setattr__(self, field, frozen)
+        check_schedule(self)
 
     @classmethod
     def from_toml(cls, path: str | Path) -> System:
@@ -155,6 +158,37 @@ class System:
         from physcm.sim.sbml import read_sbml
 
         return cls(**read_sbml(path))
+
+    @classmethod
+    def from_reactions(
+        cls,
+        reactions: Mapping[str, tuple[Any, Mapping[str, Any]]],
+        *,
+        initial: Mapping[str, Any],
+        parameters: Mapping[str, Any] = MappingProxyType({}),
+        algebraic: Mapping[str, Any] = MappingProxyType({}),
+        **more: Any,
+    ) -> System:
+        """Return the system of some reactions (see `physcm.sim.reactions`).
+
+        The drift of a state is the sum over the reactions of its change times their rate.
+
+        Args:
+            reactions: by name the rate, and what one firing adds to each state.
+            initial: the value of each state at the start.
+            parameters: as of a `System`.
+            algebraic: derived variables besides the rates.
+            more: other arguments of a `System`.
+
+        >>> System.from_reactions(
+        ...     {"birth": ("b", {"X": 1}), "death": ("d*X", {"X": -1})},
+        ...     parameters={"b": 20, "d": 1},
+        ...     initial={"X": 0},
+        ... ).drift["X"]
+        birth - death
+        """
+        given = reaction_arguments(reactions, initial=initial, algebraic=algebraic)
+        return cls(**given, parameters=parameters, **more)
 
     def to_toml(self, path: str | Path | None = None) -> str:
         """Return the system as TOML text, which `from_toml` reads back; write it if asked."""

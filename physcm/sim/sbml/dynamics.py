@@ -3,9 +3,10 @@
 A species with n units of substance in a volume V that reactions change by n' per time has
 
     S' = n'                     where its symbol S is the amount n,
-    S' = (n' - S V') / V        where S is the concentration n / V:
+    S' = (n' - S V') / V        where S is the concentration n / V,
 
-a growing compartment dilutes what it holds. V' comes from the rate rule of the compartment,
+with n' the sum over the reactions of stoichiometry times conversion factor times flux. A
+growing compartment dilutes what it holds. V' comes from the rate rule of the compartment,
 or by the chain rule from its assignment rule. A rate rule about a species is about its
 symbol as it stands: nothing is diluted there (SBML Level 3 Version 2, section 4.11.4).
 """
@@ -28,8 +29,8 @@ class Dynamics:
     """The rates of change of all variables of a file, each worked out when asked for.
 
     Attributes:
-        states: the names of the variables that evolve: those with a rate rule, and species
-            without an assignment rule.
+        states: the names of the variables that evolve: those with a rate rule, those that
+            events assign to, and species without an assignment rule.
     """
 
     def __init__(self, declared: Declared, laws: Laws) -> None:
@@ -38,6 +39,7 @@ class Dynamics:
             name
             for name, quantity in declared.quantities.items()
             if name in laws.rates
+            or name in laws.jumping
             or (isinstance(quantity, Species) and name not in laws.assignments)
         ]
         self._declared, self._laws = declared, laws
@@ -56,6 +58,15 @@ class Dynamics:
     def definitions(self) -> dict[str, sp.Expr]:
         """The definition of each flux and each variable with an assignment rule."""
         return {name: self.definition(name) for name in self._stated}
+
+    @property
+    def changes(self) -> dict[str, dict[str, sp.Expr]]:
+        """What one firing of each reaction adds to each state."""
+        species = {s.name: s for s in self._declared.species}
+        return {
+            reaction: {name: self._change(species[name], number) for name, number in own.items()}
+            for reaction, own in self._laws.stoichiometry.items()
+        }
 
     def definition(self, name: str) -> sp.Expr:
         """Return the definition of a flux or assigned variable, without `rateOf`."""
@@ -100,12 +111,21 @@ class Dynamics:
         return sp.Add(*terms)
 
     def _species_rate(self, species: Species) -> sp.Expr:
-        production = self._laws.production.get(species.name, sp.S.Zero) * species.factor
-        production = self.without_rates(production)
+        production = self.without_rates(species.factor * sp.Add(*self._terms(species.name)))
         if species.is_amount:
             return production
         dilution = symbol(species.name) * self.rate(species.volume.name)
         return (production - dilution) / species.volume
+
+    def _terms(self, name: str) -> Iterator[sp.Expr]:
+        """Yield stoichiometry times flux of each reaction that changes a species."""
+        for reaction, numbers in self._laws.stoichiometry.items():
+            if name in numbers:
+                yield numbers[name] * symbol(reaction)
+
+    def _change(self, species: Species, number: sp.Expr) -> sp.Expr:
+        amount = self.without_rates(number * species.factor)
+        return amount if species.is_amount else amount / species.volume
 
     @contextmanager
     def _working_on(self, name: str) -> Iterator[None]:

@@ -6,7 +6,7 @@ over.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,10 @@ from physcm.mechanism.errors import InvalidFile, UnknownVariable, Unsupported
 from physcm.mechanism.expression import exact, symbol
 from physcm.mechanism.parser import closest
 from physcm.sim.sbml.declarations import Declared, Species
+from physcm.sim.sbml.events import events
 from physcm.sim.sbml.mathml import to_sympy
 from physcm.sim.sbml.reader import Source
+from physcm.sim.transitions import Event
 
 
 @dataclass(frozen=True)
@@ -29,15 +31,22 @@ class Laws:
         assignments: assignment rules, x = ... at all times.
         starts: initial assignments, x = ... at the start.
         fluxes: the speed of each reaction, its kinetic law.
-        production: the extent per time that reactions add to each species: a sum of
-            stoichiometry times the symbol of a flux.
+        stoichiometry: how much of each species one firing of a reaction makes, less what it
+            uses up; a species that only takes part is left out.
+        events: what happens at once, by name.
     """
 
     rates: Mapping[str, sp.Expr]
     assignments: Mapping[str, sp.Expr]
     starts: Mapping[str, sp.Expr]
     fluxes: Mapping[str, sp.Expr]
-    production: Mapping[str, sp.Expr]
+    stoichiometry: Mapping[str, Mapping[str, sp.Expr]]
+    events: Mapping[str, Event]
+
+    @property
+    def jumping(self) -> set[str]:
+        """The variables that events assign to."""
+        return {name for event in self.events.values() for name in event.assign}
 
 
 def state_laws(source: Source, declared: Declared) -> Laws:
@@ -64,8 +73,9 @@ def state_laws(source: Source, declared: Declared) -> Laws:
         name, formula = _about(source, declared, start, start.getSymbol(), kind)
         if formula is not None:
             starts[name] = formula
-    fluxes, production = _reactions(source, declared, {*rates, *assignments})
-    return Laws(rates, assignments, starts, fluxes, production)
+    fluxes, stoichiometry = _reactions(source, declared, {*rates, *assignments})
+    happenings = events(source, declared, {*assignments})
+    return Laws(rates, assignments, starts, fluxes, stoichiometry, happenings)
 
 
 def _about(
@@ -85,24 +95,31 @@ def _about(
 
 def _reactions(
     source: Source, declared: Declared, ruled: set[str]
-) -> tuple[dict[str, sp.Expr], dict[str, sp.Expr]]:
+) -> tuple[dict[str, sp.Expr], dict[str, dict[str, sp.Expr]]]:
     fluxes: dict[str, sp.Expr] = {}
-    terms: dict[str, list[sp.Expr]] = {}
+    stoichiometry: dict[str, dict[str, sp.Expr]] = {}
     for reaction in source.model.getListOfReactions():
         name = declared.names[reaction.getId()]
         changes = list(_changes(source, declared, reaction, ruled))
         flux = _flux(source, declared, reaction)
         if flux is not None:
-            fluxes[name] = flux
+            fluxes[name], stoichiometry[name] = flux, _net(changes)
         elif changes:
             place = source.place(reaction, f"reaction `{reaction.getId()}`")
             raise Unsupported(
                 f"{place} changes `{changes[0][0]}` but has no kinetic law; add a <kineticLaw> "
                 "(models for flux balance analysis have no dynamics to simulate)"
             )
-        for species, stoichiometry in changes:
-            terms.setdefault(species, []).append(stoichiometry * symbol(name))
-    return fluxes, {species: sp.Add(*parts) for species, parts in terms.items()}
+    return fluxes, stoichiometry
+
+
+def _net(changes: Iterable[tuple[str, sp.Expr]]) -> dict[str, sp.Expr]:
+    """Return the sum for each species that stands on both sides, or twice, and is not 0."""
+    terms: dict[str, list[sp.Expr]] = {}
+    for species, change in changes:
+        terms.setdefault(species, []).append(change)
+    sums = {species: sp.Add(*parts) for species, parts in terms.items()}
+    return {species: total for species, total in sums.items() if total != 0}
 
 
 def _flux(source: Source, declared: Declared, reaction: Any) -> sp.Expr | None:

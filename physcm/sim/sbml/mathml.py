@@ -59,6 +59,18 @@ def to_sympy(node: Any, scope: Scope) -> sp.Expr:
     return _number(_walk(node, scope))
 
 
+def to_condition(node: Any, scope: Scope) -> Boolean:
+    """Return the condition that a formula denotes; a number stands for being other than 0.
+
+    Raises:
+        UnknownVariable, InvalidFile, Unsupported: as `to_sympy`.
+
+    >>> to_condition(libsbml.parseL3Formula("S < 2"), Scope({"S": symbol("S")}))
+    S < 2
+    """
+    return _condition(_walk(node, scope))
+
+
 def rate_symbol(name: str) -> sp.Symbol:
     """Return the symbol for the rate of change of a variable."""
     return symbol(f"rateOf({name})")

@@ -3,8 +3,9 @@
 - A species, and whatever has a rate rule, is a state. A species that nothing changes has
   drift 0, so that it can be held by name like any other.
 - A reaction is a derived variable that holds its kinetic law, and the drift of a species is
-  linear in these symbols. What has an assignment rule is a derived variable too, as are
-  `amount(S)` and `concentration(S)` of each species S.
+  linear in these symbols. What one firing of it adds to each state is kept in `reactions`.
+- What has an assignment rule is a derived variable too, as are `amount(S)` and
+  `concentration(S)` of each species S.
 - All else is a parameter. An initial assignment becomes an expression, so that everything
   computed from a parameter follows when that parameter is changed.
 """
@@ -12,7 +13,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,26 +25,27 @@ from physcm.mechanism.errors import (
     InvalidValue,
     MissingInitialValue,
 )
-from physcm.mechanism.expression import TIME, initial_symbol, names_in, ordered, symbol
+from physcm.mechanism.expression import TIME, initial_symbol, names_in, ordered, substitute, symbol
 from physcm.sim.sbml.declarations import Declared, Species, declare
 from physcm.sim.sbml.dynamics import Dynamics
 from physcm.sim.sbml.laws import Laws, state_laws
 from physcm.sim.sbml.reader import Source, read_source
 from physcm.sim.sbml.refusals import refuse_unsupported
+from physcm.sim.transitions import Event
 
 
 def read_sbml(path: str | Path) -> dict[str, Any]:
     """Return the constructor arguments of `System` that an SBML file describes.
 
     Reads SBML of all levels: compartments, species, parameters, reactions, rate and
-    assignment rules, initial assignments and function definitions. Units, constraints and
+    assignment rules, initial assignments, function definitions and events. Units, constraints and
     packages such as layout are passed over, since they do not change a trajectory.
 
     Raises:
         InvalidFile: for a file that is not well-formed SBML, with its line.
         UnknownVariable: for a name that the file does not define.
         MissingInitialValue: for a value that is needed and not given.
-        Unsupported: for events, delays, algebraic rules, fast reactions and required packages.
+        Unsupported: for delays, algebraic rules, fast reactions and required packages.
         CyclicDefinition: for rules or values defined in terms of each other.
     """
     source = read_source(path)
@@ -82,10 +84,35 @@ class _Assembly:
             "parameters": parameters,
             "initial": initial,
             "algebraic": algebraic | self._amounts_and_concentrations(known),
+            "reactions": self.dynamics.changes,
+            "events": {name: self._event(event) for name, event in self.laws.events.items()},
             "bounds": {name: (0.0, float("inf")) for name in self._not_negative(known, initial)},
             "name": model.getName() or model.getId() or Path(self.source.path).stem,
             "source": self.source.path,
         }
+
+    def _event(self, event: Event) -> Event:
+        """Return an event without `rateOf`, and with the concentrations that it changes.
+
+        A compartment that jumps from V to V' keeps the amounts in it: a concentration, or the
+        one that the event assigns, becomes S V / V' (SBML Level 3 Version 2, section 4.11.5).
+        """
+        plain = self.dynamics.without_rates
+        assign = {name: plain(value) for name, value in event.assign.items()}
+        new = {symbol(name): value for name, value in assign.items()}
+        definitions = self.dynamics.definitions
+        for species in self.declared.species:
+            volume = substitute(species.volume, definitions, list(definitions))
+            if not species.is_amount and volume.free_symbols & new.keys():
+                density = new.get(symbol(species.name), symbol(species.name))
+                assign[species.name] = density * species.volume / volume.xreplace(new)
+        return replace(
+            event,
+            trigger=plain(event.trigger),
+            assign={k: v for k, v in assign.items() if k not in definitions},
+            delay=plain(event.delay),
+            priority=event.priority if event.priority is None else plain(event.priority),
+        )
 
     def _starts(self, definitions: Mapping[str, sp.Expr]) -> dict[str, sp.Expr | None]:
         """Return the values at the start: initial assignments before attributes.
@@ -127,6 +154,8 @@ class _Assembly:
     ) -> None:
         """Refuse values that are not given, or not finite, if anything depends on them."""
         formulas = [*drift.values(), *definitions.values(), *filter(None, starts.values())]
+        for event in self.laws.events.values():
+            formulas += [event.trigger, event.delay, *event.assign.values()]
         needed = {name.removesuffix("(0)") for e in formulas for name in names_in(e)}
         needed |= {name for name, rate in drift.items() if rate != 0}
         for name, value in starts.items():

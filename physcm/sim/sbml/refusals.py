@@ -1,7 +1,7 @@
 """What an SBML file may contain that physcm does not simulate, refused by name.
 
-A model is never simulated with a part of it left out: events, algebraic rules, fast
-reactions and required packages all change what a trajectory is.
+A model is never simulated with a part of it left out: algebraic rules, fast reactions and
+required packages all change what a trajectory is.
 """
 
 from __future__ import annotations
@@ -37,14 +37,12 @@ def refuse_packages(source: Source) -> None:
 
 
 def refuse_unsupported(source: Source) -> None:
-    """Refuse events, algebraic rules and fast reactions.
+    """Refuse algebraic rules and fast reactions.
 
     Raises:
         Unsupported: for the first such element, naming it and its line.
     """
     model = source.model
-    for event in model.getListOfEvents():
-        _refuse(source, event, "event", "remove it, or simulate the stretches between events")
     for rule in model.getListOfRules():
         if rule.isAlgebraic():
             _refuse(source, rule, "algebraic rule", "solve it for a variable: an assignment rule")

@@ -1,0 +1,292 @@
+"""What is due when, for one sample: windows, impulses, triggers and events.
+
+At one instant, in this order:
+
+1. windows that end there end, and windows that begin there begin;
+2. impulses are added, in the order of the schedule;
+3. triggers whose condition has turned true fire: what they stand for falls due, an event
+   after its delay;
+4. what is due is done one by one, the highest priority first, those of equal priority in a
+   random order and those without one last, in the order of the system; after each the
+   triggers are looked at again.
+
+So the value at an instant is the one after all that happens there. A window [t0, t1) acts at
+t0 and no longer at t1. The rules for events are those of SBML Level 3, section 4.11.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import sympy as sp
+from numpy.typing import NDArray
+
+from physcm.mechanism.codegen import Floats, Program
+from physcm.mechanism.errors import NotConverged
+from physcm.mechanism.interventions import Impulse, When
+from physcm.mechanism.randomness import uniforms
+from physcm.sim.modes import Modes, View
+from physcm.sim.schedule import impulses, unwrapped
+from physcm.sim.triggers import Trigger, triggers, watched
+
+_MOST_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What all samples of a run share: triggers and schedule, compiled.
+
+    Attributes:
+        modes: the modes of the system.
+    """
+
+    modes: Modes
+
+    @cached_property
+    def triggers(self) -> tuple[Trigger, ...]:
+        """All triggers."""
+        return triggers(self.modes.system)
+
+    @cached_property
+    def watch(self) -> Program:
+        """The conditions of all triggers, those for arming them again, and their comparisons."""
+        return self.modes.program(watched(self.triggers))
+
+    @cached_property
+    def impulses(self) -> dict[int, tuple[str, sp.Expr]]:
+        """The state that each impulse changes and what it adds, by its place."""
+        return impulses(self.modes.system)
+
+    @cached_property
+    def _programs(self) -> dict[sp.Expr, Program]:
+        return {}
+
+    def value(self, expression: sp.Expr, t: float, values: Floats, p: Floats) -> float:
+        """Return an expression's value at one point of the full vector."""
+        if expression not in self._programs:
+            self._programs[expression] = self.modes.program([expression])
+        return self._programs[expression].scalar(t, values, p)[0]
+
+
+@dataclass
+class _Due:
+    """A trigger that has fired: when it is to be done, and with which values if computed then."""
+
+    trigger: int
+    time: float
+    assigned: dict[str, float] | None
+
+
+@dataclass(frozen=True)
+class Instant:
+    """One instant at which something was done to a sample: the full vector before and after."""
+
+    time: float
+    before: Floats
+    after: Floats
+
+
+class Agenda:
+    """The agenda of one sample; it changes as time goes on.
+
+    Attributes:
+        view: the mode that acts now.
+        instants: what has been done.
+    """
+
+    def __init__(self, plan: Plan, column: int) -> None:
+        self.plan, self.column = plan, column
+        self.instants: list[Instant] = []
+        self._due: list[_Due] = []
+        self._windows: dict[int, tuple[float, float]] = {}
+        self._impulses: dict[int, float] = {}
+        self._acting: frozenset[int] = frozenset()
+        self._tossed = 0
+        self._armed = np.ones(len(plan.triggers), dtype=bool)
+        self._read_times()
+
+    @property
+    def view(self) -> View:
+        """The mode that acts now."""
+        return self.plan.modes.view(self._acting)
+
+    @property
+    def columns(self) -> NDArray[np.int64]:
+        """The column of the sample, as an index."""
+        return np.array([self.column])
+
+    def _read_times(self) -> None:
+        nowhere = np.zeros(len(self.plan.modes.names))
+
+        def time(value: float | sp.Expr) -> float:
+            return self._number(value, 0.0, nowhere)
+
+        for place, entry in enumerate(self.plan.modes.system.schedule):
+            if isinstance(entry, Impulse):
+                self._impulses[place] = time(entry.at)
+            elif not isinstance(entry, When):
+                begin, end = entry.during or (-math.inf, math.inf)
+                self._windows[place] = time(begin), time(end)
+
+    def _parameters(self) -> Floats:
+        return self.view.everything[:, self.column]
+
+    def begin(self, t: float, values: Floats) -> Floats:
+        """Start at time t: look at the triggers for the first time, and act."""
+        self._truth = self.watch(t, values[:, np.newaxis])[:, 0]
+        for i, trigger in enumerate(self.plan.triggers):
+            if trigger.event is not None:
+                self._truth[i] = trigger.event.initially
+        self._impulses = {place: at for place, at in self._impulses.items() if at >= t}
+        return self.act(t, values)
+
+    def watch(self, t: float | Floats, values: Floats) -> NDArray[np.bool_]:
+        """Return which conditions hold, (conditions, times), from full vectors at these times."""
+        return self.plan.watch.vector(t, values, self._parameters()[:, np.newaxis]) > 0
+
+    def next_time(self, t: float) -> float:
+        """Return the next time after t at which something is due."""
+        edges = [edge for window in self._windows.values() for edge in window]
+        times = [*edges, *self._impulses.values(), *(due.time for due in self._due)]
+        return min((time for time in times if time > t), default=math.inf)
+
+    def notice(self, truth: NDArray[np.bool_]) -> bool:
+        """Take note of conditions that have changed; say whether anything is to be done."""
+        count = len(self.plan.triggers)
+        now, before, arming = truth[:count], self._truth[:count], truth[count : 2 * count]
+        either = np.array([trigger.either for trigger in self.plan.triggers], dtype=bool)
+        fired = self._armed & np.where(either, now != before, now & ~before)
+        if fired.any():
+            return True
+        self._armed |= arming
+        self._due = [due for due in self._due if now[due.trigger] or self._persists(due)]
+        self._truth = truth
+        return False
+
+    def changed(self, truth: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Say at which times any condition differs from when it was last looked at."""
+        return np.asarray((truth != self._truth[:, np.newaxis]).any(axis=0))
+
+    def act(self, t: float, values: Floats) -> Floats:
+        """Do all that is due at time t; return the full vector afterwards."""
+        before, acted = values, self._turn_windows(t)
+        values = self._completed(t, values)
+        for place, at in sorted(self._impulses.items()):
+            if at <= t:
+                del self._impulses[place]
+                values, acted = self._kick(place, t, values), True
+        self._fire(t, values)
+        for _ in range(_MOST_AT_ONCE):
+            due = self._first_due(t, values)
+            if due is None:
+                break
+            self._due.remove(due)
+            values, acted = self._do(due, t, values), True
+            self._fire(t, values)
+        else:
+            raise NotConverged(
+                f"events at t = {t:g} trigger each other without end; look at their conditions"
+            )
+        if acted:
+            self.instants.append(Instant(t, before, values))
+        return values
+
+    def _turn_windows(self, t: float) -> bool:
+        acting = frozenset(k for k, (begin, end) in self._windows.items() if begin <= t < end)
+        turned = acting != self._acting
+        self._acting = acting
+        return turned
+
+    def _completed(self, t: float, values: Floats) -> Floats:
+        """Return the full vector with derived and held variables as the mode has them."""
+        states = values[self.view.rows][:, np.newaxis]
+        return self.view.completed(t, states, self.columns)[:, 0]
+
+    def _number(self, value: float | sp.Expr, t: float, values: Floats) -> float:
+        if isinstance(value, sp.Expr):
+            return self.plan.value(value, t, values, self._parameters())
+        return value
+
+    def _kick(self, place: int, t: float, values: Floats) -> Floats:
+        name, amount = self.plan.impulses[place]
+        added = self.plan.value(amount, t, values, self._parameters())
+        return self._assigned(t, values, {name: self._of(values, name) + added})
+
+    def _of(self, values: Floats, name: str) -> float:
+        return float(values[self.plan.modes.names.index(name)])
+
+    def _assigned(self, t: float, values: Floats, new: dict[str, float]) -> Floats:
+        """Return the full vector with new values of states; what is held stays."""
+        changed = values.copy()
+        for name, value in new.items():
+            if name in self.view.system.drift:
+                changed[self.plan.modes.names.index(name)] = value
+        return self._completed(t, changed)
+
+    def _fire(self, t: float, values: Floats) -> None:
+        """Look at the triggers, and put on the agenda what has fired."""
+        truth = self.watch(t, values[:, np.newaxis])[:, 0]
+        while self.notice(truth):
+            for i, trigger in enumerate(self.plan.triggers):
+                turned = truth[i] != self._truth[i] if trigger.either else truth[i] > self._truth[i]
+                if turned and self._armed[i]:
+                    self._armed[i] = False
+                    self._due.append(self._planned(i, trigger, t, values))
+            self._truth = truth
+
+    def _planned(self, i: int, trigger: Trigger, t: float, values: Floats) -> _Due:
+        event = trigger.event
+        if event is None:
+            return _Due(i, t, None)
+        delay = self.plan.value(event.delay, t, values, self._parameters())
+        assigned = self._new_values(trigger, t, values) if event.at_trigger else None
+        return _Due(i, t + max(delay, 0.0), assigned)
+
+    def _new_values(self, trigger: Trigger, t: float, values: Floats) -> dict[str, float]:
+        event, p = trigger.event, self._parameters()
+        assign = {} if event is None else event.assign
+        return {name: self.plan.value(e, t, values, p) for name, e in assign.items()}
+
+    def _persists(self, due: _Due) -> bool:
+        event = self.plan.triggers[due.trigger].event
+        return event is None or event.persistent
+
+    def _first_due(self, t: float, values: Floats) -> _Due | None:
+        ready = [due for due in self._due if due.time <= t]
+
+        def rank(due: _Due) -> tuple[float, float]:
+            event = self.plan.triggers[due.trigger].event
+            if event is None or event.priority is None:
+                return math.inf, due.trigger
+            priority = self.plan.value(event.priority, t, values, self._parameters())
+            return -priority, self._coin(due.trigger)
+
+        return min(ready, key=rank) if len(ready) > 1 else next(iter(ready), None)
+
+    def _coin(self, trigger: int) -> float:
+        """Return the draw that decides between events of the same priority."""
+        self._tossed += 1
+        modes = self.plan.modes
+        sample = modes.samples[self.columns]
+        return float(uniforms(modes.seed, f"order/{trigger}", sample, self._tossed)[0])
+
+    def _do(self, due: _Due, t: float, values: Floats) -> Floats:
+        trigger = self.plan.triggers[due.trigger]
+        if trigger.event is not None:
+            new = due.assigned
+            if new is None:
+                new = self._new_values(trigger, t, values)
+            return self._assigned(t, values, new)
+        entry = unwrapped(self.plan.modes.system.schedule[trigger.place])
+        if isinstance(entry, Impulse):
+            return self._kick(trigger.place, t, values)
+        begin, end = entry.during or (0.0, math.inf)
+        self._windows[trigger.place] = (
+            t + self._number(begin, t, values),
+            t + self._number(end, t, values),
+        )
+        self._turn_windows(t)
+        return self._completed(t, values)

@@ -1,0 +1,80 @@
+"""Simulated trajectories as a labelled dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+import physcm
+from physcm.mechanism.codegen import Floats
+from physcm.sim.agenda import Instant
+from physcm.sim.status import RunStatus, flags
+from physcm.sim.system import System
+
+
+def completed(system: System, times: Floats, states: Floats, p: Floats) -> Floats:
+    """Return all variables, (variables, samples, times), from the states in the same shape."""
+    count, samples, length = states.shape
+    flat = states.reshape(count, samples * length)
+    derived = system.outputs.vector(np.tile(times, samples), flat, np.repeat(p, length, axis=1))
+    return np.concatenate([states, derived.reshape(-1, samples, length)])
+
+
+def as_dataset(
+    system: System,
+    times: Floats,
+    values: Floats,
+    parameters: Mapping[str, Floats],
+    ended: Sequence[RunStatus],
+    settings: Mapping[str, Any],
+    instants: Sequence[Sequence[Instant]] = (),
+) -> xr.Dataset:
+    """Return the dataset of a run.
+
+    Args:
+        system: what was simulated.
+        times: the saved times.
+        values: the variables at these times, (variables, samples, times).
+        parameters: their values, each over the samples.
+        ended: how each sample ended.
+        settings: what it takes to repeat the run, besides the system.
+        instants: what was done to each sample at once, if anything could be.
+    """
+    variables: dict[str, Any] = {
+        name: (("sample", "time"), row) for name, row in zip(system.variables, values, strict=True)
+    }
+    variables |= {name: ("sample", row) for name, row in parameters.items()}
+    variables["status"] = flags(ended, RunStatus)
+    if instants:
+        variables |= _instants(system, instants)
+    attributes = {
+        "title": system.name,
+        "system": system.to_toml(),
+        "physcm_version": physcm.__version__,
+        **settings,
+    }
+    coordinates = {"sample": np.arange(len(ended)), "time": times}
+    return xr.Dataset(variables, coords=coordinates, attrs=attributes)
+
+
+def _instants(system: System, instants: Sequence[Sequence[Instant]]) -> dict[str, Any]:
+    """Return when something was done, and each variable before and after, over (sample, instant).
+
+    Samples with fewer instants are filled up with NaN.
+    """
+    most = max(map(len, instants))
+    when = np.full((len(instants), most), np.nan)
+    sides = np.full((2, len(system.variables), *when.shape), np.nan)
+    for k, own in enumerate(instants):
+        for j, instant in enumerate(own):
+            when[k, j] = instant.time
+            sides[0, :, k, j], sides[1, :, k, j] = instant.before, instant.after
+    over = ("sample", "instant")
+    columns: dict[str, Any] = {"instant_time": (over, when)}
+    for side, values in zip(("before", "after"), sides, strict=True):
+        for name, row in zip(system.variables, values, strict=True):
+            columns[f"{side}({name})"] = over, row
+    return columns
