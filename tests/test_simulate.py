@@ -158,11 +158,9 @@ def test_a_noise_source_that_two_states_name_is_shared() -> None:
     np.testing.assert_allclose(run.y, 2 * run.x)
 
 
-def test_noise_needs_a_step_and_times_on_its_grid() -> None:
+def test_noise_needs_a_step() -> None:
     with pytest.raises(InvalidValue, match="step is `None` and the system has noise"):
         simulate(ornstein_uhlenbeck, [0, 1])
-    with pytest.raises(InvalidValue, match=r"time `0.25` is not a whole number of steps"):
-        simulate(ornstein_uhlenbeck, [0, 0.25, 1], step=0.1)
 
 
 @pytest.mark.parametrize("start", [0.5, 37.03, 99.0])

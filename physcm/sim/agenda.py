@@ -17,6 +17,7 @@ t0 and no longer at t1. The rules for events are those of SBML Level 3, section 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -193,6 +194,13 @@ class Agenda:
         if acted:
             self.instants.append(Instant(t, before, values))
         return values
+
+    def jump(self, t: float, values: Floats, changes: Mapping[str, float]) -> Floats:
+        """Add to states at a random instant; what is held stays."""
+        new = {name: self._of(values, name) + change for name, change in changes.items()}
+        after = self._assigned(t, values, new)
+        self.instants.append(Instant(t, values, after))
+        return after
 
     def _turn_windows(self, t: float) -> bool:
         acting = frozenset(k for k, (begin, end) in self._windows.items() if begin <= t < end)

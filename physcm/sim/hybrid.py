@@ -21,11 +21,11 @@ from scipy import integrate as scipy_integrate
 from physcm.mechanism.codegen import Floats
 from physcm.sim.agenda import Agenda, Instant, Plan
 from physcm.sim.engine import ended, integrate, scaled
+from physcm.sim.located import first_change
 from physcm.sim.status import RunStatus
 from physcm.sim.switching import switch_times
 
 _MOST_INSTANTS = 100_000
-_LOOKS, _PARTS = 8, 64
 _MOST_ROUGH = 200
 _FEWEST_STEPS = 100
 _SOLVERS = {
@@ -190,35 +190,10 @@ class _Piece:
         )
 
     def _first_call(self, begin: float, end: float, path: Path) -> float | None:
-        """Return when in a step a condition first changes that calls for something to be done."""
-        low = begin
-        while (change := self._first_change(low, end, path)) is not None:
-            if self.agenda.notice(self._truth(np.array([change]), path)[:, 0]):
-                return change
-            low = change
-        return None
+        def truth(t: Floats) -> NDArray[np.bool_]:
+            return self.agenda.watch(t, self._completed(t, path(t)))
 
-    def _first_change(self, low: float, high: float, path: Path) -> float | None:
-        """Return the first time in (low, high] at which a condition has changed, as far as seen.
-
-        The interval is cut into equal parts, and the first at whose end something has changed
-        is cut again, until it is as short as floating point numbers allow.
-        """
-        parts, found = _LOOKS, None
-        while low < high:
-            looks = np.unique(np.linspace(low, high, parts + 1))[1:]
-            changed = np.flatnonzero(self.agenda.changed(self._truth(looks, path)))
-            if not changed.size:
-                return found
-            first = int(changed[0])
-            if len(looks) == 1 or np.nextafter(low, high) == high:
-                return float(looks[first])
-            low, high = (float(looks[first - 1]) if first else low), float(looks[first])
-            parts, found = _PARTS, high
-        return found
-
-    def _truth(self, t: Floats, path: Path) -> NDArray[np.bool_]:
-        return self.agenda.watch(t, self._completed(t, path(t)))
+        return first_change(self.agenda, truth, begin, end)
 
 
 def _nowhere(states: int) -> Path:

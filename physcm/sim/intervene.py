@@ -38,14 +38,14 @@ if TYPE_CHECKING:
     from physcm.sim.system import System
 
 
-def intervene(system: System, intervention: Mode, number: str = "") -> System:
+def intervene(system: System, intervention: Mode, number: str | None = None) -> System:
     """Return the system in which an intervention acts at all times.
 
     Args:
         system: what to intervene on.
         intervention: what to do; its window is not looked at.
-        number: what to put behind the variable in the names of new parameters, as in
-            `do(X, 2)`.
+        number: for one on a schedule, what to put behind the variable in the names of new
+            parameters, as in `do(X, 2)`.
 
     Raises:
         UnknownVariable: for a name that the system does not define.
@@ -55,15 +55,15 @@ def intervene(system: System, intervention: Mode, number: str = "") -> System:
     """
     match intervention:
         case Hold(name, value):
-            for member, its in _with_group(system, name, value, number).items():
-                system = _hold(system, member, its, number)
+            for member, its in _with_group(system, name, value, number is None).items():
+                system = _hold(system, member, its, number or "")
             return system
         case SetParameter(values=values):
             return _set(system, values)
         case Shift(name, amount):
-            return _shift(system, name, amount, number)
+            return _shift(system, name, amount, number or "")
         case ScaleNoise(name, factor):
-            return _scale_noise(system, name, factor, number)
+            return _scale_noise(system, name, factor, number or "")
         case Replace(name, mechanism):
             return _replace(system, name, mechanism)
 
@@ -179,7 +179,7 @@ def _require_variable(system: System, name: str, verb: str) -> None:
         )
 
 
-def _with_group(system: System, name: str, value: Any, number: str) -> dict[str, Any]:
+def _with_group(system: System, name: str, value: Any, from_start: bool) -> dict[str, Any]:
     """Return what is held where groups are: a fixed position has velocity 0.
 
     At velocity 0 a position is held at its initial value, in a window where it is by then.
@@ -197,7 +197,7 @@ def _with_group(system: System, name: str, value: Any, number: str) -> dict[str,
     held: dict[str, Any] = dict.fromkeys(followers, 0.0)
     if name == leader:
         held[leader] = value
-    elif leader in system.initial and not number:
+    elif leader in system.initial and from_start:
         held[leader] = system.initial[leader]
     return held
 

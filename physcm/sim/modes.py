@@ -69,9 +69,10 @@ class Modes:
     @cached_property
     def parameters(self) -> Mapping[str, Floats]:
         """The parameters of the system and of all interventions on its schedule, by name."""
-        changed = self._drawn(mode(self.system, range(len(self.system.schedule))))
-        amounts = draw(impulse_values(self.system), self.samples, self.seed)
-        return {**changed, **amounts, **self._drawn(mode(self.system, ()))}
+        values = draw(impulse_values(self.system), self.samples, self.seed)
+        for place in range(len(self.system.schedule)):
+            values |= self._drawn(mode(self.system, [place]))
+        return values | self._drawn(mode(self.system, ()))
 
     @cached_property
     def _views(self) -> dict[frozenset[int], View]:

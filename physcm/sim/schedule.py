@@ -131,9 +131,12 @@ def check(system: System) -> None:
     Raises:
         UnknownVariable, InvalidValue, Infeasible: for one that the system does not admit.
     """
-    for place, entry in enumerate(map(unwrapped, system.schedule)):
+    for place, given in enumerate(system.schedule):
+        entry = unwrapped(given)
         if not isinstance(entry, Impulse):
             mode(system, [place])
+        elif entry is given and entry.at is None:
+            raise InvalidValue(f"impulse on `{entry.name}` has no time; give `at`, such as at=1")
         elif entry.name not in system.drift and entry.name not in system.held:
             raise UnknownVariable(
                 f"impulse on `{entry.name}`, which is no state; {closest(entry.name, system.drift)}"

@@ -16,8 +16,9 @@ from physcm.sim import hybrid
 from physcm.sim.agenda import Plan
 from physcm.sim.engine import Scipy, integrate, tolerances
 from physcm.sim.modes import Modes
-from physcm.sim.noise import euler_maruyama
-from physcm.sim.status import RunStatus
+from physcm.sim.schedule import mode
+from physcm.sim.stochastic.run import run as stochastic_run
+from physcm.sim.stochastic.schemes import scheme_for
 from physcm.sim.system import System
 from physcm.sim.trajectories import as_dataset, completed
 
@@ -46,17 +47,23 @@ def simulate(
         t: times to save, increasing; the run starts at the first.
         n: number of samples.
         seed: the seed; (seed, sample, step, name) determine each draw.
-        engine: "auto" or "scipy", or `Scipy(method)`.
+        engine: without noise "auto" or "scipy", or `Scipy(method)`; with noise "auto" or one of
+            `physcm.sim.stochastic.SCHEMES`: "euler-maruyama", "milstein" (commutative noise),
+            "sra1" (additive noise). "auto" takes the most accurate that the noise allows; to
+            compare runs draw by draw, name one.
         rtol: relative tolerance of each step, 1e-8 unless told.
         atol: absolute tolerance of each step, one number or one per state; unless told a
             thousandth of rtol times the largest value of each state in a rough run.
-        step: the step of the Euler-Maruyama method; needed where there is noise.
+        step: the step where there is noise or jumps; needed there.
         progress: show a progress bar.
 
     Returns:
         A dataset with dimensions `sample` and `time`: each state and derived variable over
         both, each parameter over `sample`, a `status` over `sample` (complete, diverged,
         stopped: NaN from the end of the run on), and attributes that suffice to repeat it.
+        A saved value at an instant at which something is done is the one afterwards. Where
+        something can be done (a schedule, events, jumps), `instant_time` over sample and
+        instant, with `before(X)` and `after(X)` of each variable X.
 
     Raises:
         InvalidValue: for times that do not increase, and options outside of their range.
@@ -67,33 +74,60 @@ def simulate(
     """
     times = _checked_times(t)
     samples = np.arange(_positive(n, "n"))
+    if system.noise or system.jumps:
+        return _stochastic(system, times, samples, seed, engine, step)
+    method = _method(engine)
+    relative = RTOL if rtol is None else _positive_number(rtol, "rtol")
+    if system.schedule or system.events:
+        return _hybrid(system, times, samples, seed, relative, atol, method, progress)
+    return _smooth(system, times, samples, seed, relative, atol, method, progress)
+
+
+def _smooth(
+    system: System, times: Floats, samples: NDArray[np.int64], seed: int, rtol: float,
+    atol: float | Sequence[float] | None, method: str, progress: bool,
+) -> xr.Dataset:  # fmt: skip
+    """Run a system that follows its drift alone, one sample after the other."""
     x0, p = system.draw(samples, seed)
-    settings: dict[str, Any] = {"seed": int(seed)}
-    if system.noise:
-        if step is None or not 0 < step < np.inf:
-            raise InvalidValue(
-                f"step is `{step}` and the system has noise; give a positive time step"
-            )
-        settings |= {"engine": "euler-maruyama", "step": float(step)}
-        states = euler_maruyama(system, times, x0, p, samples, seed, step)
-        ended = [_stochastic_status(states[:, k]) for k in range(samples.size)]
-    else:
-        method = _method(engine)
-        relative = RTOL if rtol is None else _positive_number(rtol, "rtol")
-        if system.schedule or system.events:
-            return _hybrid(system, times, samples, seed, relative, atol, method, progress)
-        absolute = _absolute(system, atol, times, x0[:, 0], p[:, 0], relative)
-        settings |= {"engine": "scipy", "method": method, "rtol": relative}
-        settings["atol"] = json.dumps(absolute.tolist())
-        runs = [
-            integrate(system, times, x0[:, k], p[:, k], relative, absolute, method)
-            for k in _tracked(samples, progress)
-        ]
-        states = np.stack([run.states for run in runs], axis=1)
-        ended = [run.status for run in runs]
-    parameters = dict(zip(system.parameters, p, strict=True))
+    absolute = _absolute(system, atol, times, x0[:, 0], p[:, 0], rtol)
+    runs = [
+        integrate(system, times, x0[:, k], p[:, k], rtol, absolute, method)
+        for k in _tracked(samples, progress)
+    ]
+    states = np.stack([run.states for run in runs], axis=1)
     return as_dataset(
-        system, times, completed(system, times, states, p), parameters, ended, settings
+        system,
+        times,
+        completed(system, times, states, p),
+        dict(zip(system.parameters, p, strict=True)),
+        [run.status for run in runs],
+        _settings(seed, method, rtol, absolute),
+    )
+
+
+def _settings(seed: int, method: str, rtol: float, atol: Floats) -> dict[str, Any]:
+    return {
+        "seed": int(seed), "engine": "scipy", "method": method, "rtol": rtol,
+        "atol": json.dumps(atol.tolist()),
+    }  # fmt: skip
+
+
+def _stochastic(
+    system: System, times: Floats, samples: NDArray[np.int64], seed: int,
+    engine: str | Scipy, step: float | None,
+) -> xr.Dataset:  # fmt: skip
+    """Run a system with noise or random jumps, all samples together."""
+    if step is None or not 0 < step < np.inf:
+        raise InvalidValue(
+            f"step is `{step}` and the system has noise or jumps; give a positive time step"
+        )
+    plan = Plan(Modes(system, samples, seed))
+    places = range(len(system.schedule))
+    scheme = scheme_for(engine, [mode(system, ()), *(mode(system, [i]) for i in places)])
+    result = stochastic_run(plan, times, float(step), scheme)
+    settings = {"seed": int(seed), "engine": scheme, "step": float(step)}
+    return as_dataset(
+        system, times, result.values, plan.modes.parameters, result.ended, settings, result.instants
     )
 
 
@@ -117,16 +151,9 @@ def _hybrid(
         np.stack([run.values for run in runs], axis=1),
         plan.modes.parameters,
         [run.status for run in runs],
-        {
-            "seed": int(seed), "engine": "scipy", "method": method, "rtol": rtol,
-            "atol": json.dumps(absolute.tolist()),
-        },
+        _settings(seed, method, rtol, absolute),
         [run.instants for run in runs],
-    )  # fmt: skip
-
-
-def _stochastic_status(states: Floats) -> RunStatus:
-    return RunStatus.COMPLETE if np.isfinite(states).all() else RunStatus.DIVERGED
+    )
 
 
 def _checked_times(t: ArrayLike) -> Floats:

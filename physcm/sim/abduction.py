@@ -1,0 +1,166 @@
+"""Counterfactuals in simulation: what would have happened to this very trajectory.
+
+Abduction, action, prediction (Pearl, Causality, 2009, section 7.1), for a system with additive
+noise dX = f(X, p, t) dt + g(p, t) dW observed at all steps of a grid: the Euler-Maruyama step
+
+    X_{k+1} = X_k + f(X_k) h + g dW_k
+
+is solved for dW_k, and the run is repeated with these increments under an intervention. Doing
+nothing gives the trajectory back.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from physcm.mechanism.codegen import Floats
+from physcm.mechanism.errors import InvalidValue, NotUnique, UnknownVariable, Unsupported
+from physcm.mechanism.interventions import Intervention
+from physcm.sim.agenda import Plan
+from physcm.sim.modes import Modes
+from physcm.sim.stochastic.run import run
+from physcm.sim.stochastic.schemes import EulerMaruyama
+from physcm.sim.stochastic.structure import NoiseStructure, noise_structure
+from physcm.sim.system import System
+from physcm.sim.trajectories import as_dataset
+
+_GAP = 1e-6
+
+
+def abduct(system: System, trajectory: xr.Dataset) -> xr.DataArray:
+    """Return the increments of the Wiener processes behind observed trajectories.
+
+    Args:
+        system: with additive noise, and without schedule, events and jumps.
+        trajectory: all states over `sample` and an even grid of `time`, and the parameters over
+            `sample` where they differ between samples.
+
+    Returns:
+        The increments over `source`, `sample` and `time`, where each step begins.
+
+    Raises:
+        Unsupported: for noise that is not additive, and for what happens at once.
+        NotUnique: if different increments give the same trajectory.
+        InvalidValue: if no increments give it, or the grid is not even.
+        UnknownVariable: for a state that was not observed.
+
+    >>> from physcm.sim import simulate
+    >>> walk = System({"x": "-x"}, noise={"x": 0.5}, initial={"x": 1})
+    >>> seen = simulate(walk, [0, 0.1, 0.2], step=0.1, engine="euler-maruyama")
+    >>> bool(np.allclose(seen.x[0, 1], 0.9 + 0.5 * abduct(walk, seen)[0, 0, 0]))
+    True
+    """
+    times, x, p, step = _observed(system, trajectory)
+    sources = sorted({source for _, source in system.noise})
+    scheme = EulerMaruyama(system, sources)
+    samples, count = x.shape[1], len(times) - 1
+    increments = np.empty((len(sources), samples, count))
+    for k in range(count):
+        drift = scheme.drift.vector(times[k], x[:, :, k], p)
+        moved = x[:, :, k + 1] - x[:, :, k] - step * drift
+        g = np.moveaxis(scheme.g(times[k], x[:, :, k], p), -1, 0)
+        _require_one_to_one(system, g)
+        increments[:, :, k] = (np.linalg.pinv(g) @ moved.T[:, :, np.newaxis])[:, :, 0].T
+        _require_possible(system, g, increments[:, :, k], moved, x[:, :, k : k + 2], times[k])
+    coords = {"source": sources, "sample": trajectory["sample"].values, "time": times[:-1]}
+    return xr.DataArray(increments, coords=coords, dims=("source", "sample", "time"))
+
+
+def counterfactual(
+    system: System, trajectory: xr.Dataset, *interventions: Intervention, **holds: Any
+) -> xr.Dataset:
+    """Return what observed trajectories would have been under interventions.
+
+    The noise is abducted from them; parameters and initial values are those observed.
+
+    Args:
+        system: as in `abduct`.
+        trajectory: as in `abduct`.
+        interventions: what would have been done.
+        holds: `Hold`s by keyword.
+
+    Raises:
+        Unsupported, NotUnique, InvalidValue, UnknownVariable: as `abduct`.
+
+    >>> from physcm.sim import simulate
+    >>> walk = System({"x": "-x"}, noise={"x": 0.5}, initial={"x": 1})
+    >>> seen = simulate(walk, [0, 0.1, 0.2], step=0.1, engine="euler-maruyama")
+    >>> bool(np.allclose(counterfactual(walk, seen).x, seen.x))
+    True
+    """
+    noise = abduct(system, trajectory)
+    times, x, p, step = _observed(system, trajectory)
+    seen = system.replace(
+        initial={name: tuple(row) for name, row in zip(system.states, x[:, :, 0], strict=True)},
+        parameters={name: tuple(row) for name, row in zip(system.parameters, p, strict=True)},
+    ).do(*interventions, **holds)
+    plan = Plan(Modes(seen, np.arange(x.shape[1]), int(trajectory.attrs.get("seed", 0))))
+    sources = sorted({source for _, source in seen.noise})
+    kept = noise.sel(source=sources).values
+    result = run(plan, times, step, "euler-maruyama", kept)
+    settings = {"engine": "euler-maruyama", "step": step, "noise": "abducted"}
+    data = as_dataset(
+        seen, times, result.values, plan.modes.parameters, result.ended, settings, result.instants
+    )
+    return data.assign_coords(sample=trajectory["sample"].values)
+
+
+def _observed(system: System, trajectory: xr.Dataset) -> tuple[Floats, Floats, Floats, float]:
+    """Return times, states (states, samples, times), parameters and step of an observation."""
+    for what in ("schedule", "events", "jumps"):
+        if getattr(system, what):
+            raise Unsupported(
+                f"the system `{system.name}` has {what}, which abduction cannot tell from noise; "
+                "abduct with the system as it was before"
+            )
+    if noise_structure(system) is not NoiseStructure.ADDITIVE:
+        raise Unsupported(
+            f"the noise of the system `{system.name}` depends on its state; abduction is for "
+            "additive noise"
+        )
+    for name in system.states:
+        if name not in trajectory:
+            raise UnknownVariable(f"the state `{name}` was not observed; observe every state")
+    times = trajectory["time"].values.astype(float)
+    steps = np.diff(times)
+    if not len(steps) or np.ptp(steps) > _GAP * steps.mean():
+        raise InvalidValue(
+            f"the observed times {times[:3]}... are no even grid; observe the state at every step"
+        )
+    x = np.stack([trajectory[name].transpose("sample", "time").values for name in system.states])
+    samples = np.arange(x.shape[1])
+    drawn = system.draw(samples, int(trajectory.attrs.get("seed", 0)))[1]
+    p = np.array(
+        [
+            trajectory[name].values if name in trajectory else row
+            for name, row in zip(system.parameters, drawn, strict=True)
+        ]
+    ).reshape(-1, samples.size)
+    if not np.isfinite(x).all():
+        raise InvalidValue("the observed trajectories have missing values; observe every value")
+    return times, x, p, float(steps.mean())
+
+
+def _require_one_to_one(system: System, g: Floats) -> None:
+    if (np.linalg.matrix_rank(g) < g.shape[2]).any():
+        raise NotUnique(
+            f"the noise sources of the system `{system.name}` cannot be told apart by its states: "
+            f"there are {g.shape[2]} and fewer independent effects; give each state at most one"
+        )
+
+
+def _require_possible(
+    system: System, g: Floats, increments: Floats, moved: Floats, x: Floats, t: float
+) -> None:
+    """Refuse a trajectory that the system cannot have taken."""
+    gap = np.abs(np.einsum("kis,sk->ik", g, increments) - moved)
+    size = np.abs(x).max(axis=(1, 2))[:, np.newaxis] + np.abs(moved).max(axis=1, keepdims=True)
+    wrong = np.flatnonzero((gap > _GAP * size).any(axis=1))
+    if wrong.size:
+        raise InvalidValue(
+            f"no noise moves `{system.states[wrong[0]]}` as observed at t = {t:g}: it has no noise "
+            "of its own, and its drift does not explain the step; check system, step and scheme"
+        )

@@ -1,0 +1,77 @@
+"""Random jumps: when the next one comes, and how large it is.
+
+A jump of intensity r(t, X) comes when the integral of r since the last one reaches a standard
+exponential draw. That draw, and those of the sizes, belong to (seed, sample, number of the
+jump, name), so that an intervention elsewhere leaves the draws of a jump as they are.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+
+import numpy as np
+import sympy as sp
+from numpy.typing import NDArray
+
+from physcm.mechanism.codegen import Floats, Program
+from physcm.mechanism.distributions import Distribution
+from physcm.mechanism.randomness import uniforms
+from physcm.sim.agenda import Plan
+from physcm.sim.transitions import Jump
+
+
+class Clocks:
+    """The clocks of all jumps of all samples; they change as time goes on."""
+
+    def __init__(self, plan: Plan) -> None:
+        """Set all clocks to the wait for their first jump."""
+        self.plan = plan
+        self.jumps: dict[str, Jump] = dict(plan.modes.system.jumps)
+        samples = plan.modes.samples
+        self.count = np.zeros((len(self.jumps), samples.size), dtype=np.int64)
+        self.left = np.array(
+            [self._wait(name, samples, np.zeros_like(samples)) for name in self.jumps]
+        ).reshape(self.count.shape)
+
+    @cached_property
+    def intensities(self) -> Program:
+        """The intensity of each jump over the full vector."""
+        return self.plan.modes.program([jump.rate for jump in self.jumps.values()])
+
+    def rates(self, t: float, full: Floats, p: Floats) -> Floats:
+        """Return the intensities, (jumps, columns)."""
+        return np.maximum(self.intensities.vector(t, full, p), 0.0)
+
+    def _wait(self, name: str, samples: NDArray[np.int64], number: NDArray[np.int64]) -> Floats:
+        u = uniforms(self.plan.modes.seed, f"jump/{name}", samples, number)
+        return np.asarray(-np.log(u))
+
+    def first(self, rates: Floats, column: int) -> tuple[float, int]:
+        """Return how long from now the first jump of a sample comes at these rates, and which."""
+        with np.errstate(divide="ignore"):
+            waits = self.left[:, column] / rates
+        which = int(np.argmin(waits))
+        return float(waits[which]), which
+
+    def run(self, rates: Floats, time: float, columns: NDArray[np.int64]) -> None:
+        """Let the clocks of some samples run for a time."""
+        self.left[:, columns] -= rates * time
+
+    def changes(
+        self, which: int, column: int, t: float, full: Floats, p: Floats
+    ) -> dict[str, float]:
+        """Return what a jump of a sample adds to each state, and wind up its clock again."""
+        name, jump = list(self.jumps.items())[which]
+        sample = self.plan.modes.samples[[column]]
+        number = self.count[which, [column]]
+        self.count[which, column] += 1
+        self.left[which, column] = self._wait(name, sample, number + 1)[0]
+        sizes: dict[str, float] = {}
+        for state, size in jump.changes.items():
+            if isinstance(size, Distribution):
+                u = uniforms(self.plan.modes.seed, f"jump/{name}/{state}", sample, number)
+                sizes[state] = float(size.quantile(u)[0])
+            else:
+                sizes[state] = self.plan.value(sp.sympify(size), t, full, p)
+        return {state: size for state, size in sizes.items() if math.isfinite(size)}

@@ -1,0 +1,265 @@
+"""Runs of stochastic systems on a base grid, with whatever happens inside its steps.
+
+All samples take the same base steps from the first time on. A sample to which something happens
+inside a step (a window edge, an impulse, a located trigger, a random jump) takes that step in
+pieces that end exactly there. A saved time inside a step is reached by a step to the side, of
+which the run itself takes no notice.
+
+A trigger is located on the straight line between the ends of a piece; then the path is asked
+where it is at that time, and the search goes on in the part before or after. An intensity of
+jumps counts as constant within a piece.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from physcm.mechanism.codegen import Floats
+from physcm.sim.agenda import Agenda, Instant, Plan
+from physcm.sim.located import first_change
+from physcm.sim.modes import View
+from physcm.sim.status import RunStatus
+from physcm.sim.stochastic.clocks import Clocks
+from physcm.sim.stochastic.schemes import SCHEMES, Scheme
+from physcm.sim.stochastic.wiener import Wiener
+
+Columns = NDArray[np.int64]
+_SNAP = 1e-9
+_MOST_PIECES = 10_000
+_REFINEMENTS = 30
+
+
+@dataclass(frozen=True)
+class StochasticRun:
+    """All samples of a run.
+
+    Attributes:
+        values: the full vectors at the saved times, (variables, samples, times).
+        ended: how each sample ended.
+        instants: what was done to each sample at once; empty if nothing could be.
+    """
+
+    values: Floats
+    ended: tuple[RunStatus, ...]
+    instants: tuple[tuple[Instant, ...], ...]
+
+
+def run(
+    plan: Plan, times: Floats, step: float, scheme: str, noise: Floats | None = None
+) -> StochasticRun:
+    """Return all samples of a system with noise or random jumps.
+
+    Args:
+        plan: of the system.
+        times: to save, increasing.
+        step: the base step.
+        scheme: one of `SCHEMES`.
+        noise: the increments of the sources, in the order of their names, if they are known:
+            (sources, samples, steps).
+    """
+    runner = _Runner(plan, times, step, scheme, noise)
+    for k in range(runner.steps):
+        runner.base_step(k)
+    return runner.result()
+
+
+class _Runner:
+    def __init__(
+        self, plan: Plan, times: Floats, step: float, scheme: str, noise: Floats | None
+    ) -> None:
+        modes = plan.modes
+        self.plan, self.times, self.step = plan, times, step
+        self.system, n = modes.system, modes.samples.size
+        self.sources = sorted({source for _, source in self.system.noise})
+        self.wiener = Wiener(modes.seed, self.sources, modes.samples, step, scheme == "sra1", noise)
+        self.kind, self.schemes = SCHEMES[scheme], dict[int, Scheme]()
+        self.clocks = Clocks(plan)
+        self.full = modes.start(float(times[0]))
+        self.saved = np.full((len(modes.names), n, times.size), np.nan)
+        self.everyone = np.arange(n)
+        self.reflected = [
+            (modes.names.index(name), *self.system.bounds[name]) for name in self.system.reflected
+        ]
+        place = (times - times[0]) / step
+        self.edge = np.where(np.abs(place - np.rint(place)) < 1e-6, np.rint(place), -1)
+        self.fraction = place
+        self.steps = math.ceil(place[-1] - 1e-6)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Start the agendas, if there is anything to put on them."""
+        self.agendas: list[Agenda] = []
+        self.due = np.full(self.everyone.size, np.inf)
+        if self.system.schedule or self.system.events or self.system.jumps:
+            self.agendas = [Agenda(self.plan, int(k)) for k in self.everyone]
+            t = float(self.times[0])
+            for k, agenda in enumerate(self.agendas):
+                self.full[:, k] = agenda.begin(t, self.full[:, k])
+                self.due[k] = agenda.next_time(t)
+        self.saved[:, :, 0] = self.full
+
+    def result(self) -> StochasticRun:
+        """Return what has been saved."""
+        rows = [self.plan.modes.names.index(name) for name in self.system.states]
+        good = np.isfinite(self.saved[rows]).all(axis=(0, 2))
+        ended = tuple(RunStatus.COMPLETE if fine else RunStatus.DIVERGED for fine in good)
+        return StochasticRun(
+            self.saved, ended, tuple(tuple(agenda.instants) for agenda in self.agendas)
+        )
+
+    def base_step(self, k: int) -> None:
+        """Take one base step with all samples."""
+        begin, end = self._time(k), self._time(k + 1)
+        before, after = self.full, self.full.copy()
+        for view, columns in self._groups():
+            after[:, columns] = self._advanced(k, view, columns, before[:, columns], 0.0, 1.0)
+            self._save_inside(k, view, columns, before[:, columns], 0.0, 1.0)
+        busy = (self.due < end - _SNAP * self.step) | self._disturbed(begin, end, before, after)
+        for column in np.flatnonzero(busy):
+            after[:, column] = self._in_pieces(k, int(column), before[:, column])
+        for column in np.flatnonzero(~busy & (self.due <= end + _SNAP * self.step)):
+            after[:, column] = self._acted(int(column), end, after[:, column])
+        self.full = after
+        self.saved[:, :, self.edge == k + 1] = after[:, :, np.newaxis]
+
+    def _time(self, k: int) -> float:
+        return float(self.times[0] + k * self.step)
+
+    def _groups(self) -> list[tuple[View, Columns]]:
+        """Return the samples by the mode that acts on them."""
+        if not self.agendas:
+            return [(self.plan.modes.view(frozenset()), self.everyone)]
+        members: dict[int, tuple[View, list[int]]] = {}
+        for column, agenda in enumerate(self.agendas):
+            members.setdefault(id(agenda.view), (agenda.view, []))[1].append(column)
+        return [(view, np.array(columns)) for view, columns in members.values()]
+
+    def _scheme(self, view: View) -> Scheme:
+        if id(view) not in self.schemes:
+            self.schemes[id(view)] = self.kind(view.system, self.sources)
+        return self.schemes[id(view)]
+
+    def _advanced(
+        self, k: int, view: View, columns: Columns, full: Floats, begin: float, end: float
+    ) -> Floats:
+        """Return the full vectors at one fraction of a base step from those at another."""
+        t, h = self._time(k) + begin * self.step, (end - begin) * self.step
+        increments = self.wiener.piece(k, columns, begin, end)
+        x = self._scheme(view).step(t, h, full[view.rows], view.p[:, columns], increments)
+        for row, low, high in self.reflected:
+            inside = np.flatnonzero(view.rows == row)
+            x[inside] = reflected(x[inside], low, high)
+        return view.completed(t + h, x, columns)
+
+    def _save_inside(
+        self, k: int, view: View, columns: Columns, full: Floats, begin: float, end: float
+    ) -> None:
+        """Save the times strictly between two fractions of a base step, by steps to the side."""
+        off = (self.edge < 0) & (self.fraction > k + begin) & (self.fraction < k + end)
+        for place in np.flatnonzero(off):
+            at = float(self.fraction[place]) - k
+            self.saved[:, columns, place] = self._advanced(k, view, columns, full, begin, at)
+
+    def _disturbed(self, begin: float, end: float, before: Floats, after: Floats) -> Columns:
+        """Mark the samples that a trigger or a random jump interrupts in a step."""
+        marks = np.zeros(self.everyone.size, dtype=bool)
+        if not self.agendas:
+            return marks
+        for view, columns in self._groups():
+            p = view.everything[:, columns]
+            if self.plan.triggers:
+                truth = self.plan.watch.vector(end, after[:, columns], p) > 0
+                for column, own in zip(columns, truth.T, strict=True):
+                    marks[column] = self.agendas[column].changed(own[:, np.newaxis])[0]
+            if self.system.jumps:
+                rates = self.clocks.rates(begin, before[:, columns], p)
+                rings = (self.clocks.left[:, columns] <= rates * self.step).any(axis=0)
+                marks[columns] |= rings
+                quiet = ~marks[columns] & (self.due[columns] >= end - _SNAP * self.step)
+                self.clocks.run(rates[:, quiet], self.step, columns[quiet])
+        return marks
+
+    def _in_pieces(self, k: int, column: int, full: Floats) -> Floats:
+        """Take a base step with one sample to which something happens on the way."""
+        agenda, position = self.agendas[column], 0.0
+        for _ in range(_MOST_PIECES):
+            end, ring = self._piece_end(k, column, position, full)
+            reached, new = self._piece(k, column, full, position, end)
+            t = self._time(k) + reached * self.step
+            if self.system.jumps:
+                p = agenda.view.everything[:, [column]]
+                rates = self.clocks.rates(t, full[:, np.newaxis], p)
+                self.clocks.run(rates, (reached - position) * self.step, np.array([column]))
+            position, full = reached, new
+            if ring >= 0 and reached == end:
+                p = agenda.view.everything[:, column]
+                full = agenda.jump(t, full, self.clocks.changes(ring, column, t, full, p))
+            full = self._acted(column, t, full)
+            if position >= 1.0:
+                return full
+        return np.full_like(full, np.nan)
+
+    def _piece_end(self, k: int, column: int, position: float, full: Floats) -> tuple[float, int]:
+        """Return the fraction at which the next piece ends, and which jump ends it, if any."""
+        end, ring = (self.due[column] - self._time(k)) / self.step, -1
+        end = 1.0 if end > 1.0 - _SNAP else max(end, position)
+        if self.system.jumps:
+            t = self._time(k) + position * self.step
+            p = self.agendas[column].view.everything[:, [column]]
+            rates = self.clocks.rates(t, full[:, np.newaxis], p)
+            wait, which = self.clocks.first(rates[:, 0], column)
+            if position + wait / self.step < end:
+                end, ring = position + max(wait, 0.0) / self.step, which
+        return end, ring
+
+    def _piece(
+        self, k: int, column: int, full: Floats, begin: float, end: float
+    ) -> tuple[float, Floats]:
+        """Go from one fraction of a base step to another, or to where a trigger fires before."""
+        agenda, one = self.agendas[column], np.array([column])
+        view, start = agenda.view, full[:, np.newaxis]
+        new = self._advanced(k, view, one, start, begin, end) if end > begin else start
+        for _ in range(_REFINEMENTS):
+            call = self._called(k, agenda, full, new[:, 0], begin, end)
+            if call is None or call >= end:
+                break
+            end, new = call, self._advanced(k, view, one, start, begin, call)
+        self._save_inside(k, view, one, start, begin, end)
+        return end, new[:, 0]
+
+    def _called(
+        self, k: int, agenda: Agenda, old: Floats, new: Floats, begin: float, end: float
+    ) -> float | None:
+        """Return the fraction at which a trigger first calls, on the line between two states."""
+        if not self.plan.triggers or end <= begin:
+            return None
+
+        def truth(at: Floats) -> NDArray[np.bool_]:
+            share = (at - begin) / (end - begin)
+            between = old[:, np.newaxis] * (1 - share) + new[:, np.newaxis] * share
+            return agenda.watch(self._time(k) + at * self.step, between)
+
+        return first_change(agenda, truth, begin, end, resolution=_SNAP)
+
+    def _acted(self, column: int, t: float, full: Floats) -> Floats:
+        agenda = self.agendas[column]
+        t = max(t, self.due[column]) if self.due[column] <= t + _SNAP * self.step else t
+        full = agenda.act(t, full)
+        self.due[column] = agenda.next_time(t)
+        return full
+
+
+def reflected(x: Floats, low: float, high: float) -> Floats:
+    """Return values pushed back into an interval, as far as they had left it.
+
+    >>> reflected(np.array([-0.5, 0.5, 1.25]), 0.0, 1.0).tolist()
+    [0.5, 0.5, 0.75]
+    """
+    for _ in range(2):
+        x = np.where(x < low, 2 * low - x, x)
+        x = np.where(x > high, 2 * high - x, x)
+    return np.clip(x, low, high)
