@@ -173,7 +173,7 @@ class Agenda:
 
     def act(self, t: float, values: Floats) -> Floats:
         """Do all that is due at time t; return the full vector afterwards."""
-        before, acted = values, self._turn_windows(t)
+        before, acted = values.copy(), self._turn_windows(t)
         values = self._completed(t, values)
         for place, at in sorted(self._impulses.items()):
             if at <= t:
