@@ -19,6 +19,7 @@ from physcm.mechanism import (
     MissingInitialValue,
     Normal,
     ParseError,
+    Replace,
     SetParameter,
     UnknownVariable,
 )
@@ -101,8 +102,10 @@ def test_a_held_value_may_read_time_and_other_variables() -> None:
     np.testing.assert_allclose(run.x, 1 + run.z * run.time)
 
 
-def test_a_derived_variable_can_be_held() -> None:
-    run = simulate(chain().do(total=7), [0, 50])
+def test_what_is_derived_from_states_is_not_held_but_defined_anew() -> None:
+    with pytest.raises(InvalidValue, match="`total` is derived from .*`x` and has no dynamics"):
+        chain().do(total=7)
+    run = simulate(chain().do(Replace("total", 7)), [0, 50])
     assert float(run.y[0, -1]) == pytest.approx(7)
 
 

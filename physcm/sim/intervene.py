@@ -22,7 +22,7 @@ import sympy as sp
 
 from physcm.mechanism.declarations import require_within
 from physcm.mechanism.errors import InvalidValue, UnknownVariable
-from physcm.mechanism.expression import TIME, initial_symbol, symbol
+from physcm.mechanism.expression import TIME, initial_symbol, names_in, symbol
 from physcm.mechanism.interventions import (
     Hold,
     Mode,
@@ -82,6 +82,13 @@ def _set(system: System, values: Mapping[str, Any]) -> System:
 
 def _hold(system: System, name: str, value: Any, number: str) -> System:
     _require_variable(system, name, "hold")
+    read = names_in(system.algebraic.get(name, sp.S.Zero)) & {*system.variables}
+    if read:
+        names = ", ".join(f"`{other}`" for other in sorted(read))
+        raise InvalidValue(
+            f"`{name}` is derived from {names} and has no dynamics to hold; hold what it is derived "
+            f"from, or use Replace({name!r}, ...)"
+        )
     require_within(system.bounds.get(name, (-math.inf, math.inf)), name, value)
     mechanism, parameters = _with_value(system, f"do({name}{number})", value, exclude=name)
     start = mechanism.xreplace({TIME: sp.S.Zero}).xreplace(
