@@ -98,6 +98,18 @@ def test_a_shift_adds_a_force_while_it_acts() -> None:
     np.testing.assert_allclose(data.x[0], [0, 0, 2, 4, 4], atol=1e-9)
 
 
+def test_shifts_and_factors_add_up() -> None:
+    system = System({"x": "1"}, initial={"x": 0}, noise={"x": 1})
+    twice = system.do(
+        Shift("x", 1), Shift("x", 2), Shift("x", 4, during=(0, 1)), ScaleNoise("x", 0)
+    )
+    assert simulate(twice, [0, 1, 2], step=0.5).x[0].values == pytest.approx([0, 8, 12])
+    halved = system.do(ScaleNoise("x", 0.5), ScaleNoise("x", [0.5, 0.25]))
+    free = simulate(system, [0, 1], n=2, step=0.5).x[:, 1] - 1
+    done = simulate(halved, [0, 1], n=2, step=0.5).x[:, 1] - 1
+    np.testing.assert_allclose(done, free * [0.25, 0.125])
+
+
 def test_a_parameter_changes_in_a_window() -> None:
     system = System({"x": "k"}, parameters={"k": 1}, initial={"x": 0})
     data = run(system.do(SetParameter(k=3, during=(1, 2))), [0, 1, 2, 3])

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import signal
+import subprocess
+import sys
+import time
 from typing import Any
 
 import numpy as np
@@ -10,6 +15,7 @@ from scipy.linalg import expm
 
 from physcm.mechanism import InvalidValue, Normal, Uniform
 from physcm.sim import Scipy, System, simulate
+from physcm.sim.status import RunStatus
 
 decay = System({"x": "-k*x"}, parameters={"k": 2}, initial={"x": 3})
 swing = System(
@@ -170,3 +176,52 @@ def test_a_short_pulse_is_never_stepped_over(start: float) -> None:
     )
     run = simulate(pulse, [0, 120])
     assert float(run.x[0, -1]) == pytest.approx(1, rel=1e-6)
+
+
+def test_what_has_no_value_is_reported_with_sample_time_and_variable() -> None:
+    system = System({"x": "-1", "y": "log(x)"}, initial={"x": (5.0, 1.0), "y": 0})
+    run = simulate(system, [0, 0.5, 2], n=2)
+    assert run.status.values.tolist() == [RunStatus.COMPLETE, RunStatus.STOPPED]
+    assert np.isnan(run.y[1, 2])
+    told = r"sample 1: at t = 1\.0\S* the drift of `y`, `log\(x\)`, has no finite value \(x = -"
+    assert re.match(told, run.attrs["trouble"])
+
+
+def test_growth_without_bound_is_reported() -> None:
+    run = simulate(System({"x": "x**2", "y": "0"}, initial={"x": 1, "y": 0}), [0, 0.5, 2])
+    assert run.status.item() == RunStatus.DIVERGED
+    told = "sample 0: after t = 0.5 the state grows without bound, `x` the most"
+    assert run.attrs["trouble"] == told
+
+
+SLOW = System({"x": "sin(1000*x) + cos(t)"}, initial={"x": 0.1})
+
+
+@pytest.mark.parametrize("noise", [{}, {"x": 0.1}])
+def test_a_time_limit_ends_a_run_and_what_was_reached_is_kept(noise: Any) -> None:
+    began = time.monotonic()
+    run = simulate(SLOW.replace(noise=noise), np.linspace(0, 1e7, 11), step=1e-2, time_limit=0.3)
+    assert time.monotonic() - began < 10
+    assert run.status.item() == RunStatus.TIME_LIMIT
+    assert run.x[0, 0] == 0.1
+    assert np.isnan(run.x[0, -1])
+
+
+@pytest.mark.parametrize("noise", ["", ", noise={'x': 0.1}"])
+def test_ctrl_c_ends_a_long_run_at_once(noise: str) -> None:
+    code = (
+        "from physcm.sim import System, simulate\n"
+        f"s = System({{'x': 'sin(1000*x) + cos(t)'}}, initial={{'x': 0.1}}{noise})\n"
+        "print('begun', flush=True)\n"
+        "try:\n    simulate(s, [0, 1e7], step=1e-3)\n"
+        "except KeyboardInterrupt:\n    print('ended')"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        sent = time.monotonic()
+        assert process.stdout.readline() == "ended\n"
+        assert time.monotonic() - sent < 2  # a second, and what a busy machine takes

@@ -99,7 +99,7 @@ def strong_errors(system: System, exact: Any, engine: str, steps: list[float]) -
         many = round(step / fine)
         given_ = small.reshape(len(sources), n, -1, many).sum(axis=-1)
         plan = Plan(Modes(system, samples, 0))
-        values = run(plan, np.array([0.0, 1.0]), step, engine, given_).values[:, :, -1]
+        values = run(plan, np.array([0.0, 1.0]), step, engine, noise=given_).values[:, :, -1]
         errors.append(math.sqrt(((values - reference) ** 2).mean()))
     return np.array(errors)
 

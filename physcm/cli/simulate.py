@@ -55,6 +55,8 @@ def run(model: str, do: Sequence[str], out: Path | None, wanted: Run) -> None:
     data = _simulated(system, times, step, wanted)
     say(f"{system.name}, {label(interventions)}" if do else system.name, "bold")
     say(_header(data))
+    if "trouble" in data.attrs:
+        say(data.attrs["trouble"], "red")
     if out is None:
         _summarize(data, system)
     else:

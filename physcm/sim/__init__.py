@@ -1,21 +1,68 @@
 """Dynamics: systems of labelled differential mechanisms, simulated over time."""
 
 from physcm.sim.conservation import ConservationLaw, conservation_laws
+from physcm.sim.differentiable import Differentiable, differentiable
 from physcm.sim.engine import Scipy
 from physcm.sim.equilibria import equilibria
+from physcm.sim.network import CutEdge, Network, RescaleEdge
+from physcm.sim.observation import (
+    AdditiveNoise,
+    Censor,
+    Hide,
+    InterpolatedTimes,
+    IrregularTimes,
+    MissingBlocks,
+    MissingByValue,
+    MissingCompletelyAtRandom,
+    MultiplicativeNoise,
+    Quantize,
+    Standardization,
+    Standardize,
+    Subsample,
+    Unstandardize,
+    observe,
+    replay,
+    steps_from,
+    unstandardize,
+)
 from physcm.sim.settle import settle
 from physcm.sim.simulate import simulate
 from physcm.sim.system import System
+from physcm.sim.torch_engine import Torch
 from physcm.sim.transitions import Event, Jump
 
 __all__ = [
+    "AdditiveNoise",
+    "Censor",
     "ConservationLaw",
+    "CutEdge",
+    "Differentiable",
     "Event",
+    "Hide",
+    "InterpolatedTimes",
+    "IrregularTimes",
     "Jump",
+    "MissingBlocks",
+    "MissingByValue",
+    "MissingCompletelyAtRandom",
+    "MultiplicativeNoise",
+    "Network",
+    "Quantize",
+    "RescaleEdge",
     "Scipy",
+    "Standardization",
+    "Standardize",
+    "Subsample",
     "System",
+    "Torch",
+    "Unstandardize",
     "conservation_laws",
+    "differentiable",
     "equilibria",
+    "observe",
+    "replay",
     "settle",
     "simulate",
+    "steps_from",
+    "unstandardize",
 ]

@@ -100,7 +100,7 @@ def counterfactual(
     plan = Plan(Modes(seen, np.arange(x.shape[1]), int(trajectory.attrs.get("seed", 0))))
     sources = sorted({source for _, source in seen.noise})
     kept = noise.sel(source=sources).values
-    result = run(plan, times, step, "euler-maruyama", kept)
+    result = run(plan, times, step, "euler-maruyama", noise=kept)
     settings = {"engine": "euler-maruyama", "step": step, "noise": "abducted"}
     data = as_dataset(
         seen, times, result.values, plan.modes.parameters, result.ended, settings, result.instants

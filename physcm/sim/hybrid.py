@@ -9,6 +9,7 @@ piece ends at the later of the two, where the change has happened.
 from __future__ import annotations
 
 import math
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -42,11 +43,19 @@ Path: TypeAlias = Callable[[Any], Floats]
 
 @dataclass(frozen=True)
 class Settings:
-    """How to integrate: relative tolerance, absolute tolerance per variable, SciPy's method."""
+    """How to integrate.
+
+    Attributes:
+        rtol: relative tolerance.
+        atol: absolute tolerance of each variable.
+        method: SciPy's.
+        seconds: how long one sample may take.
+    """
 
     rtol: float
     atol: Floats
     method: str
+    seconds: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -82,13 +91,13 @@ def run(
         settings: of the solver.
         most_instants: after so many the run ends, stopped.
     """
-    agenda = Agenda(plan, column)
+    agenda, deadline = Agenda(plan, column), time.monotonic() + settings.seconds
     saved = np.full((start.size, times.size), np.nan)
     t, last = float(times[0]), float(times[-1])
     values = agenda.begin(t, start)
     saved[:, 0] = values
     while t < last and len(agenda.instants) < most_instants:
-        piece = _Piece(agenda, column, settings, t, min(agenda.next_time(t), last))
+        piece = _Piece(agenda, column, settings, t, min(agenda.next_time(t), last), deadline)
         inside = np.flatnonzero((times > t) & (times <= piece.stop))
         t, at = piece.follow(values[agenda.view.rows], times[inside])
         saved[:, inside[: at.shape[1] - 1]] = at[:, :-1]
@@ -96,9 +105,11 @@ def run(
             break
         values = agenda.act(t, at[:, -1])
         saved[:, times == t] = values[:, np.newaxis]
-    status = ended(saved[plan.modes.view(frozenset()).rows], 0).status
+    rows = plan.modes.view(frozenset()).rows
+    status = ended(saved[rows], 0).status
     if status:
-        saved = np.where(times < t, saved, np.nan)
+        saved = np.where(np.isfinite(saved[rows]).all(axis=0), saved, np.nan)
+        status = RunStatus.TIME_LIMIT if time.monotonic() > deadline else status
     return HybridRun(saved, status, tuple(agenda.instants))
 
 
@@ -119,10 +130,11 @@ class _Piece:
     settings: Settings
     begin: float
     stop: float
+    deadline: float
 
     def follow(self, x: Floats, times: Floats) -> tuple[float, Floats]:
         """Return where the piece ends, and the full vector at the saved times and there."""
-        if not self.agenda.plan.triggers:
+        if not self.agenda.plan.triggers and self.deadline == math.inf:
             grid = np.unique([self.begin, *times, self.stop])
             states = self._integrated(grid, x)
             return self.stop, self._completed(
@@ -163,12 +175,8 @@ class _Piece:
                     with warnings.catch_warnings(), np.errstate(all="ignore"):
                         warnings.simplefilter("ignore")
                         solver.step()
-                    if solver.status == "failed":
-                        yield (
-                            solver.t,
-                            self.stop,
-                            _nowhere(len(x)),
-                        )
+                    if solver.status == "failed" or time.monotonic() > self.deadline:
+                        yield solver.t, self.stop, _nowhere(len(x))
                         return
                     yield solver.t_old, solver.t, solver.dense_output()
                 x = solver.y

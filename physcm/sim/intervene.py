@@ -7,8 +7,7 @@
     SetParameter  another value of a constant, and of all that is computed from it
 
 A number, a value per sample or a distribution becomes a parameter of the new system, called
-after the intervention: `do(X)`, `shift(X)`, `scale(X)`; the second of its kind on a schedule is
-`do(X, 2)`.
+after the intervention: `do(X)`, `shift(X)`, `scale(X)`; the second of its kind is `shift(X, 2)`.
 """
 
 from __future__ import annotations
@@ -86,8 +85,8 @@ def _hold(system: System, name: str, value: Any, number: str) -> System:
     if read:
         names = ", ".join(f"`{other}`" for other in sorted(read))
         raise InvalidValue(
-            f"`{name}` is derived from {names} and has no dynamics to hold; hold what it is derived "
-            f"from, or use Replace({name!r}, ...)"
+            f"`{name}` is derived from {names} and has no dynamics to hold; hold what it is "
+            f"derived from, or use Replace({name!r}, ...)"
         )
     require_within(system.bounds.get(name, (-math.inf, math.inf)), name, value)
     mechanism, parameters = _with_value(system, f"do({name}{number})", value, exclude=name)
@@ -124,7 +123,8 @@ def _shift(system: System, name: str, amount: Any, number: str) -> System:
     _require_variable(system, name, "shift")
     if name in system.held:
         return system
-    force, parameters = _with_value(system, f"shift({name}{number})", amount)
+    label = _free_label(system, "shift", name, number)
+    force, parameters = _with_value(system, label, amount)
     kind, mechanisms = _mechanisms(system, name)
     return system.replace(
         **{kind: {**mechanisms, name: mechanisms[name] + force}}, parameters=parameters
@@ -137,7 +137,8 @@ def _scale_noise(system: System, name: str, factor: Any, number: str) -> System:
         return system
     if not any(state == name for state, _ in system.noise):
         raise InvalidValue(f"`{name}` has no noise to scale; give it some with `noise`")
-    scale, parameters = _with_value(system, f"scale({name}{number})", factor)
+    label = _free_label(system, "scale", name, number)
+    scale, parameters = _with_value(system, label, factor)
     noise = {key: g * scale if key[0] == name else g for key, g in system.noise.items()}
     return system.replace(noise=noise, parameters=parameters)
 
@@ -159,6 +160,15 @@ def _replace(system: System, name: str, mechanism: Any) -> System:
 
 def _mechanisms(system: System, name: str) -> tuple[str, Mapping[str, sp.Expr]]:
     return ("drift", system.drift) if name in system.drift else ("algebraic", system.algebraic)
+
+
+def _free_label(system: System, verb: str, name: str, number: str) -> str:
+    """Return the name of a parameter that adds to those of earlier interventions."""
+    label, count = f"{verb}({name}{number})", 1
+    while label in system.parameters:
+        count += 1
+        label = f"{verb}({name}, {count})"
+    return label
 
 
 def _with_value(

@@ -158,7 +158,8 @@ def numbered(system: System, place: int) -> str:
     alike = [unwrapped(other) for other in system.schedule[: place + 1]]
     count = sum(type(o) is type(entry) and o.name == entry.name for o in alike)
     label = _LABELS.get(type(entry).__name__, "")
-    count += f"{label}({entry.name})" in system.parameters
+    own = (f"{label}({entry.name})", f"{label}({entry.name}, ")
+    count += sum(name == own[0] or name.startswith(own[1]) for name in system.parameters)
     return f", {count}" if count > 1 else ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,22 +11,33 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from physcm.mechanism.codegen import Floats
-from physcm.mechanism.errors import InvalidValue
 from physcm.sim import hybrid
 from physcm.sim.agenda import Plan
 from physcm.sim.engine import Scipy, integrate, tolerances
+from physcm.sim.gillespie import gillespie
 from physcm.sim.modes import Modes
+from physcm.sim.network import Network, simulate_network
+from physcm.sim.options import (
+    checked_times,
+    checked_tolerances,
+    positive_count,
+    positive_number,
+    positive_step,
+    scipy_method,
+    tracked,
+)
 from physcm.sim.schedule import mode
 from physcm.sim.stochastic.run import run as stochastic_run
 from physcm.sim.stochastic.schemes import scheme_for
 from physcm.sim.system import System
 from physcm.sim.trajectories import as_dataset, completed
+from physcm.sim.trouble import troubles
 
 RTOL = 1e-8
 
 
 def simulate(
-    system: System,
+    system: System | Network,
     t: ArrayLike,
     *,
     n: int = 1,
@@ -35,6 +46,7 @@ def simulate(
     rtol: float | None = None,
     atol: float | Sequence[float] | None = None,
     step: float | None = None,
+    time_limit: float | None = None,
     progress: bool = False,
 ) -> xr.Dataset:
     """Return trajectories of a system.
@@ -43,24 +55,29 @@ def simulate(
     per sample, each with its own draw of the random parameters and initial values.
 
     Args:
-        system: what to simulate.
+        system: what to simulate; a `Network` has a dataset of its own form (see
+            `physcm.sim.network`).
         t: times to save, increasing; the run starts at the first.
         n: number of samples.
         seed: the seed; (seed, sample, step, name) determine each draw.
         engine: without noise "auto" or "scipy", or `Scipy(method)`; with noise "auto" or one of
             `physcm.sim.stochastic.SCHEMES`: "euler-maruyama", "milstein" (commutative noise),
             "sra1" (additive noise). "auto" takes the most accurate that the noise allows; to
-            compare runs draw by draw, name one.
+            compare runs draw by draw, name one. "gillespie" fires the reactions of a system one
+            by one instead of following its drift (`physcm.sim.gillespie`).
         rtol: relative tolerance of each step, 1e-8 unless told.
         atol: absolute tolerance of each step, one number or one per state; unless told a
             thousandth of rtol times the largest value of each state in a rough run.
         step: the step where there is noise or jumps; needed there.
+        time_limit: the seconds that a sample may take; where there is noise, all together.
         progress: show a progress bar.
 
     Returns:
         A dataset with dimensions `sample` and `time`: each state and derived variable over
         both, each parameter over `sample`, a `status` over `sample` (complete, diverged,
-        stopped: NaN from the end of the run on), and attributes that suffice to repeat it.
+        stopped, time_limit: NaN from the end of the run on), and attributes that suffice to
+        repeat it; where samples end early, the attribute `trouble` says when, and which
+        variable it was.
         A saved value at an instant at which something is done is the one afterwards. Where
         something can be done (a schedule, events, jumps), `instant_time` over sample and
         instant, with `before(X)` and `after(X)` of each variable X.
@@ -72,14 +89,22 @@ def simulate(
     >>> float(simulate(decay, [0, 1]).x[0, -1])  # doctest: +ELLIPSIS
     0.13533528...
     """
-    times = _checked_times(t)
-    samples = np.arange(_positive(n, "n"))
+    if isinstance(system, Network):
+        return simulate_network(
+            system, t, n=n, seed=seed, engine=engine, rtol=rtol, atol=atol, step=step,
+            progress=progress,
+        )  # fmt: skip
+    times = checked_times(t)
+    samples = np.arange(positive_count(n, "n"))
+    seconds = np.inf if time_limit is None else positive_number(time_limit, "time_limit")
+    if engine == "gillespie":
+        return gillespie(system, times, samples, seed)
     if system.noise or system.jumps:
-        return _stochastic(system, times, samples, seed, engine, step)
-    method = _method(engine)
-    relative = RTOL if rtol is None else _positive_number(rtol, "rtol")
-    if system.schedule or system.events:
-        return _hybrid(system, times, samples, seed, relative, atol, method, progress)
+        return _stochastic(system, times, samples, seed, engine, step, seconds)
+    method = scipy_method(engine) or Scipy().method
+    relative = RTOL if rtol is None else positive_number(rtol, "rtol")
+    if system.schedule or system.events or seconds < np.inf:
+        return _hybrid(system, times, samples, seed, relative, atol, method, seconds, progress)
     return _smooth(system, times, samples, seed, relative, atol, method, progress)
 
 
@@ -92,16 +117,16 @@ def _smooth(
     absolute = _absolute(system, atol, times, x0[:, 0], p[:, 0], rtol)
     runs = [
         integrate(system, times, x0[:, k], p[:, k], rtol, absolute, method)
-        for k in _tracked(samples, progress)
+        for k in tracked(samples.tolist(), progress)
     ]
     states = np.stack([run.states for run in runs], axis=1)
+    ended = [run.status for run in runs]
+    settings = _settings(seed, method, rtol, absolute)
+    if any(ended):
+        settings["trouble"] = "\n".join(troubles(system, times, states, p, ended))
+    parameters = dict(zip(system.parameters, p, strict=True))
     return as_dataset(
-        system,
-        times,
-        completed(system, times, states, p),
-        dict(zip(system.parameters, p, strict=True)),
-        [run.status for run in runs],
-        _settings(seed, method, rtol, absolute),
+        system, times, completed(system, times, states, p), parameters, ended, settings
     )
 
 
@@ -114,18 +139,15 @@ def _settings(seed: int, method: str, rtol: float, atol: Floats) -> dict[str, An
 
 def _stochastic(
     system: System, times: Floats, samples: NDArray[np.int64], seed: int,
-    engine: str | Scipy, step: float | None,
+    engine: str | Scipy, step: float | None, seconds: float,
 ) -> xr.Dataset:  # fmt: skip
     """Run a system with noise or random jumps, all samples together."""
-    if step is None or not 0 < step < np.inf:
-        raise InvalidValue(
-            f"step is `{step}` and the system has noise or jumps; give a positive time step"
-        )
+    h = positive_step(step, "system")
     plan = Plan(Modes(system, samples, seed))
     places = range(len(system.schedule))
     scheme = scheme_for(engine, [mode(system, ()), *(mode(system, [i]) for i in places)])
-    result = stochastic_run(plan, times, float(step), scheme)
-    settings = {"seed": int(seed), "engine": scheme, "step": float(step)}
+    result = stochastic_run(plan, times, h, scheme, seconds=seconds)
+    settings = {"seed": int(seed), "engine": scheme, "step": h}
     return as_dataset(
         system, times, result.values, plan.modes.parameters, result.ended, settings, result.instants
     )
@@ -133,7 +155,7 @@ def _stochastic(
 
 def _hybrid(
     system: System, times: Floats, samples: NDArray[np.int64], seed: int, rtol: float,
-    atol: float | Sequence[float] | None, method: str, progress: bool,
+    atol: float | Sequence[float] | None, method: str, seconds: float, progress: bool,
 ) -> xr.Dataset:  # fmt: skip
     """Run a system with a schedule or events, one sample after the other."""
     plan = Plan(Modes(system, samples, seed))
@@ -142,9 +164,12 @@ def _hybrid(
         absolute = hybrid.tolerances(plan, times, start[:, 0], rtol, method)
     else:
         absolute = np.zeros(len(start))
-        absolute[: len(system.states)] = _given(atol, len(system.states))
-    settings = hybrid.Settings(rtol, absolute, method)
-    runs = [hybrid.run(plan, k, times, start[:, k], settings) for k in _tracked(samples, progress)]
+        absolute[: len(system.states)] = checked_tolerances(atol, len(system.states))
+    settings = hybrid.Settings(rtol, absolute, method, seconds)
+    runs = [
+        hybrid.run(plan, k, times, start[:, k], settings)
+        for k in tracked(samples.tolist(), progress)
+    ]
     return as_dataset(
         system,
         times,
@@ -152,44 +177,8 @@ def _hybrid(
         plan.modes.parameters,
         [run.status for run in runs],
         _settings(seed, method, rtol, absolute),
-        [run.instants for run in runs],
+        [run.instants for run in runs] if system.schedule or system.events else (),
     )
-
-
-def _checked_times(t: ArrayLike) -> Floats:
-    try:
-        times = np.asarray(t, dtype=float)
-    except (TypeError, ValueError):
-        raise InvalidValue(f"the times `{t!r}` are not numbers; give increasing times") from None
-    if times.ndim != 1 or times.size == 0:
-        raise InvalidValue(f"the times have shape `{times.shape}`; give a row of times")
-    wrong = np.flatnonzero(~(np.diff(times) > 0))
-    if not np.isfinite(times).all() or wrong.size:
-        place = int(wrong[0]) + 1 if wrong.size else 0
-        raise InvalidValue(
-            f"the times do not increase at entry {place}, `{times[place]}`; sort them"
-        )
-    return times
-
-
-def _positive(n: int, name: str) -> int:
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise InvalidValue(f"{name} is `{n!r}`; give a whole number of at least 1")
-    return int(n)
-
-
-def _positive_number(value: float, name: str) -> float:
-    if not 0 < value < np.inf:
-        raise InvalidValue(f"{name} is `{value!r}`; give a positive number")
-    return float(value)
-
-
-def _method(engine: str | Scipy) -> str:
-    if isinstance(engine, Scipy):
-        return engine.method
-    if engine not in ("auto", "scipy"):
-        raise InvalidValue(f"engine is `{engine!r}`; use 'auto', 'scipy' or Scipy(method)")
-    return Scipy().method
 
 
 def _absolute(
@@ -198,19 +187,4 @@ def _absolute(
 ) -> Floats:  # fmt: skip
     if atol is None:
         return tolerances(system, times, x0, p, rtol)
-    return _given(atol, len(x0))
-
-
-def _given(atol: float | Sequence[float], states: int) -> Floats:
-    given = np.broadcast_to(np.asarray(atol, dtype=float), (states,))
-    if not (given >= 0).all():
-        raise InvalidValue(f"atol is `{atol!r}`; give numbers that are not negative")
-    return given
-
-
-def _tracked(samples: NDArray[np.int64], progress: bool) -> Iterable[int]:
-    if not progress:
-        return samples.tolist()  # type: ignore[no-any-return]
-    from rich.progress import track
-
-    return track(samples.tolist(), description="simulating", transient=True)
+    return checked_tolerances(atol, len(x0))

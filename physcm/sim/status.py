@@ -15,6 +15,7 @@ class RunStatus(IntEnum):
     COMPLETE = 0
     DIVERGED = 1
     STOPPED = 2
+    TIME_LIMIT = 3
 
 
 class LimitStatus(IntEnum):
@@ -31,7 +32,7 @@ def flags(values: Iterable[IntEnum], kind: type[IntEnum]) -> xr.Variable:
     """Return statuses over `sample`, with their meanings as attributes.
 
     >>> flags([RunStatus.DIVERGED], RunStatus).attrs["flag_meanings"]
-    'complete diverged stopped'
+    'complete diverged stopped time_limit'
     """
     attributes = {
         "flag_values": [int(member) for member in kind],

@@ -46,6 +46,17 @@ def switches(system: System) -> Program:
     return Program.over((), tuple(system.parameters), {}, crossings)
 
 
+def switch_parameters(system: System) -> frozenset[str]:
+    """Return the parameters that these times are computed from.
+
+    >>> pulse = System({"x": "where(t > a, k, 0)"}, parameters={"a": 7, "k": 1}, initial={"x": 0})
+    >>> switch_parameters(pulse)
+    frozenset({'a'})
+    """
+    conditions = [c for c in _conditions(system) if _crossing(c)]
+    return frozenset().union(*map(names_in, conditions)) & frozenset(system.parameters)
+
+
 def _conditions(system: System) -> list[Relational]:
     known = {TIME.name, *system.parameters}
     mechanisms = (*system.drift.values(), *system.derived.values())

@@ -19,7 +19,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 import numpy as np
@@ -36,6 +36,9 @@ from physcm.sim.intervene import intervene
 from physcm.sim.reactions import reaction_arguments
 from physcm.sim.schedule import check as check_schedule
 from physcm.sim.transitions import Event, Jump
+
+if TYPE_CHECKING:
+    from physcm.sim.network import Network
 
 
 @dataclass(frozen=True, init=False)
@@ -158,6 +161,15 @@ class System:
         from physcm.sim.sbml import read_sbml
 
         return cls(**read_sbml(path))
+
+    @classmethod
+    def from_network(
+        cls, node: Mapping[str, Any], edge: Any, adjacency: Any, **options: Any
+    ) -> Network:
+        """Return a network of nodes of one form (see `physcm.sim.network.from_network`)."""
+        from physcm.sim.network import from_network
+
+        return from_network(node, edge, adjacency, **options)
 
     @classmethod
     def from_reactions(

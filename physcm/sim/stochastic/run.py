@@ -13,6 +13,7 @@ jumps counts as constant within a piece.
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +50,13 @@ class StochasticRun:
 
 
 def run(
-    plan: Plan, times: Floats, step: float, scheme: str, noise: Floats | None = None
+    plan: Plan,
+    times: Floats,
+    step: float,
+    scheme: str,
+    *,
+    noise: Floats | None = None,
+    seconds: float = math.inf,
 ) -> StochasticRun:
     """Return all samples of a system with noise or random jumps.
 
@@ -60,11 +67,15 @@ def run(
         scheme: one of `SCHEMES`.
         noise: the increments of the sources, in the order of their names, if they are known:
             (sources, samples, steps).
+        seconds: how long the run may take.
     """
+    deadline = time.monotonic() + seconds
     runner = _Runner(plan, times, step, scheme, noise)
     for k in range(runner.steps):
+        if time.monotonic() > deadline:
+            return runner.result(RunStatus.TIME_LIMIT)
         runner.base_step(k)
-    return runner.result()
+    return runner.result(RunStatus.DIVERGED)
 
 
 class _Runner:
@@ -102,11 +113,11 @@ class _Runner:
                 self.due[k] = agenda.next_time(t)
         self.saved[:, :, 0] = self.full
 
-    def result(self) -> StochasticRun:
-        """Return what has been saved."""
+    def result(self, why: RunStatus) -> StochasticRun:
+        """Return what has been saved, and why it is not complete where it is not."""
         rows = [self.plan.modes.names.index(name) for name in self.system.states]
         good = np.isfinite(self.saved[rows]).all(axis=(0, 2))
-        ended = tuple(RunStatus.COMPLETE if fine else RunStatus.DIVERGED for fine in good)
+        ended = tuple(RunStatus.COMPLETE if fine else why for fine in good)
         return StochasticRun(
             self.saved, ended, tuple(tuple(agenda.instants) for agenda in self.agendas)
         )

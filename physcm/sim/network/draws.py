@@ -1,0 +1,47 @@
+"""Draws for many sources at once: the same as `physcm.mechanism.randomness` makes one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from physcm.mechanism.codegen import Floats
+from physcm.mechanism.randomness import key, philox
+
+_LOW = np.uint64(0xFFFFFFFF)
+_32 = np.uint64(32)
+
+
+def keys(seed: int, sources: Iterable[str]) -> NDArray[np.uint64]:
+    """Return the key of each source under a seed, shape (sources, 1)."""
+    return np.array([key(seed, source) for source in sources], dtype=np.uint64)[:, np.newaxis]
+
+
+def uniforms(
+    seed: int, sources: Iterable[str], samples: NDArray[np.int64], step: int = 0
+) -> Floats:
+    """Return uniform draws inside (0, 1), shape (sources, samples).
+
+    >>> from physcm.mechanism import randomness
+    >>> many, one = uniforms(0, ["a", "b"], np.arange(3)), randomness.uniforms(0, "b", np.arange(3))
+    >>> bool((many[1] == one).all())
+    True
+    """
+    return _uniforms(keys(seed, sources), samples, step)
+
+
+def normals(keys: NDArray[np.uint64], samples: NDArray[np.int64], step: int) -> Floats:
+    """Return standard normal draws for sources given by their keys, shape (sources, samples)."""
+    return np.asarray(special.ndtri(_uniforms(keys, samples, step)))
+
+
+def _uniforms(keys: NDArray[np.uint64], samples: NDArray[np.int64], step: int) -> Floats:
+    numbers = samples.astype(np.uint64), np.array([step], dtype=np.uint64)
+    counter = tuple(half for n in numbers for half in (n & _LOW, n >> _32))
+    # An array of keys goes through the same integer arithmetic as a single key.
+    low, high, _, _ = philox(cast(Any, counter), cast(Any, keys))
+    return np.asarray(((high << _32 | low) >> np.uint64(11) | np.uint64(1)) * 2.0**-53)

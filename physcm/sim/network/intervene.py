@@ -1,0 +1,212 @@
+"""Interventions on a network: from a network to a network.
+
+    Hold, Shift, ScaleNoise, Replace     `x[gene7]`: the node moves to the form that results
+    SetParameter                         `k[gene7]`, `weight[a -> b]`, or `k` of all
+    CutEdge, RescaleEdge                 one edge
+
+A number, a value per sample or a distribution becomes a node parameter, called as in a `System`:
+`do(x)`, `shift(x)`, `scale(x)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import sympy as sp
+
+from physcm.mechanism.errors import InvalidValue, UnknownVariable, Unsupported
+from physcm.mechanism.expression import symbol
+from physcm.mechanism.interventions import (
+    Hold,
+    Intervention,
+    Replace,
+    ScaleNoise,
+    SetParameter,
+    Shift,
+    is_permanent,
+    listed,
+)
+from physcm.mechanism.parser import closest
+from physcm.mechanism.values import as_value, finite
+from physcm.sim.intervene import intervene as intervene_on_system
+from physcm.sim.network.column import Column, Datum, as_datum, at_edges, at_nodes
+from physcm.sim.network.edges import CutEdge, EdgeIntervention, RescaleEdge
+from physcm.sim.network.forms import RESCALED, check_inputs
+from physcm.sim.network.given import check_given
+from physcm.sim.network.names import ARROW, has_brackets, labelled, split
+from physcm.sim.system import System
+
+if TYPE_CHECKING:
+    from physcm.sim.network.network import Network
+
+_OnNode: TypeAlias = Hold | Shift | ScaleNoise | Replace
+_Seen: TypeAlias = dict[Any, tuple[int, dict[str, float]]]
+
+_CONTENT = {"Hold": "value", "Shift": "amount", "ScaleNoise": "factor"}
+_LABELS = {"Hold": "do", "Shift": "shift", "ScaleNoise": "scale"}
+
+
+def intervene(
+    network: Network,
+    interventions: Iterable[Intervention | EdgeIntervention],
+    holds: Mapping[str, Any],
+) -> Network:
+    """Return the network under interventions, done in the order given, the keywords last."""
+    seen: _Seen = {}
+    for intervention in (*interventions, *listed((), holds)):
+        match intervention:
+            case CutEdge(cause, effect):
+                network = _cut(network, network.wiring.place(cause, effect))
+            case RescaleEdge(cause, effect, factor):
+                network = _rescale(network, network.wiring.place(cause, effect), factor)
+            case _:
+                network = _intervene(network, intervention, seen)
+    check_given(network)
+    return network
+
+
+def _intervene(network: Network, intervention: Any, seen: _Seen) -> Network:
+    (intervention,) = listed([intervention])
+    if not is_permanent(intervention):
+        raise Unsupported(
+            f"`{intervention!r}` does not act at all times, and in a network everything does; "
+            "leave out the time, or intervene on the system `network.expanded()`"
+        )
+    if isinstance(intervention, SetParameter):
+        for name, value in intervention.values.items():
+            network = _set(network, name, value)
+        return network
+    stem = intervention.name.partition("[")[0]
+    if stem in {*network.parameters, *network.node_parameters, *network.edge_parameters}:
+        raise InvalidValue(
+            f"`{intervention.name}` is a parameter, not a variable; use "
+            f"SetParameter({{{intervention.name!r}: ...}})"
+        )
+    variable, node = split(intervention.name, network.variables, network.nodes[0])
+    place = network.wiring.nodes.place(node)
+    return _on_node(network, place, replace(intervention, name=variable), seen)
+
+
+def _on_node(network: Network, place: int, intervention: _OnNode, seen: _Seen) -> Network:
+    """Move a node to the form that results; what is data goes to a column, not to the form."""
+    old = int(network.form[place])
+    number = _number(network.forms[old], intervention)
+    intervention, data = _separated(intervention, number)
+    key = old, intervention
+    if key not in seen:
+        form, starts = _moved(network.forms[old], intervention, number)
+        check_inputs(form, network.inputs)
+        if form not in network.forms:
+            network = replace(network, forms=(*network.forms, form))
+        seen[key] = network.forms.index(form), starts
+    new, starts = seen[key]
+    read = {k: value for k, value in data.items() if k in network.forms[new].parameters}
+    columns = dict(network.node_parameters)
+    for name, value in {**read, **starts}.items():
+        columns[name] = columns.get(name, Column.empty(len(network.nodes))).put(place, value)
+    form_of = network.form.copy()
+    form_of[place] = new
+    return replace(network, form=form_of, node_parameters=columns)
+
+
+def _separated(intervention: _OnNode, number: str) -> tuple[_OnNode, dict[str, Datum]]:
+    """Return an intervention with a placeholder for its value, and the value by its name."""
+    if isinstance(intervention, Replace):
+        return intervention, {}
+    kind = type(intervention).__name__
+    value = as_value(getattr(intervention, _CONTENT[kind]), None, repr(intervention))
+    if isinstance(value, sp.Basic):
+        return intervention, {}
+    placeholder: dict[str, Any] = {_CONTENT[kind]: 0.0}
+    data = {f"{_LABELS[kind]}({intervention.name}{number})": value}
+    return replace(intervention, **placeholder), data
+
+
+def _moved(form: System, intervention: _OnNode, number: str) -> tuple[System, dict[str, float]]:
+    """Return the form under an intervention, and initial values that became numbers by it."""
+    new = intervene_on_system(form, intervention, number)
+    starts = {
+        name: value
+        for name, value in new.initial.items()
+        if isinstance(value, float) and not isinstance(form.initial.get(name), float)
+    }
+    initial = {**new.initial, **dict.fromkeys(starts, 0.0)}
+    return new.replace(initial=initial), {f"{k}(0)": v for k, v in starts.items()}
+
+
+def _number(form: System, intervention: _OnNode) -> str:
+    """Return the number of a shift or scaling among those of its kind, as in `shift(x, 2)`."""
+    if isinstance(intervention, Hold | Replace):
+        return ""
+    label = _LABELS[type(intervention).__name__]
+    count = 1
+    while f"{label}({intervention.name}{f', {count}' if count > 1 else ''})" in form.parameters:
+        count += 1
+    return f", {count}" if count > 1 else ""
+
+
+def _set(network: Network, name: str, value: Any) -> Network:
+    place = f"parameter `{name}`"
+    if name in network.parameters:
+        new = as_value(value, network.parameters, place)
+        return replace(network, parameters={**network.parameters, name: new})
+    if name in network.node_parameters and name.isidentifier():
+        column = at_nodes(value, network.wiring.nodes, place)
+        return replace(network, node_parameters={**network.node_parameters, name: column})
+    if name in network.edge_parameters:
+        column = at_edges(value, network.wiring, place)
+        return replace(network, edge_parameters={**network.edge_parameters, name: column})
+    return _set_one(network, name, as_datum(value, place))
+
+
+def _set_one(network: Network, name: str, value: Datum) -> Network:
+    stem, _, item = name.removesuffix("]").partition("[")
+    if not has_brackets(name) or stem not in {*network.node_parameters, *network.edge_parameters}:
+        raise UnknownVariable(f"`{name}` is no parameter of the network; {_remedy(network, stem)}")
+    if stem in network.edge_parameters:
+        column = network.edge_parameters[stem].put(_edge(network, stem, item), value)
+        return replace(network, edge_parameters={**network.edge_parameters, stem: column})
+    column = network.node_parameters[stem].put(network.wiring.nodes.place(item), value)
+    return replace(network, node_parameters={**network.node_parameters, stem: column})
+
+
+def _edge(network: Network, stem: str, item: str) -> int:
+    cause, arrow, effect = item.partition(ARROW)
+    if not arrow:
+        raise InvalidValue(
+            f"`{labelled(stem, item)}` does not say which edge; write "
+            f"`{labelled(stem, f'cause{ARROW}effect')}`"
+        )
+    return network.wiring.place(cause, effect)
+
+
+def _remedy(network: Network, stem: str) -> str:
+    if stem in network.variables:
+        example = labelled(stem, network.nodes[0])
+        return f"`{stem}` is a variable: use Hold({example!r}, ...)"
+    own = [name for name in network.node_parameters if name.isidentifier()]
+    return closest(stem, [*network.parameters, *own, *network.edge_parameters])
+
+
+def _cut(network: Network, place: int) -> Network:
+    kept = np.arange(len(network.wiring)) != place
+    return replace(
+        network,
+        wiring=network.wiring.keep(kept),
+        edge_parameters={k: column.keep(kept) for k, column in network.edge_parameters.items()},
+    )
+
+
+def _rescale(network: Network, place: int, factor: float) -> Network:
+    number = finite(factor, "factor of RescaleEdge")
+    if number == 0:
+        return _cut(network, place)
+    columns, edge = network.edge_parameters, network.edge
+    if RESCALED not in columns:
+        columns = {**columns, RESCALED: Column.constant(1.0, len(network.wiring))}
+        edge = {name: form * symbol(RESCALED) for name, form in edge.items()}
+    columns = {**columns, RESCALED: columns[RESCALED].scale(place, number)}
+    return replace(network, edge=edge, edge_parameters=columns)

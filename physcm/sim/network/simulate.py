@@ -1,0 +1,143 @@
+"""`simulate_network`: a network over time, as a labelled dataset."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import ArrayLike, NDArray
+
+from physcm.mechanism.codegen import Floats
+from physcm.mechanism.errors import InvalidValue
+from physcm.sim.engine import Scipy
+from physcm.sim.network.field import Field
+from physcm.sim.network.network import Network
+from physcm.sim.network.ode import Solver, chosen_method, tolerances
+from physcm.sim.network.sde import euler_maruyama
+from physcm.sim.network.trajectories import Piece, as_dataset, completed
+from physcm.sim.network.values import draw
+from physcm.sim.options import (
+    checked_times,
+    checked_tolerances,
+    positive_count,
+    positive_number,
+    positive_step,
+    scipy_method,
+    tracked,
+)
+from physcm.sim.status import RunStatus
+
+RTOL = 1e-8
+_SCHEME = "euler-maruyama"
+_AT_ONCE = 2**20
+
+Samples = NDArray[np.int64]
+Run = Callable[[Field, Samples], tuple[Floats, list[RunStatus]]]
+
+
+def simulate_network(
+    network: Network,
+    t: ArrayLike,
+    *,
+    n: int = 1,
+    seed: int = 0,
+    engine: str | Scipy = "auto",
+    rtol: float | None = None,
+    atol: float | Sequence[float] | None = None,
+    step: float | None = None,
+    progress: bool = False,
+) -> xr.Dataset:
+    """Return trajectories of a network.
+
+    Args:
+        network: what to simulate.
+        t: times to save, increasing; the run starts at the first.
+        n: number of samples.
+        seed: the seed; (seed, sample, step, name) determine each draw.
+        engine: without noise "auto" or "scipy", or `Scipy(method)`; unless a method is named,
+            LSODA for small networks, and for larger ones DOP853 or, where they are stiff at the
+            start, BDF. With noise "auto" or "euler-maruyama".
+        rtol: relative tolerance of each step, 1e-8 unless told.
+        atol: absolute tolerance of each step, one number or one per variable that evolves; unless
+            told a thousandth of rtol times the largest value of each variable in a rough run.
+        step: the step of the Euler-Maruyama method; needed where there is noise.
+        progress: show a progress bar.
+
+    Returns:
+        A dataset with dimensions `sample`, `time`, `node` and `edge`: each variable over the first
+        three; parameters over `node` or `edge`, and over `sample` where samples differ; the edges
+        that act, as coordinates `cause` and `effect` of `edge`; a `status` over `sample`
+        (complete, diverged, stopped: NaN from the end of the run on), and attributes that suffice
+        to repeat it.
+
+    Raises:
+        InvalidValue: for times that do not increase, and options outside of their range.
+
+    >>> import networkx as nx
+    >>> from physcm.sim.network import from_network
+    >>> chain = from_network(
+    ...     {"x": "inputs"}, "x_cause - x_effect", nx.path_graph(["a", "b"]), initial={"x": [1, 0]}
+    ... )
+    >>> simulate_network(chain, [0, 1]).x.sel(node="b").values
+    array([[0.  , 0.432332...]])
+    """
+    times = checked_times(t)
+    samples = np.arange(positive_count(n, "n"))
+    settings: dict[str, Any] = {"seed": int(seed)}
+    if any(group.form.noise for group in network.structure.groups):
+        step = positive_step(step, "network")
+        if engine not in ("auto", _SCHEME):
+            raise InvalidValue(f"engine is `{engine!r}`; for noise use 'auto' or '{_SCHEME}'")
+        settings |= {"engine": _SCHEME, "step": step}
+        run = _stochastic(times, seed, step)
+    else:
+        first = Field(network.structure, draw(network, samples[:1], seed))
+        method = scipy_method(engine) or chosen_method(first, times)
+        relative = RTOL if rtol is None else positive_number(rtol, "rtol")
+        absolute = _absolute(first, atol, times, relative, method)
+        settings |= {"engine": "scipy", "method": method, "rtol": relative}
+        settings["atol"] = json.dumps(absolute.tolist())
+        spread = absolute[network.structure.kind_of_state]
+        run = _deterministic(times, Solver(method, relative, spread))
+    pieces = []
+    for chunk in tracked(_chunks(network, samples), progress):
+        field = Field(network.structure, draw(network, chunk, seed))
+        states, ended = run(field, chunk)
+        pieces.append(Piece(field.values, completed(field, times, states), ended))
+    return as_dataset(network, times, pieces, settings)
+
+
+def _stochastic(times: Floats, seed: int, step: float) -> Run:
+    def run(field: Field, samples: Samples) -> tuple[Floats, list[RunStatus]]:
+        states = euler_maruyama(field, times, samples, seed, step)
+        finite = np.logical_and.accumulate(np.isfinite(states).all(axis=0), axis=1)
+        ended = [RunStatus.COMPLETE if whole.all() else RunStatus.DIVERGED for whole in finite]
+        return np.where(finite, states, np.nan), ended
+
+    return run
+
+
+def _deterministic(times: Floats, solver: Solver) -> Run:
+    def run(field: Field, samples: Samples) -> tuple[Floats, list[RunStatus]]:
+        runs = [solver.run(field.one(k), times) for k in range(samples.size)]
+        return np.stack([one.states for one in runs], axis=1), [one.status for one in runs]
+
+    return run
+
+
+def _absolute(
+    field: Field, atol: float | Sequence[float] | None, times: Floats, rtol: float, method: str
+) -> Floats:
+    """Return an absolute tolerance for each variable that evolves."""
+    if atol is None:
+        return tolerances(field, times, rtol, method)
+    return checked_tolerances(atol, field.structure.kinds.size)
+
+
+def _chunks(network: Network, samples: Samples) -> list[Samples]:
+    """Return the samples in parts of a size that fits the memory."""
+    items = max(len(network.wiring), len(network.nodes) * len(network.variables))
+    return np.array_split(samples, -(-samples.size * items // _AT_ONCE))

@@ -1,0 +1,86 @@
+"""Why a run ended early: which mechanism has no finite value, where and when."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from scipy.integrate import LSODA
+
+from physcm.mechanism.codegen import Floats
+from physcm.mechanism.expression import to_text
+from physcm.sim.status import RunStatus
+from physcm.sim.system import System
+
+_MOST_TOLD = 10
+_MOST_STEPS = 1000
+
+
+def troubles(
+    system: System, times: Floats, states: Floats, p: Floats, ended: Sequence[RunStatus]
+) -> list[str]:
+    """Say of the first samples that ended early where that was, and why.
+
+    Args:
+        system: what was run, without anything that happens at once.
+        times: the saved times.
+        states: (states, samples, times), NaN from where a run ended.
+        p: the parameters, (parameters, samples).
+        ended: how each sample ended.
+    """
+    early = [k for k, status in enumerate(ended) if status is not RunStatus.COMPLETE]
+    return [
+        f"sample {k}: {_trouble(system, times, states[:, k], p[:, k], ended[k])}"
+        for k in early[:_MOST_TOLD]
+    ]
+
+
+def _trouble(system: System, times: Floats, states: Floats, p: Floats, status: RunStatus) -> str:
+    good = int(np.isfinite(states).all(axis=0).sum())
+    if good == 0:
+        return "the initial state is not finite"
+    last = good - 1
+    if status is RunStatus.TIME_LIMIT:
+        return f"the time limit was reached after t = {times[last]:.6g}"
+    if status is RunStatus.DIVERGED:
+        largest = system.states[int(np.argmax(np.abs(states[:, last])))]
+        return f"after t = {times[last]:.6g} the state grows without bound, `{largest}` the most"
+    stop = times[min(good, len(times) - 1)]
+    for t, x, rates in _calls(system, times[last], states[:, last], p, stop):
+        bad = np.flatnonzero(~np.isfinite(rates))
+        if bad.size:
+            name = system.states[bad[0]]
+            drift = system.drift[name]
+            read = [s for s in system.states if s in {str(x) for x in drift.free_symbols}]
+            at = ", ".join(f"{s} = {x[system.states.index(s)]:.6g}" for s in read)
+            return (
+                f"at t = {t:.6g} the drift of `{name}`, `{to_text(drift)}`, has no finite value"
+                + (f" ({at})" if at else "")
+            )
+    return f"after t = {times[last]:.6g} the solver finds no step that it can take"
+
+
+def _calls(
+    system: System, t: float, x: Floats, p: Floats, stop: float
+) -> Iterator[tuple[float, Floats, Floats]]:
+    """Yield the times, states and rates at which the solver looks, up to where it gives up."""
+    seen: list[tuple[float, Floats, Floats]] = []
+    values = p.tolist()
+
+    def rates(t: float, x: Floats) -> Floats:
+        f = np.array(system.rates.scalar(t, x, values))
+        if not np.isfinite(f).all():
+            seen.append((float(t), x.copy(), f))
+        return f
+
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        rates(t, x)
+        if not seen:
+            solver = LSODA(rates, t, x, stop, rtol=1e-6, atol=1e-9 * np.abs(x) + 1e-30)
+            for _ in range(_MOST_STEPS):
+                if seen or solver.status != "running":
+                    break
+                solver.step()
+    yield from seen
