@@ -348,6 +348,8 @@ def test_a_schedule_survives_toml(tmp_path: Path) -> None:
         (Impulse("total", 1, at=2), UnknownVariable, "impulse on `total`, which is no state"),
         (Impulse("x", 1), InvalidValue, "impulse on `x` has no time; give `at`"),
         (ScaleNoise("x", 2), InvalidValue, "`x` has no noise to scale"),
+        (Shift("k", 1), InvalidValue, "`k` is a parameter, not a variable; use SetParameter"),
+        (Hold("total", 1), InvalidValue, "`total` is derived from `x`, `y`, `z`"),
         (SetParameter(q=1, during=(0, 1)), UnknownVariable, "`q` is no parameter"),
         (When("w > 1", Hold("x", 1)), UnknownVariable, "unknown name `w`"),
         (When("x > 1", Hold("x", 1), rearm=-1), InvalidValue, "rearm is `-1`"),
@@ -368,6 +370,16 @@ def test_a_trigger_takes_no_trigger_and_no_time() -> None:
         When("x > 1", Impulse("x", 1, at=2))
     with pytest.raises(InvalidValue, match="direction is `left`"):
         When("x > 1", Hold("x", 1), direction="left")
+
+
+def test_noise_has_no_negative_scale() -> None:
+    with pytest.raises(InvalidValue, match="noise of `x` is scaled by `-1`; give a factor"):
+        NOISY.do(ScaleNoise("x", -1))
+
+
+def test_values_per_sample_must_be_as_many_as_there_are_samples() -> None:
+    with pytest.raises(InvalidValue, match=r"`do\(x\)` has values for 2 samples, but sample 2"):
+        run(CHAIN.do(Hold("x", [1.0, 2.0], during=(0, 1))), n=3)
 
 
 def test_a_bound_is_respected_in_a_window() -> None:

@@ -137,6 +137,10 @@ def _scale_noise(system: System, name: str, factor: Any, number: str) -> System:
         return system
     if not any(state == name for state, _ in system.noise):
         raise InvalidValue(f"`{name}` has no noise to scale; give it some with `noise`")
+    if isinstance(factor, int | float) and factor < 0:
+        raise InvalidValue(
+            f"the noise of `{name}` is scaled by `{factor}`; give a factor of at least 0"
+        )
     label = _free_label(system, "scale", name, number)
     scale, parameters = _with_value(system, label, factor)
     noise = {key: g * scale if key[0] == name else g for key, g in system.noise.items()}
