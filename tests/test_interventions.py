@@ -27,6 +27,7 @@ from physcm.mechanism import (
     UnknownVariable,
     Unsupported,
     When,
+    sampled,
 )
 from physcm.mechanism.interventions import label
 from physcm.sim import Event, System, equilibria, settle, simulate
@@ -81,6 +82,15 @@ def test_a_hold_follows_a_trajectory_and_other_variables() -> None:
     t, inside = data.time.values, slice(4, 12)
     np.testing.assert_allclose(data.x[0, inside], np.sin(t[inside]))
     np.testing.assert_allclose(data.z[0, 8:16], 2 * data.x[0, 8:16])
+
+
+def test_a_hold_follows_a_sampled_trajectory() -> None:
+    times = np.linspace(1, 3, 41)
+    x = np.sin(3 * times)
+    data = run(CHAIN.do(Hold("x", sampled(times, x), during=(1, 3))), times)
+    np.testing.assert_allclose(data.x[0, :-1], x[:-1], atol=1e-12)
+    exact = run(CHAIN.do(Hold("x", "sin(3*t)", during=(1, 3))), times)
+    np.testing.assert_allclose(data.y, exact.y, atol=1e-3)
 
 
 def test_a_hold_takes_one_value_per_sample_or_draws_it() -> None:

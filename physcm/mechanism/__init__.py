@@ -40,6 +40,7 @@ from physcm.mechanism.interventions import (
     When,
 )
 from physcm.mechanism.parser import parse
+from physcm.mechanism.sampled import sampled
 
 __all__ = [
     "Bernoulli",
@@ -76,4 +77,5 @@ __all__ = [
     "Unsupported",
     "When",
     "parse",
+    "sampled",
 ]

@@ -35,7 +35,8 @@ class Hold:
     Attributes:
         name: the variable.
         value: a number, an expression in time and other variables, a distribution (one draw
-            per sample), or a sequence with one number per sample.
+            per sample), or a sequence with one number per sample. A sampled trajectory becomes
+            an expression by `sampled`.
         during: (t0, t1), numbers or expressions in parameters; for ever unless given. At t1
             the variable is released where it was held.
 

@@ -31,7 +31,7 @@ def switch_times(system: System, p: list[float]) -> Floats:
     """
     if system.is_autonomous:
         return np.empty(0)
-    times = np.array(switches(system).scalar(0.0, [], p))
+    times = np.array(system.switches.scalar(0.0, [], p))
     return np.unique(times[np.isfinite(times)])
 
 
@@ -61,6 +61,8 @@ def _conditions(system: System) -> list[Relational]:
     known = {TIME.name, *system.parameters}
     mechanisms = (*system.drift.values(), *system.derived.values())
     atoms = set().union(*(mechanism.atoms(Relational) for mechanism in mechanisms))
+    corners = set().union(*(mechanism.atoms(sp.Max, sp.Min) for mechanism in mechanisms))
+    atoms |= {sp.Gt(*corner.args, evaluate=False) for corner in corners if len(corner.args) == 2}
     alone = [c for c in atoms if TIME in c.free_symbols and names_in(c) <= known]
     return sorted(alone, key=sp.default_sort_key)
 

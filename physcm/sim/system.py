@@ -249,6 +249,13 @@ class System:
         """The derived variables as functions of (t, x, p)."""
         return self.program(tuple(symbol(name) for name in self.derived))
 
+    @cached_property
+    def switches(self) -> Program:
+        """The times at which mechanisms switch by the clock (see `physcm.sim.switching`)."""
+        from physcm.sim.switching import switches
+
+        return switches(self)
+
     def program(self, outputs: tuple[sp.Expr, ...]) -> Program:
         """Return the program of some expressions over the states and parameters."""
         return Program.over(self.states, tuple(self.parameters), self.derived, outputs)
