@@ -26,9 +26,12 @@ from physcm.sim.zoo.family import expand
 Numbers = Mapping[str, float]
 
 MODELS = (
-    "basic_enzyme coupled_oscillators feedback_pathway filling_bathtub generalized_lotka_volterra "
-    "lotka_volterra mapk_cascade mapk_single negative_feedback_buffer ornstein_uhlenbeck_network "
-    "repressilator toggle_switch torricelli_bathtub viral_infection"
+    "basic_enzyme bergman_minimal cart_pendulum chemostat coupled_oscillators double_well "
+    "energy_balance_climate feedback_pathway filling_bathtub fitzhugh_nagumo fitzhugh_nagumo_noisy "
+    "four_tanks generalized_lotka_volterra goodwin_oscillator hodgkin_huxley kuramoto lorenz "
+    "lorenz_96 lotka_volterra mapk_cascade mapk_single negative_feedback_buffer "
+    "ornstein_uhlenbeck_network random_gene_network random_linear_network rc_ladder repressilator "
+    "roessler seir sir thermostat toggle_switch torricelli_bathtub viral_infection wilson_cowan"
 ).split()
 
 
@@ -327,6 +330,7 @@ RESTS: dict[str, tuple[Rest, list[dict[str, float]]]] = {
     "mapk_single": (single_rest, [{"Raf_p": 20.0}, {"Mek_p": 10.0}, {"Erk_p": 1.0}]),
     "feedback_pathway": (pathway_rest, [{"A": 1.0}, {"B": 3.0}, {"B": 0.5}]),
 }
+CONSERVING = ("basic", "mapk", "kuramoto", "sir", "thermostat")
 HOLDS = [(name, held) for name, (_, holds) in RESTS.items() for held in ({}, *holds)]
 
 
@@ -386,7 +390,10 @@ def test_an_intervention_may_take_the_equilibrium_away(
         ("basic_enzyme", {"C + E"}),
         ("mapk_single", {"Raf + Raf_p", "Mek + Mek_p", "Erk + Erk_p"}),
         ("mapk_cascade", {"Raf + Raf_p", "Mek + Mek_p + Mek_pp", "Erk + Erk_p + Erk_pp"}),
-        *((name, set()) for name in MODELS if name.split("_")[0] not in ("basic", "mapk")),
+        ("kuramoto", {" + ".join(f"theta{i}" for i in range(1, 9))}),  # frequencies add up to 0
+        ("sir", {"I + R + S"}),
+        ("thermostat", {"heater"}),
+        *((name, set()) for name in MODELS if name.split("_")[0] not in CONSERVING),
     ],
 )
 def test_conserved_totals(name: str, laws: set[str]) -> None:

@@ -1,7 +1,8 @@
 """The catalog of the zoo: the model files beside this module, by name.
 
 A model is a TOML or an SBML file; a TOML file with a `[family]` table stands for a system of
-any size (see `physcm.sim.zoo.family`).
+any size (see `physcm.sim.zoo.family`). Random networks are made by functions of their sizes and
+a seed (`physcm.sim.zoo.random_networks`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from xml.etree import ElementTree
 from physcm.mechanism.errors import InvalidValue, UnknownVariable
 from physcm.sim.system import System
 from physcm.sim.toml import read_mapping
-from physcm.sim.zoo.family import expand
+from physcm.sim.zoo.family import expand, sizes_of
+from physcm.sim.zoo.random_networks import NETWORKS, SIZES
 
 _FOLDER = Path(__file__).parent
 _KINDS = (".toml", ".xml")
@@ -25,7 +27,8 @@ def names() -> tuple[str, ...]:
     >>> "basic_enzyme" in names()
     True
     """
-    return tuple(sorted(file.stem for file in _FOLDER.iterdir() if file.suffix in _KINDS))
+    files = (file.stem for file in _FOLDER.iterdir() if file.suffix in _KINDS)
+    return tuple(sorted((*files, *NETWORKS)))
 
 
 def load(name: str, **sizes: int) -> System:
@@ -33,16 +36,19 @@ def load(name: str, **sizes: int) -> System:
 
     Args:
         name: one of `names()`.
-        sizes: how many parts a model of variable size has; each has a default.
+        sizes: how many parts a model of variable size has, and the seed of a random one; each
+            has a default.
 
     Raises:
         UnknownVariable: for a name that is not in the zoo.
         InvalidValue: for a size that the model does not have or that is no whole number
-            from 1 on.
+            from 1 on (a seed: from 0 on).
 
     >>> load("coupled_oscillators", masses=2).states
     ('Q1', 'Q2', 'P1', 'P2')
     """
+    if name in NETWORKS:
+        return System.from_dict(NETWORKS[name](**sizes_of(SIZES, sizes, name)), name)
     path = _path(name)
     if path.suffix == ".toml":
         return System.from_dict(expand(read_mapping(path), sizes, name), str(path))

@@ -7,7 +7,11 @@ template. An entry whose key has a range,
 
 stands for one entry per i = 1, ..., masses, both ends included; so does a group in
 `held_together` whose first member has one. Elsewhere `{...}` stands for the whole number that
-it computes from `i` and the sizes by `+ - * // %`, in keys and in values.
+it computes from `i` and the sizes by `+ - * // %`, in keys and in values. In values
+
+    sum{j=1..masses}(Q{j} - Q{i})
+
+stands for the sum of what is in the parentheses over j = 1, ..., masses.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ Numbers = Mapping[str, int]
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _RANGE = re.compile(r"\{([^{}]*)\.\.([^{}]*)\}")
+_SUM = re.compile(r"sum\{\s*([A-Za-z]\w*)\s*=([^{}]*)\.\.([^{}]*)\}\(")
 _INDEX = "i"
 _OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
     ast.Add: operator.add,
@@ -54,7 +59,7 @@ def expand(template: Mapping[str, Any], sizes: Mapping[str, Any], name: str) -> 
     >>> expand(template, {"n": 3}, "decay")
     {'drift': {'x1': '-1*x1', 'x2': '-2*x2', 'x3': '-3*x3'}}
     """
-    numbers = _sizes(template.get("family", {}), sizes, name)
+    numbers = sizes_of(template.get("family", {}), sizes, name)
     if "family" not in template:
         return dict(template)
     model: dict[str, Any] = {key: value for key, value in template.items() if key != "family"}
@@ -66,22 +71,33 @@ def expand(template: Mapping[str, Any], sizes: Mapping[str, Any], name: str) -> 
     return model
 
 
-def _sizes(defaults: Mapping[str, int], given: Mapping[str, Any], name: str) -> dict[str, int]:
+def sizes_of(defaults: Mapping[str, int], given: Mapping[str, Any], name: str) -> dict[str, int]:
+    """Return every size of a family, as given or by default.
+
+    A seed may be any whole number from 0 on, every other size from 1 on.
+
+    Raises:
+        InvalidValue: for a size that the family does not have, or of the wrong kind.
+
+    >>> sizes_of({"nodes": 5, "seed": 0}, {"nodes": 3}, "network")
+    {'nodes': 3, 'seed': 0}
+    """
     for size in given.keys() - defaults.keys():
         remedy = closest(size, defaults) if defaults else "load it without sizes"
         raise InvalidValue(f"`{name}` has no size `{size}`; {remedy}")
     return {
-        size: _size(value, f"`{name}`: `{size}` is `{value!r}`; give a whole number from 1 on")
+        size: _size(value, 0 if size == "seed" else 1, f"`{name}`: `{size}`")
         for size, value in {**defaults, **given}.items()
     }
 
 
-def _size(value: Any, problem: str) -> int:
+def _size(value: Any, least: int, place: str) -> int:
+    problem = f"{place} is `{value!r}`; give a whole number from {least} on"
     try:
         number = operator.index(value)
     except TypeError:
         raise InvalidValue(problem) from None
-    if number < 1 or isinstance(value, bool):
+    if number < least or isinstance(value, bool):
         raise InvalidValue(problem)
     return number
 
@@ -129,8 +145,31 @@ def _instances(text: str, numbers: Numbers, place: str) -> Iterator[Numbers]:
 
 
 def _fill(text: str, numbers: Numbers, place: str) -> str:
-    text = _RANGE.sub(f"{{{_INDEX}}}", text)
+    text = _RANGE.sub(f"{{{_INDEX}}}", _summed(text, numbers, place))
     return _BRACES.sub(lambda braces: str(_compute(braces[1], numbers, place)), text)
+
+
+def _summed(text: str, numbers: Numbers, place: str) -> str:
+    """Return a text with its sums written out, the innermost of nested ones last."""
+    while begin := _SUM.search(text):
+        index, *ends = begin.groups()
+        first, last = (_compute(end, numbers, place) for end in ends)
+        end = _closing(text, begin.end(), place)
+        body = text[begin.end() : end]
+        terms = (_fill(body, {**numbers, index: j}, place) for j in range(first, last + 1))
+        total = " + ".join(f"({term})" for term in terms) or "0"
+        text = f"{text[: begin.start()]}({total}){text[end + 1 :]}"
+    return text
+
+
+def _closing(text: str, start: int, place: str) -> int:
+    """Return where the parenthesis that was opened just before `start` is closed."""
+    depth = 1
+    for at in range(start, len(text)):
+        depth += {"(": 1, ")": -1}.get(text[at], 0)
+        if not depth:
+            return at
+    raise InvalidFile(f"{place}: the sum in `{text}` is not closed; add `)`")
 
 
 def _compute(text: str, numbers: Numbers, place: str) -> int:
