@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from physcm.mechanism import (
 )
 from physcm.mechanism.expression import symbol
 from physcm.mechanism.parser import parse
-from physcm.sim import System, simulate
+from physcm.sim import Event, Jump, System, simulate
 
 
 def chain(**changes: Any) -> System:
@@ -100,6 +101,25 @@ def test_a_held_value_may_read_time_and_other_variables() -> None:
     held = chain().do(x="1 + z*t")
     run = simulate(held, [0, 0.5, 1])
     np.testing.assert_allclose(run.x, 1 + run.z * run.time)
+
+
+def test_events_and_jumps_are_mechanisms_of_the_graph() -> None:
+    system = System(
+        {"x": "-x", "y": "0", "z": "0"},
+        initial={"x": 1, "y": 0, "z": 0},
+        events={"e": Event("x < 0.5", {"y": "z"})},
+        jumps={"j": Jump("y", {"z": 1})},
+    )
+    assert set(system.graph().edges) == {("x", "x"), ("x", "y"), ("z", "y"), ("y", "z")}
+
+
+@pytest.mark.parametrize(
+    "drift",
+    ["((x - y)/k - (y - z)/3)/k", "-(x - y)*(y - z)", "0.07*((1 - x)*exp(-y))", "-(x - 1)/y"],
+)
+def test_a_number_before_a_sum_survives_toml(drift: str) -> None:
+    system = chain().replace(drift={**chain().drift, "x": drift})
+    assert System.from_dict(tomllib.loads(system.to_toml())) == system
 
 
 def test_what_is_derived_from_states_is_not_held_but_defined_anew() -> None:

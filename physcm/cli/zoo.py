@@ -70,6 +70,9 @@ def _equations(system: System) -> Iterator[str]:
         ]
         yield f"d{name}/dt = {to_text(f)}{''.join(noise)}"
     yield from _values(system.derived)
+    for event in system.events.values():
+        new = ", ".join(f"{name} := {to_text(value)}" for name, value in event.assign.items())
+        yield f"when {to_text(event.trigger)}: {new}"
 
 
 def _values(values: Mapping[str, object]) -> Iterator[str]:

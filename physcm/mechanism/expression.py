@@ -199,6 +199,9 @@ class _TextPrinter(StrPrinter):  # type: ignore[misc]
 
     def _print_Mul(self, expr: sp.Mul) -> str:
         coefficient, rest = expr.as_coeff_Mul()
+        if coefficient != 1 and rest.is_Mul and (text := self._print(rest)).startswith("("):
+            # Read back from left to right, a number would be multiplied into the sum.
+            return f"-({text})" if coefficient == -1 else f"{self._print(coefficient)}*({text})"
         decimal = _decimal(coefficient) if isinstance(coefficient, sp.Rational) else None
         if decimal is None or (isinstance(coefficient, sp.Integer) and "e" not in decimal):
             return str(super()._print_Mul(expr))

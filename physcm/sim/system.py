@@ -294,11 +294,15 @@ class System:
         return system
 
     def graph(self) -> nx.DiGraph:
-        """Return the graph of the mechanisms as written, cause -> effect, self-loops included."""
+        """Return the graph of the mechanisms as written, cause -> effect, self-loops included.
+
+        Events and jumps are mechanisms too: of the states that they change.
+        """
         graph = nx.DiGraph()
         graph.add_nodes_from(self.variables)
-        for name, mechanism in {**self.drift, **self.derived}.items():
-            graph.add_edges_from(
-                (cause, name) for cause in self.variables if cause in names_in(mechanism)
-            )
+        read = [(name, names_in(f)) for name, f in {**self.drift, **self.derived}.items()]
+        read += [edge for event in self.events.values() for edge in event.reads()]
+        read += [edge for jump in self.jumps.values() for edge in jump.reads()]
+        for name, causes in read:
+            graph.add_edges_from((cause, name) for cause in self.variables if cause in causes)
         return graph

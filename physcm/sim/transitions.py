@@ -14,6 +14,7 @@ from typing import Any
 import sympy as sp
 
 from physcm.mechanism.errors import InvalidValue, UnknownVariable
+from physcm.mechanism.expression import names_in
 from physcm.mechanism.parser import closest, parse
 from physcm.mechanism.values import Value, as_value
 
@@ -51,6 +52,12 @@ class Event:
     initially: bool = True
     at_trigger: bool = True
 
+    def reads(self) -> list[tuple[str, frozenset[str]]]:
+        """Return each state that it changes with the names that the change reads."""
+        parts = [self.trigger, self.delay, *filter(None, [self.priority])]
+        always = frozenset().union(*map(names_in, parts))
+        return [(name, always | names_in(value)) for name, value in self.assign.items()]
+
 
 @dataclass(frozen=True)
 class Jump:
@@ -68,6 +75,15 @@ class Jump:
 
     rate: Any
     changes: Mapping[str, Any] = field(default_factory=dict)
+
+    def reads(self) -> list[tuple[str, frozenset[str]]]:
+        """Return each state that it changes with the names that the change reads."""
+        always = names_in(self.rate)
+        sizes = {k: v for k, v in self.changes.items() if isinstance(v, sp.Basic)}
+        return [
+            (name, always | (names_in(sizes[name]) if name in sizes else frozenset()))
+            for name in self.changes
+        ]
 
 
 def checked_event(
