@@ -68,7 +68,7 @@ lock: check-python
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python $(PIP) install -e ".[dev]"
 	{ echo '# Every run-time and development dependency, pinned; the same on Python 3.11, 3.12 and 3.13. Written by `make lock`.'; \
-	  build/lock/bin/python -m pip freeze --exclude physcm; } > build/lock/locked.txt
+	  build/lock/bin/python -m pip freeze --exclude physcm | sed 's/+cpu$$//'; } > build/lock/locked.txt
 	mv build/lock/locked.txt $(LOCK)
 	rm -rf build/lock
 

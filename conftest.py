@@ -2,12 +2,18 @@
 
 import contextlib
 import importlib
+import importlib.util
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 
 # The links at the root show the package's files a second time.
 collect_ignore = ["sim", "abstraction", "scm"]
+
+# Their examples need the extra `torch`.
+if not all(map(importlib.util.find_spec, ("torch", "torchdiffeq", "torchsde"))):
+    collect_ignore += ["physcm/mechanism/codegen.py", "physcm/sim/differentiable.py"]
+    collect_ignore += [str(file) for file in ROOT.glob("physcm/sim/torch_*.py")]
 
 
 def pytest_collect_file(file_path: Path) -> None:

@@ -28,6 +28,15 @@ TEXTS = [
     "gamma(2 + x**2) + factorial(2 + y**2) + atan2(y, x)",
     "sec(0.1*x) + coth(2 + y**2) + acoth(3 + y**2) + asech(0.5)",
 ]
+TORCH_TEXTS = [
+    "k*x*y/(1 + x) + x**-1 + exp(-x**2)*sin(y) + sqrt(1 + x**2) + log(2 + y**2) + 2**x",
+    "tanh(x) + atan(y) + asinh(x*y) + max(x, y, 0.3) + min(x, k) + abs(x - y) + log(2)",
+    "where(x < y, x**2, y) + where(x > 0 and not y > 0, 1/3, 1/7) + where(x > 1 or y > 1, x, t)",
+    "floor(3*x) + ceil(y) + sign(x - y) + mod(x, 0.7) + mod(y, -0.3) + (2 + y**2)**k",
+    "gamma(2 + x**2) + factorial(y**2) + gamma(x) + atan2(y, x) + sec(x) + acoth(3 + y**2)",
+    "where(x > 0, x**k/(1 + x**k), 0) + where(y > 0, y*x**2/(1 + abs(x)**k), 5)",
+    "3",
+]
 values = st.floats(-2, 2).filter(lambda v: abs(v) > 1e-3)
 
 
@@ -38,6 +47,7 @@ def program(*texts: str, definitions: dict[str, str] | None = None) -> Program:
 
 @given(values, values, values)
 def test_scalar_and_vector_code_agree_with_sympy(x: float, y: float, k: float) -> None:
+    assume(abs(1 + x) > 1e-3)
     code = program(*TEXTS)
     point = {symbol("x"): x, symbol("y"): y, symbol("k"): k}
     expected = [float(parse(text).subs(point).evalf(30)) for text in TEXTS]
@@ -106,3 +116,24 @@ def test_generated_code_holds_no_name_of_the_model() -> None:
     name = "x); import os; ("
     hostile = Program.over((name,), (), {}, [symbol(name) + 1])
     assert hostile.scalar(0.0, [2.0], []) == [3.0]
+
+
+def test_torch_code_agrees_with_vector_code() -> None:
+    torch = pytest.importorskip("torch", reason='needs pip install "physcm[torch]"')
+    code = Program.over(("x", "y"), ("k",), {}, [parse(text) for text in TORCH_TEXTS])
+    x, p = np.random.default_rng(0).uniform(-2, 2, (2, 500)), np.linspace(-1.5, 2, 500)[None]
+    computed = code.torch(0.3, torch.tensor(x), torch.tensor(p))
+    np.testing.assert_allclose(computed, code.vector(0.3, x, p), rtol=1e-11, atol=1e-12)
+    assert code.torch(0.3, torch.tensor(x).float(), torch.tensor(p).float()).dtype == torch.float32
+
+
+def test_the_branch_not_taken_has_no_slope() -> None:
+    torch = pytest.importorskip("torch", reason='needs pip install "physcm[torch]"')
+    texts = ["where(x > 0, h, 0)", "where(x > 0, y*h, 2*y)", "where(x > 0, sqrt(x)/x, x)"]
+    hill = {"h": parse("x**n/(1 + x**n)")}
+    code = Program.over(("x", "y"), ("n",), hill, [parse(text) for text in texts])
+    x = torch.tensor([[0.0, 1.0, -1.0], [1.0, 2.0, 3.0]], requires_grad=True)
+    n = torch.tensor([[0.5]], requires_grad=True)
+    code.torch(0.0, x, n).sum().backward()
+    np.testing.assert_allclose(x.grad, [[1, 0.125 + 0.25 - 0.5, 1], [2, 0.5, 2]], rtol=1e-6)
+    assert torch.isfinite(n.grad).all()

@@ -1,10 +1,15 @@
-"""Expressions as Python source, in two spellings: `math` for one sample, NumPy for many."""
+"""Expressions as Python source: one printer, and the spellings of `math` and NumPy.
+
+`math` is for one sample, NumPy for many. The spelling of PyTorch is in
+`physcm.mechanism.tensors`.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,14 +25,24 @@ class Target:
     """The spelling of one target language.
 
     Attributes:
-        functions: what each name in generated source stands for.
-        cases: the pattern of a choice between two values.
+        load: returns what each name in generated source stands for; it is called when the
+            target is first used, so that no library is imported before.
+        cases: the pattern of a choice between two values; besides these it may name `{reads}`,
+            the local names that the values read.
         words: the patterns of and, or, not.
+        has_branches: whether the two values are functions of what they read, which compute
+            anew the definitions that they need.
     """
 
-    functions: Mapping[str, Any]
+    load: Callable[[], Mapping[str, Any]]
     cases: str
     words: Mapping[str, str]
+    has_branches: bool = False
+
+    @cached_property
+    def functions(self) -> Mapping[str, Any]:
+        """What each name in generated source stands for."""
+        return self.load()
 
 
 def _real_power(base: float, exponent: float) -> float:
@@ -40,44 +55,48 @@ _INVERSES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan"}
 _INVERSES |= {"asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh"}
 
 SCALAR = Target(
-    {name: getattr(math, name) for name in (*_NAMES, *_INVERSES)}
-    | {
-        "ceiling": math.ceil,
-        "Abs": abs,
-        "sign": lambda x: (x > 0) - (x < 0),
-        "minimum": min,
-        "maximum": max,
-        "power": _real_power,
-        "Mod": lambda a, b: a % b,
-        "gamma": lambda x: float(special.gamma(x)),
-        "polygamma": lambda n, x: float(special.polygamma(int(n), x)),
-        "nan": math.nan,
-        "inf": math.inf,
-    },
+    lambda: (
+        {name: getattr(math, name) for name in (*_NAMES, *_INVERSES)}
+        | {
+            "ceiling": math.ceil,
+            "Abs": abs,
+            "sign": lambda x: (x > 0) - (x < 0),
+            "minimum": min,
+            "maximum": max,
+            "power": _real_power,
+            "Mod": lambda a, b: a % b,
+            "gamma": lambda x: float(special.gamma(x)),
+            "polygamma": lambda n, x: float(special.polygamma(int(n), x)),
+            "nan": math.nan,
+            "inf": math.inf,
+        }
+    ),
     "({value} if {condition} else {otherwise})",
     {"and": "({} and {})", "or": "({} or {})", "not": "(not {})"},
 )
 VECTOR = Target(
-    {name: getattr(np, name) for name in _NAMES if name != "atan2"}
-    | {name: getattr(np, other) for name, other in _INVERSES.items()}
-    | {
-        "atan2": np.arctan2,
-        "ceiling": np.ceil,
-        "Abs": np.abs,
-        "sign": np.sign,
-        "minimum": np.minimum,
-        "maximum": np.maximum,
-        "power": np.power,
-        "Mod": np.mod,
-        "gamma": special.gamma,
-        "polygamma": lambda n, x: special.polygamma(int(n), x),
-        "where": np.where,
-        "logical_and": np.logical_and,
-        "logical_or": np.logical_or,
-        "logical_not": np.logical_not,
-        "nan": np.nan,
-        "inf": np.inf,
-    },
+    lambda: (
+        {name: getattr(np, name) for name in _NAMES if name != "atan2"}
+        | {name: getattr(np, other) for name, other in _INVERSES.items()}
+        | {
+            "atan2": np.arctan2,
+            "ceiling": np.ceil,
+            "Abs": np.abs,
+            "sign": np.sign,
+            "minimum": np.minimum,
+            "maximum": np.maximum,
+            "power": np.power,
+            "Mod": np.mod,
+            "gamma": special.gamma,
+            "polygamma": lambda n, x: special.polygamma(int(n), x),
+            "where": np.where,
+            "logical_and": np.logical_and,
+            "logical_or": np.logical_or,
+            "logical_not": np.logical_not,
+            "nan": np.nan,
+            "inf": np.inf,
+        }
+    ),
     "where({condition}, {value}, {otherwise})",
     {"and": "logical_and({}, {})", "or": "logical_or({}, {})", "not": "logical_not({})"},
 )
@@ -101,8 +120,10 @@ _REWRITTEN = {
 class Printer:
     """Expressions as Python source, with every symbol replaced by a local name."""
 
-    def __init__(self, local: Mapping[sp.Symbol, str], target: Target) -> None:
-        self.local, self.target = local, target
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.local: dict[sp.Symbol, str] = {}
+        self.definitions: dict[sp.Symbol, sp.Expr] = {}
 
     def text(self, e: sp.Basic) -> str:
         """Return the source of an expression or a condition.
@@ -181,14 +202,36 @@ class Printer:
         )
 
     def _cases(self, e: sp.Piecewise) -> str:
-        text = "nan"
+        text, reads = "nan", set()
         for value, condition in reversed(e.args):
+            branch, read = self._branch(value)
+            reads |= read
             if condition == sp.true:
-                text = self.text(value)
+                text = branch
             else:
-                parts = {"condition": self.text(condition), "value": self.text(value)}
-                text = self.target.cases.format(otherwise=text, **parts)
+                parts = {"condition": self.text(condition), "value": branch, "otherwise": text}
+                text = self.target.cases.format(reads=", ".join(sorted(reads)), **parts)
         return text
+
+    def _branch(self, value: sp.Expr) -> tuple[str, set[str]]:
+        """Return the source of one value of a choice, and the local names that it reads."""
+        own = self._recomputed(value) if self.target.has_branches else {}
+        text = self.text(value)
+        if own:
+            steps = [f"{self.local[name]} := {self.text(e)}" for name, e in own.items()]
+            text = f"({', '.join(steps)}, {text})[-1]"
+        symbols = sp.Tuple(value, *own.values()).free_symbols - own.keys()
+        return text, {self.local[s] for s in symbols}
+
+    def _recomputed(self, value: sp.Expr) -> dict[sp.Symbol, sp.Expr]:
+        """Return the definitions that a value needs, but for those that are choices themselves."""
+        own: dict[sp.Symbol, sp.Expr] = {}
+        needed = value.free_symbols
+        for name, definition in reversed(self.definitions.items()):
+            if name in needed and not definition.has(sp.Piecewise):
+                own[name] = definition
+                needed = needed | definition.free_symbols
+        return dict(reversed(own.items()))
 
     def _folded(self, arguments: Sequence[sp.Basic], pattern: str) -> str:
         text = self.text(arguments[0])

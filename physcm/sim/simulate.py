@@ -11,8 +11,10 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from physcm.mechanism.codegen import Floats
+from physcm.mechanism.errors import Unsupported
 from physcm.sim import hybrid
 from physcm.sim.agenda import Plan
+from physcm.sim.differentiable import simulate_torch
 from physcm.sim.engine import Scipy, integrate, tolerances
 from physcm.sim.gillespie import gillespie
 from physcm.sim.modes import Modes
@@ -27,9 +29,11 @@ from physcm.sim.options import (
     tracked,
 )
 from physcm.sim.schedule import mode
+from physcm.sim.status import RunStatus
 from physcm.sim.stochastic.run import run as stochastic_run
 from physcm.sim.stochastic.schemes import scheme_for
 from physcm.sim.system import System
+from physcm.sim.torch_engine import Torch
 from physcm.sim.trajectories import as_dataset, completed
 from physcm.sim.trouble import troubles
 
@@ -42,7 +46,7 @@ def simulate(
     *,
     n: int = 1,
     seed: int = 0,
-    engine: str | Scipy = "auto",
+    engine: str | Scipy | Torch = "auto",
     rtol: float | None = None,
     atol: float | Sequence[float] | None = None,
     step: float | None = None,
@@ -64,7 +68,8 @@ def simulate(
             `physcm.sim.stochastic.SCHEMES`: "euler-maruyama", "milstein" (commutative noise),
             "sra1" (additive noise). "auto" takes the most accurate that the noise allows; to
             compare runs draw by draw, name one. "gillespie" fires the reactions of a system one
-            by one instead of following its drift (`physcm.sim.gillespie`).
+            by one instead of following its drift (`physcm.sim.gillespie`). "torch" or `Torch(...)`
+            solves by torchdiffeq and torchsde, on a GPU if told so.
         rtol: relative tolerance of each step, 1e-8 unless told.
         atol: absolute tolerance of each step, one number or one per state; unless told a
             thousandth of rtol times the largest value of each state in a rough run.
@@ -90,6 +95,8 @@ def simulate(
     0.13533528...
     """
     if isinstance(system, Network):
+        if isinstance(engine, Torch):
+            raise Unsupported("the torch engine has no networks; use engine='scipy'")
         return simulate_network(
             system, t, n=n, seed=seed, engine=engine, rtol=rtol, atol=atol, step=step,
             progress=progress,
@@ -99,6 +106,9 @@ def simulate(
     seconds = np.inf if time_limit is None else positive_number(time_limit, "time_limit")
     if engine == "gillespie":
         return gillespie(system, times, samples, seed)
+    if engine == "torch" or isinstance(engine, Torch):
+        chosen = engine if isinstance(engine, Torch) else Torch()
+        return _torch(system, times, samples, seed, chosen, rtol, atol, step)
     if system.noise or system.jumps:
         return _stochastic(system, times, samples, seed, engine, step, seconds)
     method = scipy_method(engine) or Scipy().method
@@ -106,6 +116,29 @@ def simulate(
     if system.schedule or system.events or seconds < np.inf:
         return _hybrid(system, times, samples, seed, relative, atol, method, seconds, progress)
     return _smooth(system, times, samples, seed, relative, atol, method, progress)
+
+
+def _torch(
+    system: System, times: Floats, samples: NDArray[np.int64], seed: int, engine: Torch,
+    rtol: float | None, atol: float | Sequence[float] | None, step: float | None,
+) -> xr.Dataset:  # fmt: skip
+    """Run a system with PyTorch, all samples together."""
+    states = simulate_torch(
+        system, times, samples.size, seed, engine, rtol=rtol, atol=atol, step=step
+    )
+    p = system.draw(samples, seed)[1]
+    given = {"rtol": rtol, "atol": None if atol is None else str(atol), "step": step}
+    settings = {"seed": int(seed), "engine": "torch", "method": engine.method_for(system)}
+    settings |= {"device": engine.device, "dtype": engine.dtype}
+    settings |= {name: value for name, value in given.items() if value is not None}
+    ended = [
+        RunStatus.COMPLETE if np.isfinite(states[:, k]).all() else RunStatus.DIVERGED
+        for k in samples
+    ]
+    parameters = dict(zip(system.parameters, p, strict=True))
+    return as_dataset(
+        system, times, completed(system, times, states, p), parameters, ended, settings
+    )
 
 
 def _smooth(

@@ -3,7 +3,7 @@
     x_i(t + h) = x_i + f_i h + sum_s g_is sqrt(h) Z_is
 
 with one source s of noise per variable and node, or as `noise` says. Z depends on (seed, sample,
-step, `W(x[gene7])`) alone, as in `physcm.sim.noise`.
+step, `W(x[gene7])`) alone, as in `physcm.sim.stochastic`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,173 @@
+"""The direct method: reactions one firing at a time, exactly.
+
+With the propensities a_r(X) and their sum a, the state waits for a time that is exponentially
+distributed with mean 1/a, and then reaction r fires with probability a_r / a:
+
+    tau = E / a,    E ~ Exp(1),
+    r = min { r : a_1 + ... + a_r > U a },    U uniform on (0, 1)
+
+(Gillespie, J. Phys. Chem. 81, 1977). E and U depend on (seed, sample, number of the firing)
+alone, so that sample k of many is sample k alone, and an intervened run is the observational
+one up to the intervention.
+
+The state waits without memory: where a window ends, an impulse comes or a condition turns while
+it waits, the part of E that is not used up is what is left to wait for, at the propensities
+from there on. So nothing is drawn twice, and what changes no propensity changes no firing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import xarray as xr
+
+from physcm.mechanism.codegen import Floats
+from physcm.sim.agenda import Agenda, Instant, Plan
+from physcm.sim.gillespie.direct import DirectMethod
+from physcm.sim.gillespie.firing import Firings
+from physcm.sim.gillespie.front import Integers, Record
+from physcm.sim.modes import Modes, View
+from physcm.sim.status import RunStatus
+from physcm.sim.system import System
+from physcm.sim.trajectories import as_dataset
+
+_TOGETHER = 4096
+
+
+@dataclass(frozen=True)
+class Histories:
+    """How the samples went.
+
+    Attributes:
+        values: the variables at the saved times, (variables, samples, times); at a time at
+            which something fires, afterwards. NaN from where a run ended early.
+        parameters: each over the samples.
+        ended: how each sample ended.
+        instants: what a schedule or events did to each sample; nothing for other systems.
+    """
+
+    values: Floats
+    parameters: Mapping[str, Floats]
+    ended: list[RunStatus]
+    instants: list[tuple[Instant, ...]]
+
+
+def gillespie(system: System, times: Floats, samples: Integers, seed: int) -> xr.Dataset:
+    """Return samples of a reaction system as a Markov jump process.
+
+    Args:
+        system: its states are amounts, or whatever else its reactions change by steps.
+        times: to save, increasing; the run starts at the first. At a saved time at which
+            something fires, the state afterwards is saved.
+        samples: the numbers of the samples.
+        seed: of all draws.
+
+    Returns:
+        A dataset like that of `simulate`. A sample whose propensities are no numbers any more
+        has diverged; one that fires ten million times between two saved times is stopped.
+
+    Raises:
+        Unsupported: for a system in which something else than reactions moves the state, or
+            that reads time where a firing depends on it.
+        InvalidValue: for a propensity that turns out negative.
+
+    >>> decay = System.from_reactions(
+    ...     {"decay": ("k*X", {"X": -1})}, parameters={"k": 1}, initial={"X": 5}
+    ... )
+    >>> gillespie(decay, np.array([0.0, 1.0, 9.0]), np.arange(2), 0).X.values
+    array([[5., 4., 0.],
+           [5., 1., 0.]])
+    """
+    result = histories(system, times, samples, seed)
+    settings = {"seed": int(seed), "engine": "gillespie"}
+    return as_dataset(
+        system, times, result.values, result.parameters, result.ended, settings, result.instants
+    )
+
+
+def histories(
+    system: System, times: Floats, samples: Integers, seed: int, together: int = _TOGETHER
+) -> Histories:
+    """Return what `gillespie` does, running so many samples at once; the number changes nothing."""
+    plan = Plan(Modes(system, samples, seed))
+    engine = _Engine(plan, Record.start(plan.modes, times))
+    engine.refuse_early()
+    for first in range(0, samples.size, together):
+        engine.run(np.arange(first, min(first + together, samples.size)))
+    return Histories(
+        engine.record.saved,
+        plan.modes.parameters,
+        engine.ended(),
+        [tuple(agenda.instants) for agenda in engine.agendas.values()],
+    )
+
+
+@dataclass(frozen=True)
+class _Engine:
+    """The direct method in each mode, and the passage from one to the next."""
+
+    plan: Plan
+    record: Record
+    agendas: dict[int, Agenda] = field(default_factory=dict)
+    methods: dict[int, DirectMethod] = field(default_factory=dict)
+
+    def refuse_early(self) -> None:
+        """Refuse the system, or it under any one intervention, before anything has run."""
+        places = range(len(self.plan.modes.system.schedule))
+        for acting in ([], *([place] for place in places)):
+            self._method(self.plan.modes.view(frozenset(acting)))
+
+    def run(self, columns: Integers) -> None:
+        """Run some samples from one instant at which something is done to the next."""
+        record = self.record
+        self._begin(columns)
+        going = columns
+        while going.size:
+            for view, group in self._by_mode(going):
+                self._method(view).advance(group, self._edges(group))
+            going = going[record.ahead(record.reached[going])]
+            for k in going.tolist():
+                record.values[:, k] = self.agendas[k].act(record.now[k], record.values[:, k])
+        for method in self.methods.values():
+            method.complete()
+
+    def ended(self) -> list[RunStatus]:
+        """Return how each sample ended; one that has lost a number on the way has diverged."""
+        states = self.record.saved[self.plan.modes.view(frozenset()).rows]
+        broken = (self.record.status == RunStatus.COMPLETE) & ~np.isfinite(states).all(axis=(0, 2))
+        ended = np.where(broken, RunStatus.DIVERGED, self.record.status)
+        return [RunStatus(status) for status in ended.tolist()]
+
+    def _begin(self, columns: Integers) -> None:
+        system = self.plan.modes.system
+        for k in columns.tolist() if system.schedule or system.events else ():
+            agenda = self.agendas[k] = Agenda(self.plan, k)
+            values = self.record.values
+            values[:, k] = agenda.begin(float(self.record.now[k]), values[:, k])
+
+    def _by_mode(self, columns: Integers) -> Iterator[tuple[View, Integers]]:
+        if not self.agendas:
+            yield self.plan.modes.view(frozenset()), columns
+            return
+        groups: dict[int, list[int]] = {}
+        for k in columns.tolist():
+            groups.setdefault(id(self.agendas[k].view), []).append(k)
+        for group in groups.values():
+            yield self.agendas[group[0]].view, np.array(group)
+
+    def _edges(self, columns: Integers) -> Floats:
+        """Return when the agendas have something next."""
+        edges = np.full(columns.size, np.inf)
+        if self.agendas:
+            now = self.record.now[columns].tolist()
+            pairs = zip(columns.tolist(), now, strict=True)
+            edges[:] = [self.agendas[k].next_time(t) for k, t in pairs]
+        return edges
+
+    def _method(self, view: View) -> DirectMethod:
+        if id(view) not in self.methods:
+            firings = Firings.of(self.plan, view)
+            self.methods[id(view)] = DirectMethod(firings, self.record, self.agendas)
+        return self.methods[id(view)]
