@@ -34,7 +34,7 @@ from physcm.mechanism import (
     Unsupported,
     When,
 )
-from physcm.sim import Scipy, System, simulate
+from physcm.sim import AdditiveNoise, Scipy, System, observe, simulate
 from physcm.sim.network import CutEdge, Network, RescaleEdge, simulate_network
 from physcm.sim.network.field import Field
 from physcm.sim.network.names import flat
@@ -843,3 +843,12 @@ def test_five_thousand_nodes_with_fifty_thousand_edges_are_ready_at_once() -> No
     assert int(run.status[0]) == 0
     assert run.sizes["edge"] == 49_999 - graph.in_degree(7)
     assert (run.x.sel(node=7) == 1.5).all()
+
+
+def test_each_node_is_measured_with_an_error_of_its_own() -> None:
+    ring = System.from_network(
+        {"x": "-x + inputs"}, "(x_cause - x_effect)/2", nx.cycle_graph(4), initial={"x": 1}
+    )
+    run = simulate(ring, [0, 1], n=3)
+    error = observe(run, AdditiveNoise(0.1)).x - run.x
+    assert np.unique(error.values.round(12)).size == error.size

@@ -38,7 +38,7 @@ class Draws:
     source: str
 
     def like(self, dataset: xr.Dataset, name: str, what: str) -> Floats:
-        """Return one draw per sample, or per sample and time if the variable is over time.
+        """Return one draw per sample, and per time and node if the variable is over these.
 
         Args:
             dataset: has the samples and times.
@@ -51,7 +51,10 @@ class Draws:
         dims = dataset[name].dims
         if "time" not in dims:
             return laid_out(self.at(what, dataset["sample"].values), ("sample",), dims)
-        return laid_out(self.grid(dataset, what), ("sample", "time"), dims)
+        if "node" not in dims:
+            return laid_out(self.grid(dataset, what), ("sample", "time"), dims)
+        nodes = [self.grid(dataset, f"{what}[{node}]") for node in dataset["node"].values]
+        return laid_out(np.stack(nodes, axis=-1), ("sample", "time", "node"), dims)
 
     def grid(self, dataset: xr.Dataset, what: str) -> Floats:
         """Return one draw per sample and time, shape (samples, times)."""
