@@ -207,6 +207,13 @@ def test_a_condition_that_holds_at_the_start_has_to_turn_true_anew() -> None:
     assert data.x[0, -1] == pytest.approx(4)
 
 
+def test_rounding_at_the_threshold_fires_no_trigger() -> None:
+    counter = System({"x": "-1", "n": "0"}, initial={"x": 1, "n": 0})
+    for condition in ("x >= 1", "x > 1"):
+        done = counter.do(When(condition, Impulse("n", 1), rearm=0))
+        assert run(done, [0, 1]).n[0, -1] == 0
+
+
 def test_a_condition_that_holds_for_a_moment_only_is_seen() -> None:
     counter = System({"x": "1", "n": "0"}, initial={"x": 0, "n": 0})
     moment = When("x > 5 and x < 5.001", Impulse("n", 1))

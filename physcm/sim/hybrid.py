@@ -28,6 +28,7 @@ from physcm.sim.switching import switch_times
 
 _MOST_INSTANTS = 100_000
 _MOST_ROUGH = 200
+_GUARD = 1e-12
 _FEWEST_STEPS = 100
 _SOLVERS = {
     "LSODA": scipy_integrate.LSODA,
@@ -94,10 +95,11 @@ def run(
     agenda, deadline = Agenda(plan, column), time.monotonic() + settings.seconds
     saved = np.full((start.size, times.size), np.nan)
     t, last = float(times[0]), float(times[-1])
-    values = agenda.begin(t, start)
+    values, guard = agenda.begin(t, start), _GUARD * (last - t)
     saved[:, 0] = values
     while t < last and len(agenda.instants) < most_instants:
-        piece = _Piece(agenda, column, settings, t, min(agenda.next_time(t), last), deadline)
+        stop = min(agenda.next_time(t), last)
+        piece = _Piece(agenda, column, settings, t, stop, deadline, guard)
         inside = np.flatnonzero((times > t) & (times <= piece.stop))
         t, at = piece.follow(values[agenda.view.rows], times[inside])
         saved[:, inside[: at.shape[1] - 1]] = at[:, :-1]
@@ -131,6 +133,7 @@ class _Piece:
     begin: float
     stop: float
     deadline: float
+    guard: float
 
     def follow(self, x: Floats, times: Floats) -> tuple[float, Floats]:
         """Return where the piece ends, and the full vector at the saved times and there."""
@@ -201,7 +204,7 @@ class _Piece:
         def truth(t: Floats) -> NDArray[np.bool_]:
             return self.agenda.watch(t, self._completed(t, path(t)))
 
-        return first_change(self.agenda, truth, begin, end)
+        return first_change(self.agenda, truth, begin, end, guard=self.guard)
 
 
 def _nowhere(states: int) -> Path:

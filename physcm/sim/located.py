@@ -18,6 +18,8 @@ def first_change(
     truth: Callable[[Floats], NDArray[np.bool_]],
     begin: float,
     end: float,
+    *,
+    guard: float,
     resolution: float = 0.0,
 ) -> float | None:
     """Return when a condition first changes such that something is to be done, or None.
@@ -29,12 +31,15 @@ def first_change(
         truth: the conditions at some times, (conditions, times).
         begin: the path begins here, and nothing has changed yet.
         end: it ends here.
+        guard: for so long after the beginning and after a change nothing is looked at, since
+            right there rounding turns a condition on and off.
         resolution: how closely to locate; unless given, to neighboring floats.
     """
+    begin = begin + guard if begin + guard < end else begin
     while (change := _located(agenda, truth, begin, end, resolution)) is not None:
         if agenda.notice(truth(np.array([change]))[:, 0]):
             return change
-        begin = change
+        begin = change + guard
     return None
 
 

@@ -254,7 +254,7 @@ class _Runner:
             between = old[:, np.newaxis] * (1 - share) + new[:, np.newaxis] * share
             return agenda.watch(self._time(k) + at * self.step, between)
 
-        return first_change(agenda, truth, begin, end, resolution=_SNAP)
+        return first_change(agenda, truth, begin, end, guard=_SNAP, resolution=_SNAP)
 
     def _acted(self, column: int, t: float, full: Floats) -> Floats:
         agenda = self.agendas[column]
