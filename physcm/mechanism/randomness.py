@@ -27,9 +27,9 @@ Integers: TypeAlias = NDArray[np.int64]
 Words: TypeAlias = NDArray[np.uint64]
 Block: TypeAlias = tuple[Words, Words, Words, Words]
 
-_ROUNDS = 10
-_MULTIPLIERS = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
-_WEYL = 0x9E3779B9, 0xBB67AE85
+ROUNDS = 10
+MULTIPLIERS = 0xD2511F53, 0xCD9E8D57
+WEYL = 0x9E3779B9, 0xBB67AE85
 _WORD = 0xFFFFFFFF
 _LOW = np.uint64(_WORD)
 _32 = np.uint64(32)
@@ -60,7 +60,7 @@ def uniforms(seed: int, source: str, samples: Integers, step: int | Integers = 0
     [0.668]
     """
     low, high, _, _ = _block(seed, source, samples, step)
-    return _uniform(low, high)
+    return uniform(low, high)
 
 
 def uniform_pairs(
@@ -75,7 +75,7 @@ def uniform_pairs(
     (True, [0.495, 0.375, 0.824])
     """
     first, second, third, fourth = _block(seed, source, samples, step)
-    return _uniform(first, second), _uniform(third, fourth)
+    return uniform(first, second), uniform(third, fourth)
 
 
 def normals(seed: int, source: str, samples: Integers, step: int | Integers = 0) -> Floats:
@@ -85,6 +85,25 @@ def normals(seed: int, source: str, samples: Integers, step: int | Integers = 0)
     [2.198, 1.053, 0.435]
     """
     return np.asarray(special.ndtri(uniforms(seed, source, samples, step)))
+
+
+def step_normals(seed: int, source: str, samples: Integers, step: int | Integers) -> Floats:
+    """Return the standard normal draws of the steps of a process.
+
+    The block numbered by a pair of steps holds two uniform draws u and v, which make the normal
+    draws of both: sqrt(-2 log u) cos(2 pi v) of the even step and sqrt(-2 log u) sin(2 pi v) of
+    the odd one after it (Box & Muller, Ann. Math. Stat. 29, 1958).
+
+    >>> step_normals(0, "k", np.arange(2), np.array([[6], [7]])).round(3).tolist()
+    [[-0.705, -0.392], [0.091, -2.488]]
+    """
+    return of_pair(*uniform_pairs(seed, source, samples, np.asarray(step) >> 1), step)
+
+
+def of_pair(u: Floats, v: Floats, step: int | Integers) -> Floats:
+    """Return the normal draws of steps from the uniform draws of their pairs of steps."""
+    wave = np.where(np.asarray(step) & 1, np.sin(2 * np.pi * v), np.cos(2 * np.pi * v))
+    return np.asarray(np.sqrt(-2 * np.log(u)) * wave)
 
 
 def key(seed: int, source: str) -> int:
@@ -131,11 +150,11 @@ def philox(counter: Block, key: int) -> Block:
     ['6627e8d5', 'e169c58d', 'bc57ac4c', '9b00dbd8']
     """
     c0, c1, c2, c3 = counter
-    for turn in range(_ROUNDS):
-        k0 = np.uint64((key + turn * _WEYL[0]) & _WORD)
-        k1 = np.uint64(((key >> 32) + turn * _WEYL[1]) & _WORD)
+    for turn in range(ROUNDS):
+        k0 = np.uint64((key + turn * WEYL[0]) & _WORD)
+        k1 = np.uint64(((key >> 32) + turn * WEYL[1]) & _WORD)
         # A product of two 32-bit words fits 64 bits: nothing here ever overflows.
-        a, b = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]
+        a, b = c0 * np.uint64(MULTIPLIERS[0]), c2 * np.uint64(MULTIPLIERS[1])
         c0, c1, c2, c3 = (b >> _32) ^ c1 ^ k0, b & _LOW, (a >> _32) ^ c3 ^ k1, a & _LOW
     return c0, c1, c2, c3
 
@@ -145,7 +164,8 @@ def _block(seed: int, source: str, samples: Integers, step: int | Integers) -> B
     return philox(counter, key(seed, source))
 
 
-def _uniform(low: Words, high: Words) -> Floats:
+def uniform(low: Words, high: Words) -> Floats:
+    """Return the uniform draw of two words."""
     bits = ((high << _32 | low) >> np.uint64(11)) | np.uint64(1)
     return np.asarray(bits * 2.0**-53)
 

@@ -100,7 +100,7 @@ VECTOR = Target(
     "where({condition}, {value}, {otherwise})",
     {"and": "logical_and({}, {})", "or": "logical_or({}, {})", "not": "logical_not({})"},
 )
-_REWRITTEN = {
+REWRITTEN = {
     sp.sec: lambda x: 1 / sp.cos(x),
     sp.csc: lambda x: 1 / sp.sin(x),
     sp.cot: lambda x: sp.cos(x) / sp.sin(x),
@@ -191,8 +191,8 @@ class Printer:
             return self._folded(e.args, name + "({}, {})")
         if e in (sp.true, sp.false):
             return str(bool(e))
-        if type(e) in _REWRITTEN:
-            return self.text(_REWRITTEN[type(e)](*e.args))
+        if type(e) in REWRITTEN:
+            return self.text(REWRITTEN[type(e)](*e.args))
         name = type(e).__name__
         if e.is_Function and name in self.target.functions:
             return f"{name}({', '.join(self.text(a) for a in e.args)})"

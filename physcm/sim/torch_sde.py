@@ -29,7 +29,7 @@ from torchsde import BaseBrownian, sdeint
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import InvalidValue
 from physcm.mechanism.expression import names_in, substitute
-from physcm.mechanism.randomness import normals
+from physcm.mechanism.randomness import step_normals
 from physcm.mechanism.tensors import TensorFunction
 from physcm.sim.system import System
 
@@ -172,7 +172,7 @@ class _Wiener(BaseBrownian):  # type: ignore[misc]
         columns = [
             np.zeros(self.samples.size)
             if source is None
-            else normals(self.seed, f"{letter}({source})", self.samples, step)
+            else step_normals(self.seed, f"{letter}({source})", self.samples, step)
             for source in self.channels
         ]
         return torch.as_tensor(np.stack(columns, axis=1)).to(self.like)

@@ -7,10 +7,9 @@ from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from physcm.mechanism.codegen import Floats
-from physcm.mechanism.randomness import key, philox
+from physcm.mechanism.randomness import key, of_pair, philox, uniform
 
 _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
@@ -31,17 +30,19 @@ def uniforms(
     >>> bool((many[1] == one).all())
     True
     """
-    return _uniforms(keys(seed, sources), samples, step)
+    return _pairs(keys(seed, sources), samples, step)[0]
 
 
 def normals(keys: NDArray[np.uint64], samples: NDArray[np.int64], step: int) -> Floats:
-    """Return standard normal draws for sources given by their keys, shape (sources, samples)."""
-    return np.asarray(special.ndtri(_uniforms(keys, samples, step)))
+    """Return the normal draws of a step for sources given by keys, (sources, samples)."""
+    return of_pair(*_pairs(keys, samples, step >> 1), step)
 
 
-def _uniforms(keys: NDArray[np.uint64], samples: NDArray[np.int64], step: int) -> Floats:
+def _pairs(
+    keys: NDArray[np.uint64], samples: NDArray[np.int64], step: int
+) -> tuple[Floats, Floats]:
     numbers = samples.astype(np.uint64), np.array([step], dtype=np.uint64)
     counter = tuple(half for n in numbers for half in (n & _LOW, n >> _32))
     # An array of keys goes through the same integer arithmetic as a single key.
-    low, high, _, _ = philox(cast(Any, counter), cast(Any, keys))
-    return np.asarray(((high << _32 | low) >> np.uint64(11) | np.uint64(1)) * 2.0**-53)
+    words = philox(cast(Any, counter), cast(Any, keys))
+    return uniform(*words[:2]), uniform(*words[2:])

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
-from physcm.mechanism.randomness import normals
+from physcm.mechanism.randomness import step_normals
 from physcm.sim.stochastic.schemes import Increments
 
 _HALVINGS = 24
@@ -96,5 +96,6 @@ class Wiener:
 
     def _normals(self, source: str, columns: NDArray[np.int64], step: int) -> Floats:
         samples = self.samples[columns]
-        rows = [normals(self.seed, source.format(name), samples, step) for name in self.sources]
+        names = [source.format(name) for name in self.sources]
+        rows = [step_normals(self.seed, name, samples, step) for name in names]
         return np.asarray(np.array(rows, float).reshape(len(self.sources), columns.size))

@@ -1,0 +1,6 @@
+"""Expressions as machine code over many samples at once: the target of the fast engine.
+
+`vectors` writes LLVM instructions on eight samples side by side, `elementary` functions of them
+(exp, log, sin, power, ...), `expressions` and `module` programs, `blocks` loops over rows of
+samples, `normals` the noise; `compiler` turns their text into machine code and keeps it on disk.
+"""

@@ -1,0 +1,149 @@
+"""Ensembles by explicit Runge-Kutta methods, with a step of its own for each sample.
+
+A block holds `LANES` samples. In each turn all of them try a step, of their own length from
+their own time; what they have in common is the code alone. A sample that has arrived makes room
+for the next one.
+
+A sample is given up as stiff where h times the slope of f between the two states last seen at
+the step's end stays beyond what the method is stable for, with many such steps ahead (Hairer &
+Wanner, Solving Ordinary Differential Equations II, 1996, section IV.2).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from physcm.mechanism.lanes.blocks import LANES
+from physcm.sim.fused.native import Kernel, invoke
+from physcm.sim.fused.rows import Row
+
+ARRIVED, STIFF, LOST, TIRED = 1, 2, 3, 4
+"""How a sample's run ended: at its end, given up as stiff, without a step that it can take, or
+after too many; 0 where it was interrupted."""
+
+_STIFF_STEPS, _MILD_STEPS, _STEPS_AHEAD = 15, 6, 200
+_SHORTEST = 1e-14
+_TIME, _STEP, _END, _LONGEST, _RTOL = (
+    Row.TIME.value,
+    Row.STEP.value,
+    Row.END.value,
+    Row.LONGEST.value,
+    Row.RTOL.value,
+)
+_COUNT, _FRESH, _THETA, _SIZE = Row.COUNT.value, Row.FRESH.value, Row.THETA.value, Row.SIZE.value
+_STEEP, _NEXT, _REACHED = Row.STEEP.value, Row.NEXT.value, Row.REACHED.value
+_ROWS = len(Row)
+
+
+@Kernel
+def run(
+    f: int, code: Any, stages: int, stability: float, tolerance: Any, rtol: float,
+    begin: Any, end: Any, start: Any, parameters: Any, longest: Any, step: Any, status: Any,
+    steps: Any, times: Any, out: Any, low: int, high: int, most: int, stop: Any,
+) -> None:  # fmt: skip
+    """Integrate the samples low, ..., high - 1 from `begin` to `end`."""
+    n, m = start.shape[0], parameters.shape[0]
+    l = np.zeros((_ROWS, LANES))
+    x, y, z = np.zeros((n, LANES)), np.zeros((n, LANES)), np.zeros((n, LANES))
+    k, p, w = np.zeros((stages, n, LANES)), np.zeros((m, LANES)), np.zeros((stages, LANES))
+    sample, place = np.full(LANES, -1), np.zeros(LANES, np.int64)
+    count, stiff, mild = (
+        np.zeros(LANES, np.int64),
+        np.zeros(LANES, np.int64),
+        np.zeros(LANES, np.int64),
+    )
+    for i in range(LANES):
+        l[_COUNT, i] = n
+        l[_RTOL, i] = rtol
+    waiting, active = low, 0
+    everything = (
+        n, f, l.ctypes.data, x.ctypes.data, p.ctypes.data, k.ctypes.data, y.ctypes.data,
+        z.ctypes.data, tolerance.ctypes.data,
+    )  # fmt: skip
+    while stop[0] == 0:
+        if active < LANES and waiting < high:
+            for i in range(LANES):
+                if sample[i] < 0 and waiting < high:
+                    s = waiting
+                    waiting += 1
+                    active += 1
+                    sample[i] = s
+                    l[_TIME, i], l[_END, i], l[_STEP, i] = begin[s], end[s], step[s]
+                    l[_LONGEST, i], l[_FRESH, i] = longest[s], 1.0
+                    for r in range(n):
+                        x[r, i] = start[r, s]
+                    for r in range(m):
+                        p[r, i] = parameters[r, s]
+                    j = 0
+                    while j < times.size and times[j] <= begin[s]:
+                        j += 1
+                    place[i] = j
+                    count[i] = stiff[i] = mild[i] = 0
+            invoke(code[0], everything)
+        if active == 0:
+            break
+        invoke(code[1], everything)
+        extended = False
+        while True:
+            some = False
+            for i in range(LANES):
+                l[_THETA, i] = -1.0
+                if sample[i] >= 0 and l[_SIZE, i] <= 1.0 and place[i] < times.size:
+                    now = times[place[i]]
+                    if now <= l[_REACHED, i]:
+                        l[_THETA, i] = (now - l[_TIME, i]) / l[_STEP, i]
+                        some = True
+            if not some:
+                break
+            if not extended:
+                invoke(code[2], everything)
+                extended = True
+            invoke(
+                code[3],
+                (n, l.ctypes.data, x.ctypes.data, k.ctypes.data, w.ctypes.data, y.ctypes.data),
+            )
+            for i in range(LANES):
+                if l[_THETA, i] >= 0.0:
+                    for r in range(n):
+                        out[r, sample[i], place[i]] = y[r, i]
+                    place[i] += 1
+        invoke(code[4], (n, l.ctypes.data, x.ctypes.data, k.ctypes.data, z.ctypes.data))
+        for i in range(LANES):
+            s = sample[i]
+            if s < 0:
+                continue
+            ended = 0
+            count[i] += 1
+            if l[_SIZE, i] <= 1.0:
+                if l[_STEEP, i] > stability:
+                    stiff[i] += 1
+                    mild[i] = 0
+                    if (
+                        stiff[i] >= _STIFF_STEPS
+                        and l[_END, i] - l[_REACHED, i] > _STEPS_AHEAD * l[_STEP, i]
+                    ):
+                        ended = STIFF
+                else:
+                    mild[i] += 1
+                    if mild[i] == _MILD_STEPS:
+                        stiff[i] = 0
+            l[_TIME, i] = l[_REACHED, i]
+            remaining = l[_END, i] - l[_TIME, i]
+            l[_STEP, i] = l[_NEXT, i]
+            if remaining <= 0.0:
+                ended = ARRIVED
+            elif l[_STEP, i] < _SHORTEST * max(abs(l[_TIME, i]), end[s] - begin[s]):
+                ended = LOST
+            elif count[i] >= most:
+                ended = TIRED
+            elif l[_STEP, i] > remaining:
+                l[_STEP, i] = remaining
+            if ended > 0:
+                status[s], steps[s] = ended, count[i]
+                begin[s], step[s] = l[_TIME, i], l[_NEXT, i]
+                for r in range(n):
+                    start[r, s] = x[r, i]
+                sample[i] = -1
+                active -= 1

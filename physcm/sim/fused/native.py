@@ -1,0 +1,90 @@
+"""Kernels: functions that Numba compiles and keeps on disk, and calls from them to lanes."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numba
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+from physcm.mechanism.lanes.compiler import cache_folder
+
+_OPTIONS = {"nogil": True, "error_model": "numpy"}
+_DAMAGE = (OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, ImportError)
+
+
+def _invoke(typing_context: Any, function: Any, arguments: Any) -> Any:
+    count = len(arguments)
+
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        address, packed = given
+        word = ir.IntType(64)
+        kind = ir.FunctionType(ir.VoidType(), [word] * count)
+        values = [builder.extract_value(packed, i) for i in range(count)]
+        builder.call(builder.inttoptr(address, kind.as_pointer()), values)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, arguments), generate
+
+
+invoke: Any = intrinsic(_invoke)
+"""Inside a kernel, `invoke(address, (a, b, ...))` calls machine code with integers and pointers."""
+
+
+def part(function: Callable[..., Any]) -> Any:
+    """Compile a function for use inside kernels."""
+    return njit(**_OPTIONS)(function)
+
+
+class Kernel:
+    """A function compiled without Python objects, which runs beside other threads.
+
+    Its machine code is kept on disk for the next process, where that is possible.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        """Take a function of numbers and arrays; it is compiled when it is first called."""
+        self.function = function
+        self._compiled: Any = None
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Run the kernel."""
+        if self._compiled is None:
+            self._compiled = self._made(arguments)
+        return self._compiled(*arguments)
+
+    def _made(self, arguments: Any) -> Any:
+        signature = tuple(map(numba.typeof, arguments))
+        try:
+            with _caching_in(cache_folder() / f"kernels-{_sources()}"):
+                kept = njit(cache=True, **_OPTIONS)(self.function)
+                kept.compile(signature)
+                return kept
+        except _DAMAGE:
+            return njit(**_OPTIONS)(self.function)
+
+
+@contextmanager
+def _caching_in(folder: Path) -> Iterator[None]:
+    """Let Numba keep what it compiles in a folder."""
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(folder)
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+@cache
+def _sources() -> str:
+    """Return a digest of all kernels' sources, since one may call parts that stand elsewhere."""
+    files = sorted(Path(__file__).parent.rglob("*.py"))
+    return sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:16]

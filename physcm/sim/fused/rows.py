@@ -1,0 +1,49 @@
+"""What each sample of a block keeps to itself: one row of numbers each, `LANES` side by side."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from physcm.mechanism.lanes.blocks import LANES
+from physcm.mechanism.lanes.vectors import Vectors
+
+
+class Row(IntEnum):
+    """The rows of the block `l`, the ledger that methods and kernels share."""
+
+    TIME = 0
+    STEP = 1
+    END = 2
+    LONGEST = 3
+    RTOL = 4
+    COUNT = 5
+    FRESH = 6
+    AT = 7
+    THETA = 8
+    SIZE = 9
+    OTHER = 10
+    ABOVE = 11
+    BELOW = 12
+    STEEP = 13
+    NEXT = 14
+    REACHED = 15
+
+
+def read(v: Vectors, row: Row, lane: int) -> str:
+    """Return a row of the ledger, from a lane on."""
+    return v.load("%l", row, str(lane), LANES, row.name.lower())
+
+
+def write(v: Vectors, row: Row, lane: int, value: str) -> None:
+    """Write to a row of the ledger, from a lane on."""
+    v.store(value, "%l", row, str(lane), LANES)
+
+
+def pointer(row: Row) -> str:
+    """Return an expression for a pointer to a row of the ledger."""
+    return f"ptr getelementptr (double, ptr %l, i64 {row * LANES})"
+
+
+def accumulate(v: Vectors, row: Row, lane: int, value: str) -> None:
+    """Add the square of a value to a row of the ledger."""
+    write(v, row, lane, v.fma(value, value, read(v, row, lane)))
