@@ -29,7 +29,7 @@ from physcm.sim.agenda import Plan
 from physcm.sim.modes import Modes
 from physcm.sim.stochastic import NoiseStructure, noise_structure, scheme_for
 from physcm.sim.stochastic.run import run
-from physcm.sim.stochastic.schemes import SCHEMES, Increments
+from physcm.sim.stochastic.schemes import Increments, Scheme
 from physcm.sim.stochastic.wiener import Wiener
 
 GEOMETRIC = System(
@@ -126,7 +126,7 @@ def joint_errors(system: System, engine: str, steps: list[float]) -> list[float]
     samples = np.arange(n)
     wiener = Wiener(1, sources, samples, fine, areas=True)
     parts = [wiener.increments(k, samples) for k in range(round(1 / fine))]
-    scheme = SCHEMES[engine](system, sources)
+    scheme = Scheme(engine, system, sources)
     x0, p = system.draw(samples, 0)
 
     def end(step: float) -> np.ndarray:

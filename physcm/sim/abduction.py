@@ -22,8 +22,7 @@ from physcm.mechanism.interventions import Intervention
 from physcm.sim.agenda import Plan
 from physcm.sim.modes import Modes
 from physcm.sim.stochastic.run import run
-from physcm.sim.stochastic.schemes import EulerMaruyama
-from physcm.sim.stochastic.structure import NoiseStructure, noise_structure
+from physcm.sim.stochastic.structure import NoiseStructure, ito_drift, noise_structure
 from physcm.sim.system import System
 from physcm.sim.trajectories import as_dataset
 
@@ -55,13 +54,17 @@ def abduct(system: System, trajectory: xr.Dataset) -> xr.DataArray:
     """
     times, x, p, step = _observed(system, trajectory)
     sources = sorted({source for _, source in system.noise})
-    scheme = EulerMaruyama(system, sources)
+    rates = system.program(tuple(ito_drift(system).values()))
+    coefficients = system.program(tuple(system.noise.values()))
+    rows = [system.states.index(state) for state, _ in system.noise]
+    columns = [sources.index(source) for _, source in system.noise]
     samples, count = x.shape[1], len(times) - 1
     increments = np.empty((len(sources), samples, count))
     for k in range(count):
-        drift = scheme.drift.vector(times[k], x[:, :, k], p)
-        moved = x[:, :, k + 1] - x[:, :, k] - step * drift
-        g = np.moveaxis(scheme.g(times[k], x[:, :, k], p), -1, 0)
+        now = times[k], x[:, :, k], p
+        moved = x[:, :, k + 1] - x[:, :, k] - step * rates.vector(*now)
+        g = np.zeros((samples, len(x), len(sources)))
+        g[:, rows, columns] = coefficients.vector(*now).T
         _require_one_to_one(system, g)
         increments[:, :, k] = (np.linalg.pinv(g) @ moved.T[:, :, np.newaxis])[:, :, 0].T
         _require_possible(system, g, increments[:, :, k], moved, x[:, :, k : k + 2], times[k])

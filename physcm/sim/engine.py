@@ -22,7 +22,7 @@ from physcm.sim.system import System
 
 _METHODS = ("LSODA", "RK45", "RK23", "DOP853", "Radau", "BDF")
 _IMPLICIT = ("Radau", "BDF")
-_HUGE = 1e6
+HUGE = 1e6
 _FEWEST_STEPS = 100
 
 
@@ -164,7 +164,7 @@ def _lsoda(
     reached = np.logical_and.accumulate([True, *(details["tcur"] >= times[1:])])
     broke_at = states[int(reached.sum())]
     states = np.where(reached[:, np.newaxis], states, np.nan)
-    if np.abs(broke_at).max() / _HUGE > max(1.0, np.abs(x0).max()):
+    if np.abs(broke_at).max() / HUGE > max(1.0, np.abs(x0).max()):
         states[int(reached.sum())] = np.inf
     return states.T, most_steps + int(details["nst"][reached[1:]].max(initial=0))
 
@@ -202,6 +202,6 @@ def ended(states: Floats, steps: int) -> Trajectory:
     if finite.all():
         return Trajectory(states, RunStatus.COMPLETE, steps)
     sizes = np.abs(states[:, finite]).max(axis=0)
-    grew = np.isinf(states).any() or sizes[-1] / _HUGE > max(1.0, sizes[0])
+    grew = np.isinf(states).any() or sizes[-1] / HUGE > max(1.0, sizes[0])
     states = np.where(finite, states, np.nan)
     return Trajectory(states, RunStatus.DIVERGED if grew else RunStatus.STOPPED, steps)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import InvalidValue
 from physcm.sim.engine import Scipy
+from physcm.sim.fused.numba_engine import Numba
 
 Item = TypeVar("Item")
 
@@ -72,6 +74,18 @@ def checked_tolerances(atol: float | Sequence[float], count: int) -> Floats:
     return given
 
 
+def ode_engine(engine: str | Scipy | Numba) -> Scipy | Numba:
+    """Return the engine that is asked for by name or value; "auto" is the numba engine."""
+    if isinstance(engine, Scipy | Numba):
+        return engine
+    named: dict[str, Scipy | Numba] = {"auto": Numba(), "numba": Numba(), "scipy": Scipy()}
+    if engine not in named:
+        raise InvalidValue(
+            f"engine is `{engine!r}`; use 'auto', 'numba', 'scipy', Numba(method) or Scipy(method)"
+        )
+    return named[engine]
+
+
 def scipy_method(engine: str | Scipy) -> str | None:
     """Return the method of the scipy engine that is asked for, `None` for any."""
     if isinstance(engine, Scipy):
@@ -79,6 +93,19 @@ def scipy_method(engine: str | Scipy) -> str | None:
     if engine not in ("auto", "scipy"):
         raise InvalidValue(f"engine is `{engine!r}`; use 'auto', 'scipy' or Scipy(method)")
     return None
+
+
+@contextmanager
+def counted(total: int, progress: bool) -> Iterator[Callable[[int], None]]:
+    """Yield what is to be called with the number of samples done, under a bar if asked for."""
+    if not progress:
+        yield lambda _: None
+        return
+    from rich.progress import Progress
+
+    with Progress(transient=True) as bar:
+        task = bar.add_task("simulating", total=total)
+        yield lambda count: bar.advance(task, count)
 
 
 def tracked(items: Sequence[Item], progress: bool) -> Iterable[Item]:

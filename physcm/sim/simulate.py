@@ -16,16 +16,18 @@ from physcm.sim import hybrid
 from physcm.sim.agenda import Plan
 from physcm.sim.differentiable import simulate_torch
 from physcm.sim.engine import Scipy, integrate, tolerances
+from physcm.sim.fused.numba_engine import Numba
 from physcm.sim.gillespie import gillespie
 from physcm.sim.modes import Modes
 from physcm.sim.network import Network, simulate_network
 from physcm.sim.options import (
     checked_times,
     checked_tolerances,
+    counted,
+    ode_engine,
     positive_count,
     positive_number,
     positive_step,
-    scipy_method,
     tracked,
 )
 from physcm.sim.schedule import mode
@@ -34,7 +36,7 @@ from physcm.sim.stochastic.run import run as stochastic_run
 from physcm.sim.stochastic.schemes import scheme_for
 from physcm.sim.system import System
 from physcm.sim.torch_engine import Torch
-from physcm.sim.trajectories import as_dataset, completed
+from physcm.sim.trajectories import as_dataset, complete, completed
 from physcm.sim.trouble import troubles
 
 RTOL = 1e-8
@@ -46,7 +48,7 @@ def simulate(
     *,
     n: int = 1,
     seed: int = 0,
-    engine: str | Scipy | Torch = "auto",
+    engine: str | Numba | Scipy | Torch = "auto",
     rtol: float | None = None,
     atol: float | Sequence[float] | None = None,
     step: float | None = None,
@@ -64,7 +66,8 @@ def simulate(
         t: times to save, increasing; the run starts at the first.
         n: number of samples.
         seed: the seed; (seed, sample, step, name) determine each draw.
-        engine: without noise "auto" or "scipy", or `Scipy(method)`; with noise "auto" or one of
+        engine: without noise "auto", "numba" or `Numba(method, threads)`, the fast engine for
+            ensembles; "scipy" or `Scipy(method)`, the reference; with noise "auto" or one of
             `physcm.sim.stochastic.SCHEMES`: "euler-maruyama", "milstein" (commutative noise),
             "sra1" (additive noise). "auto" takes the most accurate that the noise allows; to
             compare runs draw by draw, name one. "gillespie" fires the reactions of a system one
@@ -95,8 +98,10 @@ def simulate(
     0.13533528...
     """
     if isinstance(system, Network):
-        if isinstance(engine, Torch):
-            raise Unsupported("the torch engine has no networks; use engine='scipy'")
+        if isinstance(engine, Torch | Numba):
+            raise Unsupported(
+                f"the {type(engine).__name__.lower()} engine has no networks; use engine='scipy'"
+            )
         return simulate_network(
             system, t, n=n, seed=seed, engine=engine, rtol=rtol, atol=atol, step=step,
             progress=progress,
@@ -107,12 +112,19 @@ def simulate(
     if engine == "gillespie":
         return gillespie(system, times, samples, seed)
     if engine == "torch" or isinstance(engine, Torch):
-        chosen = engine if isinstance(engine, Torch) else Torch()
-        return _torch(system, times, samples, seed, chosen, rtol, atol, step)
+        torch = engine if isinstance(engine, Torch) else Torch()
+        return _torch(system, times, samples, seed, torch, rtol, atol, step)
     if system.noise or system.jumps:
         return _stochastic(system, times, samples, seed, engine, step, seconds)
-    method = scipy_method(engine) or Scipy().method
+    chosen = ode_engine(engine)
     relative = RTOL if rtol is None else positive_number(rtol, "rtol")
+    if isinstance(chosen, Numba) and not system.schedule and not system.events:
+        try:
+            return _fused(system, times, samples, seed, relative, atol, chosen, seconds, progress)
+        except Unsupported:
+            if engine != "auto":
+                raise
+    method = chosen.method if isinstance(chosen, Scipy) else Scipy().method
     if system.schedule or system.events or seconds < np.inf:
         return _hybrid(system, times, samples, seed, relative, atol, method, seconds, progress)
     return _smooth(system, times, samples, seed, relative, atol, method, progress)
@@ -141,6 +153,25 @@ def _torch(
     )
 
 
+def _fused(
+    system: System, times: Floats, samples: NDArray[np.int64], seed: int, rtol: float,
+    atol: float | Sequence[float] | None, engine: Numba, seconds: float, progress: bool,
+) -> xr.Dataset:  # fmt: skip
+    """Run a system that follows its drift alone, in blocks of samples."""
+    from physcm.sim.fused.ensemble import follow
+
+    x0, p = system.draw(samples, seed)
+    absolute = None if atol is None else checked_tolerances(atol, len(x0))
+    values = np.empty((len(system.variables), samples.size, times.size))
+    with counted(samples.size, progress) as done:
+        absolute, ended = follow(
+            system, times, x0, p, rtol, absolute, engine, values[: len(x0)],
+            seconds=seconds, done=done,
+        )  # fmt: skip
+    settings = _settings(seed, "numba", engine.method, rtol, absolute)
+    return _smooth_dataset(system, times, values, p, ended, settings)
+
+
 def _smooth(
     system: System, times: Floats, samples: NDArray[np.int64], seed: int, rtol: float,
     atol: float | Sequence[float] | None, method: str, progress: bool,
@@ -148,31 +179,39 @@ def _smooth(
     """Run a system that follows its drift alone, one sample after the other."""
     x0, p = system.draw(samples, seed)
     absolute = _absolute(system, atol, times, x0[:, 0], p[:, 0], rtol)
-    runs = [
-        integrate(system, times, x0[:, k], p[:, k], rtol, absolute, method)
-        for k in tracked(samples.tolist(), progress)
-    ]
-    states = np.stack([run.states for run in runs], axis=1)
-    ended = [run.status for run in runs]
-    settings = _settings(seed, method, rtol, absolute)
+    values = np.empty((len(system.variables), samples.size, times.size))
+    ended = []
+    for k in tracked(samples.tolist(), progress):
+        run = integrate(system, times, x0[:, k], p[:, k], rtol, absolute, method)
+        values[: len(x0), k] = run.states
+        ended.append(run.status)
+    settings = _settings(seed, "scipy", method, rtol, absolute)
+    return _smooth_dataset(system, times, values, p, ended, settings)
+
+
+def _smooth_dataset(
+    system: System, times: Floats, values: Floats, p: Floats, ended: Sequence[RunStatus],
+    settings: dict[str, Any],
+) -> xr.Dataset:  # fmt: skip
+    """Return the dataset of states, to which the derived variables are added."""
     if any(ended):
+        states = values[: len(system.states)]
         settings["trouble"] = "\n".join(troubles(system, times, states, p, ended))
+    complete(system, times, values, p)
     parameters = dict(zip(system.parameters, p, strict=True))
-    return as_dataset(
-        system, times, completed(system, times, states, p), parameters, ended, settings
-    )
+    return as_dataset(system, times, values, parameters, ended, settings)
 
 
-def _settings(seed: int, method: str, rtol: float, atol: Floats) -> dict[str, Any]:
+def _settings(seed: int, engine: str, method: str, rtol: float, atol: Floats) -> dict[str, Any]:
     return {
-        "seed": int(seed), "engine": "scipy", "method": method, "rtol": rtol,
+        "seed": int(seed), "engine": engine, "method": method, "rtol": rtol,
         "atol": json.dumps(atol.tolist()),
     }  # fmt: skip
 
 
 def _stochastic(
     system: System, times: Floats, samples: NDArray[np.int64], seed: int,
-    engine: str | Scipy, step: float | None, seconds: float,
+    engine: str | Numba | Scipy, step: float | None, seconds: float,
 ) -> xr.Dataset:  # fmt: skip
     """Run a system with noise or random jumps, all samples together."""
     h = positive_step(step, "system")
@@ -209,7 +248,7 @@ def _hybrid(
         np.stack([run.values for run in runs], axis=1),
         plan.modes.parameters,
         [run.status for run in runs],
-        _settings(seed, method, rtol, absolute),
+        _settings(seed, "scipy", method, rtol, absolute),
         [run.instants for run in runs] if system.schedule or system.events else (),
     )
 

@@ -14,13 +14,32 @@ from physcm.sim.agenda import Instant
 from physcm.sim.status import RunStatus, flags
 from physcm.sim.system import System
 
+_BLOCK = 65536
+
 
 def completed(system: System, times: Floats, states: Floats, p: Floats) -> Floats:
     """Return all variables, (variables, samples, times), from the states in the same shape."""
-    count, samples, length = states.shape
-    flat = states.reshape(count, samples * length)
-    derived = system.outputs.vector(np.tile(times, samples), flat, np.repeat(p, length, axis=1))
-    return np.concatenate([states, derived.reshape(-1, samples, length)])
+    values = np.empty((len(system.variables), *states.shape[1:]))
+    values[: len(states)] = states
+    complete(system, times, values, p)
+    return values
+
+
+def complete(system: System, times: Floats, values: Floats, p: Floats) -> None:
+    """Fill in the derived variables below the states, a few samples at a time."""
+    first = len(system.states)
+    _, samples, length = values.shape
+    if first == len(values):
+        return
+    many = max(1, _BLOCK // length)
+    for low in range(0, samples, many):
+        own = slice(low, min(low + many, samples))
+        count = values[:, own].shape[1]
+        flat = values[:first, own].reshape(first, count * length)
+        derived = system.outputs.vector(
+            np.tile(times, count), flat, np.repeat(p[:, own], length, axis=1)
+        )
+        values[first:, own] = derived.reshape(-1, count, length)
 
 
 def as_dataset(

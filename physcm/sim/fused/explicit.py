@@ -40,10 +40,33 @@ _ROWS = len(Row)
 @Kernel
 def run(
     f: int, code: Any, stages: int, stability: float, tolerance: Any, rtol: float,
-    begin: Any, end: Any, start: Any, parameters: Any, longest: Any, step: Any, status: Any,
+    begin: Any, end: Any, start: Any, parameters: Any, longest: float, step: Any, status: Any,
     steps: Any, times: Any, out: Any, low: int, high: int, most: int, stop: Any,
 ) -> None:  # fmt: skip
-    """Integrate the samples low, ..., high - 1 from `begin` to `end`."""
+    """Integrate the samples low, ..., high - 1 from `begin` to `end`.
+
+    Args:
+        f: the address of the code of the drift.
+        code: addresses of the method's begin, attempt, extend, mix and commit.
+        stages: how many stages of the method are kept.
+        stability: how far |h lambda| may reach.
+        tolerance: absolute tolerances, (states, LANES).
+        rtol: relative tolerance.
+        begin: the time of each sample there, and then here.
+        end: the time to go to.
+        start: the states there and then here, (states, samples).
+        parameters: (parameters, samples).
+        longest: no step is longer.
+        step: the first step to try, 0 for one found here; then the one to try next.
+        status: how each sample's run ended; one that is not 0 at first is left alone.
+        steps: how many steps each has tried, added up.
+        times: to save, increasing.
+        out: the states at those in (begin, end], (states, samples, times).
+        low: the first sample.
+        high: the first beyond.
+        most: steps of a sample at the most.
+        stop: the run breaks off when this is not 0, (1).
+    """
     n, m = start.shape[0], parameters.shape[0]
     l = np.zeros((_ROWS, LANES))
     x, y, z = np.zeros((n, LANES)), np.zeros((n, LANES)), np.zeros((n, LANES))
@@ -65,13 +88,15 @@ def run(
     while stop[0] == 0:
         if active < LANES and waiting < high:
             for i in range(LANES):
+                while waiting < high and status[waiting] != 0:
+                    waiting += 1
                 if sample[i] < 0 and waiting < high:
                     s = waiting
                     waiting += 1
                     active += 1
                     sample[i] = s
                     l[_TIME, i], l[_END, i], l[_STEP, i] = begin[s], end[s], step[s]
-                    l[_LONGEST, i], l[_FRESH, i] = longest[s], 1.0
+                    l[_LONGEST, i], l[_FRESH, i] = longest, 1.0
                     for r in range(n):
                         x[r, i] = start[r, s]
                     for r in range(m):
@@ -141,7 +166,8 @@ def run(
             elif l[_STEP, i] > remaining:
                 l[_STEP, i] = remaining
             if ended > 0:
-                status[s], steps[s] = ended, count[i]
+                status[s] = ended
+                steps[s] += count[i]
                 begin[s], step[s] = l[_TIME, i], l[_NEXT, i]
                 for r in range(n):
                     start[r, s] = x[r, i]

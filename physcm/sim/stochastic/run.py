@@ -12,6 +12,7 @@ jumps counts as constant within a piece.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from dataclasses import dataclass
@@ -20,7 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
+from physcm.mechanism.errors import Unsupported
 from physcm.sim.agenda import Agenda, Instant, Plan
+from physcm.sim.fused.stretch import Stretch
 from physcm.sim.located import first_change
 from physcm.sim.modes import View
 from physcm.sim.status import RunStatus
@@ -57,6 +60,7 @@ def run(
     *,
     noise: Floats | None = None,
     seconds: float = math.inf,
+    fast: bool = True,
 ) -> StochasticRun:
     """Return all samples of a system with noise or random jumps.
 
@@ -68,33 +72,36 @@ def run(
         noise: the increments of the sources, in the order of their names, if they are known:
             (sources, samples, steps).
         seconds: how long the run may take.
+        fast: whether steps between which nothing happens are taken by machine code.
     """
     deadline = time.monotonic() + seconds
-    runner = _Runner(plan, times, step, scheme, noise)
-    for k in range(runner.steps):
+    runner, k = _Runner(plan, times, step, scheme, noise, fast), 0
+    while k < runner.steps:
         if time.monotonic() > deadline:
             return runner.result(RunStatus.TIME_LIMIT)
-        runner.base_step(k)
+        k = runner.advance(k, deadline)
     return runner.result(RunStatus.DIVERGED)
 
 
 class _Runner:
     def __init__(
-        self, plan: Plan, times: Floats, step: float, scheme: str, noise: Floats | None
-    ) -> None:
+        self, plan: Plan, times: Floats, step: float, scheme: str, noise: Floats | None,
+        fast: bool,
+    ) -> None:  # fmt: skip
         modes = plan.modes
         self.plan, self.times, self.step = plan, times, step
         self.system, n = modes.system, modes.samples.size
         self.sources = sorted({source for _, source in self.system.noise})
-        self.wiener = Wiener(modes.seed, self.sources, modes.samples, step, scheme == "sra1", noise)
-        self.kind, self.schemes = SCHEMES[scheme], dict[int, Scheme]()
+        self.wiener = Wiener(
+            modes.seed, self.sources, modes.samples, step, SCHEMES[scheme].areas, noise
+        )
+        self.scheme, self.schemes = scheme, dict[int, Scheme]()
+        self.stretches: dict[int, Stretch | None] = {}
+        self.fast = fast and noise is None and not plan.triggers and not self.system.jumps
         self.clocks = Clocks(plan)
         self.full = modes.start(float(times[0]))
         self.saved = np.full((len(modes.names), n, times.size), np.nan)
         self.everyone = np.arange(n)
-        self.reflected = [
-            (modes.names.index(name), *self.system.bounds[name]) for name in self.system.reflected
-        ]
         place = (times - times[0]) / step
         self.edge = np.where(np.abs(place - np.rint(place)) < 1e-6, np.rint(place), -1)
         self.fraction = place
@@ -121,6 +128,62 @@ class _Runner:
         return StochasticRun(
             self.saved, ended, tuple(tuple(agenda.instants) for agenda in self.agendas)
         )
+
+    def advance(self, k: int, deadline: float) -> int:
+        """Take base steps from k on, many at once where that is possible; return the next."""
+        last = self._quiet_until(k)
+        groups = self._groups()
+        if last <= k or any(self._stretch(view) is None for view, _ in groups):
+            self.base_step(k)
+            return k + 1
+        for view, columns in groups:
+            self._save_inside(k, view, columns, self.full[:, columns], 0.0, 1.0)
+            if not self._stretched(k, last, view, columns, deadline):
+                return self.steps
+        return last
+
+    def _quiet_until(self, k: int) -> int:
+        """Return up to which step nothing happens to any sample, nor is anything saved inside.
+
+        What is saved inside of step k itself does not matter.
+        """
+        if not self.fast:
+            return k
+        due = (self.due.min() - self.times[0]) / self.step
+        end = self.steps if due == math.inf else math.ceil(due - _SNAP) - 1
+        inside = self.fraction[(self.edge < 0) & (self.fraction > k + 1)]
+        return min(self.steps, end, int(inside[0]) if inside.size else self.steps)
+
+    def _stretch(self, view: View) -> Stretch | None:
+        """Return the machine code of a mode, None where there is none."""
+        if id(view) not in self.stretches:
+            self.stretches[id(view)] = None
+            with contextlib.suppress(Unsupported):
+                made = Stretch(self._scheme(view), self.wiener, self.system.name)
+                self.stretches[id(view)] = made
+        return self.stretches[id(view)]
+
+    def _stretched(self, k: int, last: int, view: View, columns: Columns, deadline: float) -> bool:
+        """Take the steps k, ..., last - 1 with samples of one mode, if there is time for it."""
+        stretch = self._stretch(view)
+        saved = np.flatnonzero((self.edge > k) & (self.edge <= last))
+        slots = np.full(last - k, -1)
+        x = self.full[np.ix_(view.rows, columns)]
+        whole = columns.size == self.everyone.size and (view.rows == np.arange(len(x))).all()
+        out = self.saved[: len(x)] if whole else np.empty((len(x), columns.size, saved.size))
+        slots[self.edge[saved].astype(int) - k - 1] = saved if whole else np.arange(saved.size)
+        assert stretch is not None  # noqa: S101 - by the caller
+        in_time = stretch.go(
+            x, view.p[:, columns], self.plan.modes.samples[columns], float(self.times[0]), k, last,
+            slots, out, deadline - time.monotonic(),
+        )  # fmt: skip
+        if not whole or len(view.order) > len(x):
+            for place, at in enumerate(saved):
+                states = out[:, :, at if whole else place]
+                full = view.completed(float(self.times[at]), states, columns)
+                self.saved[:, columns, at] = full
+        self.full[:, columns] = view.completed(self._time(last), x, columns)
+        return in_time
 
     def base_step(self, k: int) -> None:
         """Take one base step with all samples."""
@@ -151,7 +214,7 @@ class _Runner:
 
     def _scheme(self, view: View) -> Scheme:
         if id(view) not in self.schemes:
-            self.schemes[id(view)] = self.kind(view.system, self.sources)
+            self.schemes[id(view)] = Scheme(self.scheme, view.system, self.sources)
         return self.schemes[id(view)]
 
     def _advanced(
@@ -161,9 +224,6 @@ class _Runner:
         t, h = self._time(k) + begin * self.step, (end - begin) * self.step
         increments = self.wiener.piece(k, columns, begin, end)
         x = self._scheme(view).step(t, h, full[view.rows], view.p[:, columns], increments)
-        for row, low, high in self.reflected:
-            inside = np.flatnonzero(view.rows == row)
-            x[inside] = reflected(x[inside], low, high)
         return view.completed(t + h, x, columns)
 
     def _save_inside(
@@ -262,15 +322,3 @@ class _Runner:
         full = agenda.act(t, full)
         self.due[column] = agenda.next_time(t)
         return full
-
-
-def reflected(x: Floats, low: float, high: float) -> Floats:
-    """Return values pushed back into an interval, as far as they had left it.
-
-    >>> reflected(np.array([-0.5, 0.5, 1.25]), 0.0, 1.0).tolist()
-    [0.5, 0.5, 0.75]
-    """
-    for _ in range(2):
-        x = np.where(x < low, 2 * low - x, x)
-        x = np.where(x > high, 2 * high - x, x)
-    return np.clip(x, low, high)

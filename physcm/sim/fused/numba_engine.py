@@ -1,0 +1,42 @@
+"""The fast engine as an option of `simulate`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from physcm.mechanism.errors import InvalidValue
+from physcm.sim.fused.pool import cores
+
+METHODS = ("auto", "dormand-prince-5", "dormand-prince-8")
+
+
+@dataclass(frozen=True)
+class Numba:
+    """Integrate ensembles in blocks of samples, by machine code made for the system.
+
+    Attributes:
+        method: "dormand-prince-5", "dormand-prince-8", or "auto" for the one that suits the
+            tolerance.
+        threads: how many samples' blocks run at once, as many as there are cores unless told.
+            Results do not depend on it.
+
+    >>> Numba("dormand-prince-5")
+    Numba(method='dormand-prince-5', threads=None)
+    """
+
+    method: str = "auto"
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check the method's name and the number of threads."""
+        if self.method not in METHODS:
+            raise InvalidValue(
+                f"`{self.method}` is no method of the numba engine; use {', '.join(METHODS)}"
+            )
+        if self.threads is not None and not self.threads >= 1:
+            raise InvalidValue(f"threads is `{self.threads}`; give a number of at least 1")
+
+    @property
+    def workers(self) -> int:
+        """The number of threads."""
+        return self.threads or cores()
