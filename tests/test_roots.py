@@ -137,6 +137,15 @@ def test_linear_equations_take_few_steps(n, seed):
     np.testing.assert_allclose(roots.x, np.repeat(target, 2, axis=1), rtol=1e-9)
 
 
+def test_a_regular_root_at_zero_is_zero_where_rounding_hides_its_neighbours():
+    """Of 1/(1 + exp(1 - x)) - 1/(1 + e) nothing is left at x = 1e-30."""
+    problem = Problem("(1/(1 + exp(1 - x - y)) - 1/(1 + exp(1))) - 3*x", "y - x/2")
+    roots = problem.solve([[1e-30, -1e-40, 1e-3], [1e-30, -1e-41, 1e-3]])
+    assert roots.converged.all()
+    assert not roots.x.any()
+    assert not roots.singular.any()
+
+
 # fmt: off
 def test_a_continuum_is_told_from_a_multiple_root():
     for equations, expected in [

@@ -33,6 +33,7 @@ _GROWTH = 10.0
 _HALVINGS = 10
 _SETTLING = 12
 _WIGGLE = 1e-3
+_ABOUT_ZERO = (0.0, 0.38, -0.62)
 
 
 @dataclass(frozen=True)
@@ -187,8 +188,33 @@ def _column(end: ArrayLike, unknowns: int) -> Floats:
 def _roots(equations: Problem, begin: Floats, low: Floats, high: Floats, iterations: int) -> Roots:
     """Iterate, judge, and judge again what goes to zero."""
     roots = _judged(equations, _iterate(equations, begin.copy(), low, high, iterations))
-    _pull_to_zero(equations, roots, begin, low, high)
+    blurred = _blurred(equations, roots)
+    roots.converged[blurred.any(axis=0)] = False
+    _pull_to_zero(equations, roots, begin, low, high, blurred)
     return roots
+
+
+def _blurred(equations: Problem, roots: Roots) -> Flags:
+    """Mark, in singular roots, the unknowns that rounding cannot tell from zero.
+
+    They no longer move some equation, so that rank seems lost, and the equations hold at 0 and
+    on both sides of it as well; about a multiple root they do not.
+    """
+    marks = np.zeros(roots.x.shape, bool)
+    which = np.flatnonzero(roots.converged & roots.singular)
+    if which.size:
+        x, there = roots.x[:, which], equations.of(which)
+        local = Linearized.at(there, x)
+        pull = np.abs(local.matrix).max(axis=2, initial=0.0)
+        faint = ((pull > 0) & (pull < _SLACK * EPSILON)).any(axis=1)
+        directions = np.abs(inverses(local.matrix)[1]).max(axis=1, initial=0.0)
+        idle = (directions > _STEP) & faint & (x != 0)
+        for fraction in _ABOUT_ZERO:
+            with np.errstate(all="ignore"):
+                left = np.abs(there.residual(np.where(idle, fraction * x, x)) * local.row)
+            idle &= (left <= _SLACK * EPSILON).all(axis=0)
+        marks[:, which] = idle
+    return marks
 
 
 def _iterate(equations: Problem, x: Floats, low: Floats, high: Floats, iterations: int) -> Floats:
@@ -255,7 +281,7 @@ def _times(matrix: Floats, vectors: Floats) -> Floats:
 
 
 def _pull_to_zero(
-    equations: Problem, roots: Roots, begin: Floats, low: Floats, high: Floats
+    equations: Problem, roots: Roots, begin: Floats, low: Floats, high: Floats, blurred: Flags
 ) -> None:
     """Give the points that are no roots a second chance with their vanishing unknowns at 0.
 
@@ -271,6 +297,7 @@ def _pull_to_zero(
         vanishing = np.abs(x + local.step() * local.column) <= 0.01 * np.abs(x)
         vanishing |= np.abs(x) <= 1e-6 * np.abs(begin[:, open_])
         vanishing |= roots.error[:, open_] > _UNCERTAIN * np.abs(x)
+        vanishing |= blurred[:, open_]
     vanishing &= (low <= 0) & (high >= 0)
     x = _iterate(there, np.where(vanishing, 0.0, x), low, high, _SETTLING)
     again = _judged(there, x)

@@ -53,7 +53,7 @@ def _explicit(block: Block, p: Floats) -> Answer | None:
     error = np.zeros_like(x)
     if np.isfinite(block.domains[0]).any():
         sizes = Program.over((), block.known, {}, (size_of_terms(mechanism),))
-        error = EPSILON * sizes.vector(0.0, nothing, p)
+        error = EPSILON * np.nan_to_num(sizes.vector(0.0, nothing, p), posinf=0.0)
     x, inside = confined(block, x, error)
     return Answer.one_each(x, inside & np.isfinite(x[0]))
 
