@@ -4,8 +4,9 @@ The run is followed over windows [0, T], T doubling. It has *settled* when it ha
 to a root of the equilibrium equations, with the conserved totals of its own start, whose
 eigenvalues all have negative real parts; where the linearization cannot tell, when two
 doublings of time no longer move it. It is *periodic* when its excursions and their timing
-repeat over many periods, *diverged* when it leaves every bound, *broken off* where the
-mechanisms have no finite value, and *still moving* otherwise (slow, quasi-periodic or chaotic).
+repeat over many periods, *diverged* when it leaves every bound, be it in finite time, *broken
+off* where the mechanisms have no finite value, and *still moving* otherwise (slow,
+quasi-periodic or chaotic).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import Unsupported
 from physcm.sim.engine import Trajectory, integrate
 from physcm.sim.equilibrium import EquilibriumEquations, stability
+from physcm.sim.escape import escapes
 from physcm.sim.period import is_closed, period_of
 from physcm.sim.status import LimitStatus, RunStatus, flags
 from physcm.sim.system import System
@@ -156,8 +158,8 @@ class _Watch:
         run = self.follow(times)
         if run.status is not RunStatus.COMPLETE:
             diverged = run.status is RunStatus.DIVERGED or self.outgrows(_GREW)
-            status = LimitStatus.DIVERGED if diverged else LimitStatus.BROKEN_OFF
-            return self.ended(status)
+            diverged = diverged or self.escaped(times, run.states)
+            return self.ended(LimitStatus.DIVERGED if diverged else LimitStatus.BROKEN_OFF)
         before, self.x = self.x, run.states[:, -1]
         self.time += window
         self.scale = np.maximum(self.scale, np.abs(run.states).max(axis=1))
@@ -167,6 +169,11 @@ class _Watch:
             or self.periodic(times, run.states)
             or self.diverged(before)
         )
+
+    def escaped(self, times: Floats, states: Floats) -> bool:
+        """Say whether a run that broke off was on its way to infinity."""
+        last = int(np.isfinite(states).all(axis=0).sum()) - 1
+        return escapes(self.equations.system, states[:, last], self.p, times[-1] - times[last])
 
     def follow(self, times: Floats) -> Trajectory:
         atol = 1e-3 * _RTOL * np.where(self.scale > 0, self.scale, 1e-20)
@@ -191,9 +198,14 @@ class _Watch:
         return self.ended(LimitStatus.SETTLED) if kind == "stable" else None
 
     def at_rest(self, states: Floats) -> Limit | None:
-        """Certify a limit that doubling the time no longer moves."""
+        """Certify a limit that doubling the time no longer moves, past every time scale.
+
+        In time t^-a, towards a marginal equilibrium of x' = -x^m, the rate m x^(m-1) stays
+        above 1/t; what is slower than that has not begun to move.
+        """
         self.still = self.still + 1 if self.moved(states) < _STILL else 0
-        return self.ended(LimitStatus.SETTLED) if self.still >= 3 else None
+        resting = self.still >= 3 and self.time * self.slowest() > 1
+        return self.ended(LimitStatus.SETTLED) if resting else None
 
     def periodic(self, times: Floats, states: Floats) -> Limit | None:
         period = period_of(times, states, self.positive_scale())
@@ -219,9 +231,12 @@ class _Watch:
         """Say whether growth has gone on for so many doublings, and past every time scale."""
         if (self.growing < windows).all():
             return False
+        return self.time * self.slowest() > _PAST
+
+    def slowest(self) -> float:
+        """Return the smallest rate here that is not zero."""
         rates = np.abs(self.equations.eigenvalues(self.x, self.p, self.positive_scale()))
-        slowest = rates[rates > 1e-12 * rates.max(initial=0.0)].min(initial=np.inf)
-        return bool(self.time * slowest > _PAST)
+        return float(rates[rates > 1e-12 * rates.max(initial=0.0)].min(initial=np.inf))
 
     def moved(self, states: Floats) -> float:
         """Return how far the run still was from where it is now, since a quarter of the window."""
