@@ -24,7 +24,7 @@ from physcm.abstraction.constraints import CausalConstraintsModel
 from physcm.abstraction.outcome import Outcome
 from physcm.abstraction.report import Report
 from physcm.mechanism.errors import InvalidValue, UnknownVariable
-from physcm.mechanism.interventions import Intervention, label
+from physcm.mechanism.interventions import Hold, Intervention, label
 from physcm.mechanism.parser import Expression, closest, parse
 from physcm.sim import System
 
@@ -75,11 +75,6 @@ def commutes(
     )
 
 
-def unchanged(interventions: Interventions) -> Interventions:
-    """Return interventions as they are: what is done below is done above."""
-    return interventions
-
-
 @dataclass(frozen=True)
 class Abstraction:
     """A causal model that claims to stand for a system, by maps of states and of interventions.
@@ -89,7 +84,8 @@ class Abstraction:
         high: the causal model.
         tau: variables of the causal model as expressions in those of the system, which are
             read in its long run; unless told each variable that both name is itself.
-        omega: takes interventions on the system to interventions on the causal model.
+        omega: takes interventions on the system to interventions on the causal model; unless
+            told, what is done below is done above, to all members of a group held together.
 
     >>> from physcm.scm import SCM
     >>> tanks = System({"x": "1 - x", "y": "x - y"}, initial={"x": 0, "y": 0})
@@ -101,7 +97,7 @@ class Abstraction:
     low: System
     high: Causal
     tau: Mapping[str, Expression] | None = None
-    omega: Callable[[Interventions], Interventions] = unchanged
+    omega: Callable[[Interventions], Interventions] | None = None
 
     def commutes(
         self,
@@ -117,13 +113,24 @@ class Abstraction:
         _check(n=n, starts=starts)
         tau = self._parsed_tau()
         families = _listed(interventions)
-        squares = [(self.low.do(*do), self.high.do(*self.omega(do))) for do in families]
+        omega = self.omega or self._likewise
+        squares = [(self.low.do(*do), self.high.do(*omega(do))) for do in families]
         outcomes: list[Outcome] = []
         for low, high in _tracked(squares, progress):
             outcomes.append(
                 compare(low, high, n=n, seed=seed, starts=starts, tolerance=tolerance, tau=tau)
             )
         return Report.of(self.low, self.high, families, outcomes)
+
+    def _likewise(self, do: Interventions) -> Interventions:
+        """Return interventions with holds of all that is held together with what they hold."""
+        if isinstance(self.high, CausalConstraintsModel):
+            return do
+        done = self.low.do(*do)
+        named = {one.name for one in do if isinstance(one, Hold)}
+        followers = (done.held.keys() - self.low.held.keys() - named) & {*self.high.variables}
+        values = {name: done.parameters.get(f"do({name})", done.held[name]) for name in followers}
+        return (*do, *(Hold(name, values[name]) for name in sorted(followers)))
 
     def _parsed_tau(self) -> dict[str, sp.Expr] | None:
         if self.tau is None:

@@ -11,7 +11,7 @@ for X_i, given the other variables, it becomes the structural equation X_i = h_i
 
 Variables that are held together share their equations: holding one removes all of them, so
 that the labels within a group may be exchanged. For a mass, the equation Q' = P/m says that
-P = 0, and the balance of forces P' = 0 gives Q.
+P = 0, and the balance of forces P' = 0 gives Q, explicitly or not.
 
 An equation that does not contain its own variable, such as that of an integrating controller,
 has no natural label; holding its variable then removes an equation that another variable needs.
@@ -81,16 +81,17 @@ def structural_equation(system: System, name: str) -> sp.Basic:
 
 
 def _relabeled(system: System, group: list[str]) -> dict[str, sp.Basic]:
-    """Return explicit mechanisms for a group, each equation labelled by what it determines."""
-    equations = {name: system.drift[name] for name in group}
+    """Return mechanisms for a group, each equation labelled by what it determines."""
+    equations = [system.drift[name] for name in group]
     solved: dict[str, sp.Basic] = {}
     for name in reversed(group):
-        for label, f in equations.items():
+        for i, f in enumerate(equations):
             f = f.xreplace({symbol(k): v for k, v in solved.items() if v.is_number})
-            root = _affine_root(system, f, symbol(name))
-            if root is not None and not _reaches(system, name, names_in(f) - {name}):
-                solved[name] = root
-                del equations[label]
+            indirect = _reaches(system, name, names_in(f) - {name})
+            if indirect or name in names_in(f):
+                root = None if indirect else _affine_root(system, f, symbol(name))
+                solved[name] = sp.Eq(f, 0, evaluate=False) if root is None else root
+                del equations[i]
                 break
     return solved if len(solved) == len(group) else {}
 
@@ -152,23 +153,34 @@ def _affine_root(system: System, f: sp.Expr, x: sp.Symbol) -> sp.Expr | None:
 
 
 def _physical_signs(system: System, symbols: Iterable[sp.Symbol]) -> dict[sp.Symbol, sp.Expr]:
-    """Return stand-ins for symbols that know the signs of parameters and amounts."""
+    """Return stand-ins for symbols that know the signs of parameters and amounts.
+
+    Of a parameter no more is used, so that the equation holds at other values too.
+    """
     known = known_parameters(system)
-    signs: dict[sp.Symbol, sp.Expr] = {}
-    for name in (s.name for s in symbols):
-        value = system.parameters.get(name)
-        low = system.bounds.get(name, (-math.inf,))[0]
-        if isinstance(value, Distribution):
-            low = value.support[0]
-        number = known.get(symbol(name)) if name in system.parameters else None
-        signs[symbol(name)] = number if number is not None else _stand_in(low)
-    return signs
+    return {s: _stand_in(*_range(system, s, known)) for s in symbols}
 
 
-def _stand_in(low: float) -> sp.Expr:
+def _range(
+    system: System, name: sp.Symbol, known: Mapping[sp.Symbol, sp.Expr]
+) -> tuple[float, float]:
+    """Return the least and the largest value of a variable or parameter."""
+    value = system.parameters.get(name.name)
+    if name in known and value is not None:
+        return float(known[name]), float(known[name])
+    if isinstance(value, Distribution):
+        return value.support
+    if isinstance(value, tuple):
+        return min(value), max(value)
+    return system.bounds.get(name.name, (-math.inf, math.inf))
+
+
+def _stand_in(low: float, high: float) -> sp.Expr:
     if low > 0:
         return sp.Dummy(positive=True)
-    return sp.Dummy(nonnegative=True) if low == 0 else sp.Dummy(real=True)
+    if high < 0:
+        return sp.Dummy(negative=True)
+    return sp.Dummy(nonnegative=True) if 0 <= low < high else sp.Dummy(real=True)
 
 
 def _surviving_root(system: System, f: sp.Expr, name: str) -> sp.Expr | None:
@@ -178,8 +190,8 @@ def _surviving_root(system: System, f: sp.Expr, name: str) -> sp.Expr | None:
         return None
     growth = sp.expand(sp.cancel(f / x))
     slope = derivative(growth, x)
-    known = slope.xreplace(known_parameters(system))
-    if x in growth.xreplace({x: sp.S.Zero}).free_symbols or not known.is_negative:
+    signed = slope.xreplace(_physical_signs(system, slope.free_symbols))
+    if x in growth.xreplace({x: sp.S.Zero}).free_symbols or not signed.is_negative:
         return None
     return sp.Max(0, sp.cancel(-growth.xreplace({x: sp.S.Zero}) / slope))
 

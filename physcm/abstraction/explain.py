@@ -38,7 +38,7 @@ def prediction_text(outcome: Outcome) -> str:
     texts = Counter(_answer(outcome, column) for column in range(len(outcome.answers)))
     if len(texts) == 1:
         return next(iter(texts))
-    return ", ".join(f"{text} in {count / texts.total():.0%}" for text, count in texts.items())
+    return "; ".join(f"{text} in {count / texts.total():.0%}" for text, count in texts.items())
 
 
 def _answer(outcome: Outcome, column: int) -> str:
@@ -63,9 +63,10 @@ _ANSWERS = {
 }
 
 
-def limit_shares(outcome: Outcome) -> list[float]:
-    """Return the shares of the distinct limits within the first sample's initial states."""
-    first = outcome.simulated[:, : outcome.starts] / outcome.scale[:, np.newaxis]
+def limit_shares(outcome: Outcome, sample: int = 0) -> list[float]:
+    """Return the shares of the distinct limits within a sample's initial states."""
+    columns = slice(sample * outcome.starts, (sample + 1) * outcome.starts)
+    first = outcome.simulated[:, columns] / outcome.scale[:, np.newaxis]
     groups: list[list[int]] = []
     for column in range(first.shape[1]):
         for group in groups:
@@ -134,7 +135,7 @@ def _why_differ(outcome: Outcome, column: int) -> str:
     if answer == "continuum":
         return (
             "The equilibrium equations leave a continuum of states: where the system rests "
-            "depends on where it starts, and no conserved total that is linear tells which."
+            "depends on where it starts, which equations without time do not tell."
         )
     if not outcome.settled[column]:
         return _why_restless(outcome, column, attracting)
@@ -147,11 +148,7 @@ def _why_differ(outcome: Outcome, column: int) -> str:
         )
     if attracting == 0:
         return _why_unexpected_rest(outcome, column)
-    worst = _worst(outcome, column)
-    return (
-        f"The simulation settles elsewhere than the one stable solution: they differ most in "
-        f"{worst}; the limit depends on the initial state."
-    )
+    return _why_elsewhere(outcome, column)
 
 
 def _why_restless(outcome: Outcome, column: int, attracting: int) -> str:
@@ -174,6 +171,19 @@ def _why_restless(outcome: Outcome, column: int, attracting: int) -> str:
     return (
         f"The predicted equilibrium is marginal (no eigenvalue pulls towards it), and the "
         f"simulation {did}: the system does not come to rest."
+    )
+
+
+def _why_elsewhere(outcome: Outcome, column: int) -> str:
+    kind = next(kind for kind in outcome.kinds[column] if kind not in ("", "unstable"))
+    which = "the one solution" if kind == UNKNOWN else f"the one {kind} solution"
+    if len(limit_shares(outcome, column // outcome.starts)) > 1:
+        reason = "the limit depends on the initial state"
+    else:
+        reason = "the limit is the same from all initial states tried, and the causal model errs"
+    return (
+        f"The simulation settles elsewhere than {which}: they differ most in "
+        f"{_worst(outcome, column)}; {reason}."
     )
 
 

@@ -11,14 +11,15 @@ from physcm.sim.settle import long_run
 from physcm.sim.status import LimitStatus
 
 _FACTORS = (0.5, 1.1, 2.0)
+_NEGLIGIBLE = 1e-6
 
 
 def hold_each(system: System, *, seed: int = 0) -> list[Hold]:
     """Return holds of each state at half, 1.1 times and twice its equilibrium.
 
     Where the system does not settle its last state takes the place of the equilibrium, and
-    where that is zero its initial size. Members of a group after the first
-    move with it and are not held on their own.
+    where that is zero, or as little as a run leaves of what dies out, its initial size.
+    Members of a group after the first move with it and are not held on their own.
 
     >>> tank = System({"h": "q - k*h"}, parameters={"q": 1, "k": 2}, initial={"h": 0})
     >>> [hold.value for hold in hold_each(tank)]
@@ -29,6 +30,7 @@ def hold_each(system: System, *, seed: int = 0) -> list[Hold]:
     state = limit.state if limit.status is not LimitStatus.DIVERGED else x0[:, 0]
     followers = {name for _, *rest in system.held_together for name in rest}
     holds = []
+    state = np.where(np.abs(state) > _NEGLIGIBLE * limit.scale, state, 0.0)
     for name, value, start in zip(system.states, state, x0[:, 0], strict=True):
         if name not in followers:
             holds += _holds(system, name, float(value), abs(float(start)))

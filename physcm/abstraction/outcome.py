@@ -68,11 +68,13 @@ class Outcome:
         """The size by which differences of each variable are judged.
 
         It is the variable's size at rest, or a thousandth of its size on the way there where
-        that is larger, since no run tells zero from less.
+        that is larger, since no run tells zero from less. Towards a marginal equilibrium a run
+        creeps, and is stopped where it hardly moves beside its size on the way.
         """
         everything = np.concatenate([self.simulated, self._flat(self.solutions)], axis=1)
         size = np.nanmax(np.abs(everything), axis=1, initial=0.0)
-        size = np.maximum(size, _RESOLVED * self.reached)
+        resolved = 1.0 if (self.kinds == "marginal").any() else _RESOLVED
+        size = np.maximum(size, resolved * self.reached)
         return np.where(size > 0, size, 1.0)
 
     @cached_property

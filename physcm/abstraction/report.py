@@ -124,7 +124,11 @@ class Report:
         model = "an equilibrium SCM"
         if isinstance(self.high, CausalConstraintsModel):
             model = "a causal constraints model (equilibria depend on conserved totals)"
-        return f"The square commutes under doing nothing and {count}, with {model}."
+        restless = float(np.mean(~first.outcome.settled))
+        aside = (
+            f" In {restless:.0%} of the undisturbed runs neither finds rest." if restless else ""
+        )
+        return f"The square commutes under doing nothing and {count}, with {model}.{aside}"
 
     @property
     def notes(self) -> tuple[str, ...]:

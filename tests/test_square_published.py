@@ -1,0 +1,171 @@
+"""The square on published models beyond the worked examples of the theory."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+
+from physcm.abstraction import commutes, equilibrate, equilibrium_model, hold_each
+from physcm.mechanism import Hold, NotUnique, SetParameter
+from physcm.scm import SCM
+from physcm.sim import System, settle
+
+AMOUNT = (0, math.inf)
+
+
+def chemostat(dilution: float) -> System:
+    """Monod (1950): biomass X on a substrate S; it is washed out where D > mu S/(K + S)."""
+    return System(
+        {"X": "X*(mu*S/(K + S) - D)", "S": "D*(Sin - S) - X*mu*S/(K + S)/Y"},
+        parameters={"mu": 0.5, "K": 0.2, "D": dilution, "Sin": 5, "Y": 0.5},
+        initial={"X": 0.1, "S": 5},
+        bounds={"X": AMOUNT, "S": AMOUNT},
+        name="chemostat",
+    )
+
+
+def duffing() -> System:
+    """Duffing (1918): a damped double well with minima at q = -1 and 1."""
+    return System(
+        {"q": "v", "v": "q - q**3 - c*v"},
+        parameters={"c": 0.5},
+        initial={"q": 1, "v": 0.3},
+        held_together=[("q", "v")],
+        name="double well",
+    )
+
+
+def wilson_cowan() -> System:
+    """Wilson & Cowan (Biophysical Journal 12, 1972), figure 4: hysteresis about a rest at 0."""
+    sigmoid = "(1/(1 + exp(-{a}*({x} - {b}))) - 1/(1 + exp({a}*{b})))"
+    e = sigmoid.format(a="aE", b="bE", x="(12*E - 4*I + P)")
+    i = sigmoid.format(a="aI", b="bI", x="(13*E - 11*I)")
+    return System(
+        {"E": f"-E + (1 - E)*{e}", "I": f"-I + (1 - I)*{i}"},
+        parameters={"aE": 1.2, "bE": 2.8, "aI": 1, "bI": 4, "P": 0},
+        initial={"E": 0.05, "I": 0.05},
+        name="Wilson-Cowan",
+    )
+
+
+def selkov() -> System:
+    """Selkov (European Journal of Biochemistry 4, 1968), stable here."""
+    return System(
+        {"x": "-x + a*y + x**2*y", "y": "b - a*y - x**2*y"},
+        parameters={"a": 0.08, "b": 1.2},
+        initial={"x": 1, "y": 1},
+        bounds={"x": AMOUNT, "y": AMOUNT},
+        name="glycolysis",
+    )
+
+
+def test_a_chemostat_commutes_across_the_loss_of_its_population() -> None:
+    system = chemostat(0.6)
+    report = commutes(system, equilibrate(system), [SetParameter(D=0.3), SetParameter(D=0.45)])
+    assert report.ok, report
+    for row, dilution in ((1, 0.3), (2, 0.45)):
+        substrate = dilution * 0.2 / (0.5 - dilution)
+        np.testing.assert_allclose(report.table.predicted[row].sel(variable="S"), substrate)
+
+
+def test_holding_the_place_of_a_mass_in_a_double_well_stops_it() -> None:
+    system = duffing()
+    model = equilibrium_model(system)
+    assert float(model.do(q=0.5).sample(1).v[0]) == 0
+    rows = commutes(system, model, [Hold("q", 0.5), Hold("q", 2), Hold("v", 0)]).rows
+    assert [row.agree for row in rows] == [False, True, True, True]
+
+
+def test_a_velocity_need_not_stand_alone_in_its_equation() -> None:
+    """A relativistic oscillator, q' = v/sqrt(1 + v^2)."""
+    system = System(
+        {"q": "v/sqrt(1 + v**2)", "v": "-k*q - c*v"},
+        parameters={"k": 2, "c": 0.5},
+        initial={"q": 1, "v": 0.3},
+        held_together=[("q", "v")],
+    )
+    assert commutes(system, equilibrate(system), [Hold("q", 0.5), Hold("v", 0)]).ok
+
+
+def test_a_state_of_rest_at_zero_is_one_root_among_three() -> None:
+    """Where sigmoids saturate, rounding makes all of |E| < 1e-17 look like roots."""
+    system = wilson_cowan()
+    solved = equilibrium_model(system).solve()
+    assert int(solved["count"][0]) == 3
+    assert float(solved.E[0, 0]) == 0
+    with pytest.raises(NotUnique, match="2 stable equilibria coexist"):
+        equilibrate(system)
+
+
+def test_the_excitatory_population_under_a_held_inhibitory_one_has_the_roots_of_its_curve() -> None:
+    system = wilson_cowan()
+    found = equilibrium_model(system).do(I=0.1).solve().E.values[0]
+
+    def drift(e: float) -> float:
+        firing = 1 / (1 + math.exp(-1.2 * (12 * e - 0.4 - 2.8))) - 1 / (1 + math.exp(1.2 * 2.8))
+        return -e + (1 - e) * firing
+
+    grid = np.linspace(-1, 1, 2001)
+    signs = [drift(a) * drift(b) < 0 for a, b in pairwise(grid)]
+    expected = [brentq(drift, grid[i], grid[i + 1]) for i in np.flatnonzero(signs)]
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("drift", ["x**2", "x**3 - x", "k*exp(x) - x", "x**5"])
+def test_escape_in_finite_time_is_divergence(drift: str) -> None:
+    system = System({"x": drift}, parameters={"k": 0.5}, initial={"x": 2})
+    assert settle(system).status.values == [2]
+
+
+@pytest.mark.parametrize("drift", ["-sqrt(x) - 1", "-1/x", "1/(2 - x)"])
+def test_the_end_of_where_a_mechanism_has_values_is_no_divergence(drift: str) -> None:
+    assert settle(System({"x": drift}, initial={"x": 1})).status.values == [4]
+
+
+def test_a_held_product_makes_its_autocatalytic_substrate_escape() -> None:
+    """x' = a y + x^2 y - x has no root where 4 a y^2 > 1, and is left upwards in finite time."""
+    system = selkov()
+    high = math.sqrt(1 / (4 * 0.08)) * 1.1
+    row = commutes(system, equilibrate(system), [Hold("y", high)]).rows[1]
+    assert (row.simulation, row.prediction, row.agree) == ("diverged", "no solution", True)
+
+
+def test_a_slow_approach_to_a_marginal_equilibrium_commutes() -> None:
+    """x' = -x^3 comes to rest at 0 like t^(-1/2): stable, though no eigenvalue says so."""
+    system = System({"x": "-x**3"}, initial={"x": 1}, bounds={"x": AMOUNT})
+    row = commutes(system, equilibrate(system), []).rows[0]
+    assert (row.simulation, row.prediction) == ("settled", "one solution, marginal")
+    assert row.agree
+
+
+def test_what_moves_slowly_after_a_fast_transient_has_not_settled() -> None:
+    """Robertson's reactions with A held: C grows like t^(1/3) once B has relaxed."""
+    system = System(
+        {"B": "0.04*A - 1e4*B*C - 3e7*B**2", "C": "3e7*B**2"},
+        parameters={"A": 0.5},
+        initial={"B": 4, "C": 0.75},
+        bounds={"B": AMOUNT, "C": AMOUNT},
+    )
+    assert settle(system).status.values != [0]
+
+
+def test_what_dies_out_is_held_at_its_initial_size() -> None:
+    """The last 1e-14 of a population says nothing about how large to make it."""
+    infected = System(
+        {"S": "-b*S*I", "I": "b*S*I - g*I"},
+        parameters={"b": 0.5, "g": 0.2},
+        initial={"S": 0.99, "I": 0.01},
+        bounds={"S": AMOUNT, "I": AMOUNT},
+    )
+    assert [hold.value for hold in hold_each(infected) if hold.name == "I"] == [0.005, 0.011, 0.02]
+
+
+def test_a_model_that_errs_is_not_excused_by_the_initial_state() -> None:
+    tank = System({"h": "q - k*h"}, parameters={"q": 1, "k": 2}, initial={"h": 0})
+    row = commutes(tank, SCM({"h": "2*q/k"}, parameters={"q": 1, "k": 2}), []).rows[0]
+    assert "simulated 0.5 and predicted 1" in row.why
+    assert "the same from all initial states" in row.why
