@@ -14,13 +14,13 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from physcm.abstraction import Report, commutes, equilibrium_model
+from physcm.abstraction import Report, commutes, equilibrate, equilibrium_model
 from physcm.abstraction.page import page, write_page
 from physcm.abstraction.plot import AGREE, DIFFER, plain, square
 from physcm.mechanism.errors import InvalidFile
 from physcm.mechanism.expression import to_text
 from physcm.mechanism.interventions import Hold, SetParameter
-from physcm.sim import System
+from physcm.sim import System, zoo
 
 HOSTILE = "<script>alert('x')</script> & $a_{1}$ http://example.org"
 _VOID = {"meta", "br", "hr", "img", "link", "input"}
@@ -241,6 +241,14 @@ def test_points_lie_on_the_diagonal_where_the_square_commutes() -> None:
     assert len(points) == 3 * 2 * 3, "interventions, variables, initial states"
     np.testing.assert_allclose(points[:, 0], points[:, 1], atol=1e-5)
     assert points.max() == pytest.approx(1), "each variable relative to its largest size"
+
+
+def test_what_comes_to_rest_at_zero_lies_on_the_diagonal_too() -> None:
+    """A momentum of 1e-9 is no momentum beside those on the way there."""
+    system = zoo.load("coupled_oscillators", masses=2)
+    axes = commutes(system, equilibrate(system), []).plot().axes[0]
+    x, y = np.concatenate([np.asarray(drawn.get_offsets()) for drawn in axes.collections]).T
+    np.testing.assert_allclose(x, y, atol=1e-4)
 
 
 def test_a_picture_without_anything_to_compare_says_so() -> None:

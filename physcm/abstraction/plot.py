@@ -34,6 +34,7 @@ INK, MUTED, RULE, PAPER = "#1b2733", "#5b6977", "#cfd6dc", "#ffffff"
 
 _WIDTH, _COLUMN, _SIDE = 12.4, 6.2, 4.4  # inches: the figure, one of two columns, the square
 _TOP, _AXIS = 0.55, 0.75  # room above a panel for its title, below it for its axis
+_TWO_LINES = 0.26  # the room that a row needs for them
 _FLOOR = 1e-16
 _MOST_COLUMNS, _MOST_LABELS, _MOST_POINTS = 12, 5, 4000
 
@@ -74,7 +75,7 @@ def square(report: Report, *, titled: bool = True) -> Figure:
             height = len(rows) * _pitch(report.rows)
             box = (left + 1.75, upper + _TOP, _panel_width(report), height)
             axes = _axes(figure, "differences", *box)
-            _draw_differences(axes, rows, limits)
+            _draw_differences(axes, rows, limits, _pitch(report.rows))
             continued = ", continued" if rows[0] is not report.rows[0] else ""
             subtitle = "largest difference over variables and runs"
             _title(axes, f"Interventions{continued}", subtitle)
@@ -163,11 +164,11 @@ def _points(report: Report) -> Iterator[_Point]:
                 solution = outcome.solutions[:, column, which]
                 for i, name in enumerate(outcome.names):
                     pair = (float(solution[i]), float(outcome.simulated[i, column]))
-                    size[name] = max(size.get(name, 0.0), *map(abs, pair))
+                    size[name] = max(size.get(name, 0.0), outcome.scale[i])
                     close = abs(pair[0] - pair[1]) <= outcome.tolerance * outcome.scale[i]
                     found.append((row.intervention, name, *pair, bool(close)))
     for intervention, name, predicted, simulated, close in found:
-        unit = size[name] or 1.0
+        unit = size[name]
         yield _Point(intervention, name, predicted / unit, simulated / unit, close)
 
 
@@ -225,7 +226,9 @@ def _legend(axes: Axes, report: Report) -> None:
     )  # fmt: skip
 
 
-def _draw_differences(axes: Axes, rows: Sequence[Row], limits: tuple[float, float]) -> None:
+def _draw_differences(
+    axes: Axes, rows: Sequence[Row], limits: tuple[float, float], pitch: float
+) -> None:
     """Draw a line per intervention: how far the two ways round the square lie apart."""
     tolerance = rows[0].outcome.tolerance
     axes.set(xscale="log", xlim=limits, ylim=(len(rows) - 0.5, -0.5))
@@ -239,8 +242,8 @@ def _draw_differences(axes: Axes, rows: Sequence[Row], limits: tuple[float, floa
             axes.plot([limits[0], x], [y, y], color=color, linewidth=1, alpha=0.35, zorder=2)
             axes.scatter(x, y, s=26 if row.agree else 40, marker="o" if row.agree else "X",
                          color=color, linewidths=0, zorder=3, clip_on=False)  # fmt: skip
-        if _fate(row):
-            _write_fate(axes, y, row)
+        if _fate(row, pitch):
+            _write_fate(axes, y, row, pitch)
     axes.set_yticks(range(len(rows)), [plain(row.intervention, 28) for row in rows], fontsize=7.5)
     for text, row in zip(axes.get_yticklabels(), rows, strict=True):
         text.set_color(INK if row.agree else DIFFER)
@@ -259,7 +262,7 @@ def _draw_groups(axes: Axes, rows: Sequence[Row]) -> None:
             axes.axhline(y + 0.5, color=RULE, linewidth=0.6, zorder=0)
 
 
-def _write_fate(axes: Axes, y: float, row: Row) -> None:
+def _write_fate(axes: Axes, y: float, row: Row, pitch: float) -> None:
     """Say beside a row what happened, with a symbol where there is no difference."""
     across = axes.get_yaxis_transform()
     color = AGREE if row.agree else DIFFER
@@ -271,15 +274,18 @@ def _write_fate(axes: Axes, y: float, row: Row) -> None:
             linewidths=1 if row.agree else 0, transform=beside, clip_on=False,
         )  # fmt: skip
     axes.annotate(
-        _fate(row), (1, y), (14, 0), xycoords=across, textcoords="offset points", va="center",
-        fontsize=7, color=MUTED if row.agree else DIFFER,
+        _fate(row, pitch), (1, y), (14, 0), xycoords=across, textcoords="offset points",
+        va="center", fontsize=7, color=MUTED if row.agree else DIFFER,
     )  # fmt: skip
 
 
-def _fate(row: Row) -> str:
-    """Return what happened, where a difference alone does not tell."""
-    told = row.agree and not _is_restless(row)
-    return "" if told else plain(f"{row.simulation} / {row.prediction}", 44)
+def _fate(row: Row, pitch: float) -> str:
+    """Return what happened where a difference alone does not tell, on two lines if they fit."""
+    if row.agree and not _is_restless(row):
+        return ""
+    if pitch < _TWO_LINES:
+        return plain(f"{row.simulation} / {row.prediction}", 44)
+    return f"{plain(row.simulation, 40)}\n{plain(row.prediction, 40)}"
 
 
 def _is_restless(row: Row) -> bool:
@@ -288,7 +294,8 @@ def _is_restless(row: Row) -> bool:
 
 def _panel_width(report: Report) -> float:
     """Return the width of the differences, in inches: what the words beside them leave."""
-    longest = max(len(_fate(row)) for row in report.rows)
+    fates = [_fate(row, _pitch(report.rows)) for row in report.rows]
+    longest = max(len(line) for fate in fates for line in fate.split("\n"))
     return 4.1 - (0.15 + 0.049 * longest if longest else 0.0)
 
 

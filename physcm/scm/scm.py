@@ -210,6 +210,13 @@ class SCM:
         0 = x**3 - y  (labelled x)
         y = 2
         """
+        return self._text
+
+    def __str__(self) -> str:
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
         lines = (
             f"0 = {to_text(self.residuals[name])}  (labelled {name})"
             if isinstance(mechanism, sp.Eq)
@@ -217,9 +224,6 @@ class SCM:
             for name, mechanism in self.mechanisms.items()
         )
         return "\n".join(lines)
-
-    def __str__(self) -> str:
-        return self.to_text()
 
     def _hold(self, name: str, value: Any) -> SCM:
         self._check_can_hold(name, value)
@@ -288,7 +292,7 @@ class SCM:
             coords={"sample": np.arange(solutions.status.size)},
             attrs={
                 "title": self.name,
-                "scm": self.to_text(),
+                "scm": self._text,
                 "seed": int(seed),
                 "physcm_version": physcm.__version__,
             },
