@@ -14,7 +14,7 @@ import pytest
 from scipy.linalg import expm
 
 from physcm.mechanism import InvalidValue, Normal, Uniform
-from physcm.sim import Scipy, System, simulate
+from physcm.sim import Numba, Scipy, System, simulate
 from physcm.sim.status import RunStatus
 
 decay = System({"x": "-k*x"}, parameters={"k": 2}, initial={"x": 3})
@@ -96,11 +96,12 @@ def test_a_sample_that_diverges_is_marked_and_kept() -> None:
     np.testing.assert_allclose(run.x[1, -1], -1 / 3, rtol=1e-6)
 
 
-def test_the_attributes_suffice_to_repeat_the_run() -> None:
+@pytest.mark.parametrize("engine", ["auto", "scipy", Scipy("Radau"), Numba("dormand-prince-5")])
+def test_the_attributes_suffice_to_repeat_the_run(engine: Any) -> None:
     import json
     import tomllib
 
-    run = simulate(swing, [0, 1, 2], n=2, seed=9)
+    run = simulate(swing, [0, 1, 2], n=2, seed=9, engine=engine)
     again = simulate(
         System.from_dict(tomllib.loads(run.attrs["system"])),
         run.time.values,
@@ -108,7 +109,7 @@ def test_the_attributes_suffice_to_repeat_the_run() -> None:
         seed=run.attrs["seed"],
         rtol=run.attrs["rtol"],
         atol=json.loads(run.attrs["atol"]),
-        engine=Scipy(run.attrs["method"]),
+        engine={"numba": Numba, "scipy": Scipy}[run.attrs["engine"]](run.attrs["method"]),
     )
     assert again.identical(run)
 

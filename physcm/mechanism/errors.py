@@ -71,3 +71,7 @@ class NotConverged(PhyscmError):
 
 class Infeasible(PhyscmError):
     """A value outside of what its variable can physically take, such as a negative amount."""
+
+
+class NotCompiled(PhyscmError):
+    """Generated code that the compiler of this machine refuses."""

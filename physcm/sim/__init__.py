@@ -4,6 +4,7 @@ from physcm.sim.conservation import ConservationLaw, conservation_laws
 from physcm.sim.differentiable import Differentiable, differentiable
 from physcm.sim.engine import Scipy
 from physcm.sim.equilibria import equilibria
+from physcm.sim.fused.numba_engine import Numba
 from physcm.sim.network import CutEdge, Network, RescaleEdge
 from physcm.sim.observation import (
     AdditiveNoise,
@@ -47,6 +48,7 @@ __all__ = [
     "MissingCompletelyAtRandom",
     "MultiplicativeNoise",
     "Network",
+    "Numba",
     "Quantize",
     "RescaleEdge",
     "Scipy",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from physcm.mechanism.codegen import Floats
-from physcm.mechanism.errors import Unsupported
+from physcm.mechanism.errors import NotCompiled, Unsupported
 from physcm.sim import hybrid
 from physcm.sim.agenda import Plan
 from physcm.sim.differentiable import simulate_torch
@@ -124,6 +125,8 @@ def simulate(
         except Unsupported:
             if engine != "auto":
                 raise
+        except NotCompiled as error:
+            warnings.warn(f"{error}; the reference engine runs instead", stacklevel=2)
     method = chosen.method if isinstance(chosen, Scipy) else Scipy().method
     if system.schedule or system.events or seconds < np.inf:
         return _hybrid(system, times, samples, seed, relative, atol, method, seconds, progress)

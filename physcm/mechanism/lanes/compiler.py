@@ -1,14 +1,16 @@
 """From LLVM text to machine code, kept on disk so that a second process starts warm.
 
-A file of the cache holds a digest of its content and then machine code. Files are written
-whole or not at all, and one that is damaged is compiled again, so that any number of processes
-may share the folder. Where it cannot be written, code is compiled anew each time.
+A module lies in the cache as text (`.ll`), which is there to be read, and as machine code
+(`.o`), which follows a digest of itself. Files are written whole or not at all, and one that is
+damaged is compiled again, so that any number of processes may share the folder. Where it cannot
+be written, code is compiled anew each time.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from functools import lru_cache
 from hashlib import sha256
@@ -18,6 +20,8 @@ from typing import Any
 import llvmlite
 import llvmlite.binding as llvm
 from platformdirs import user_cache_path
+
+from physcm.mechanism.errors import NotCompiled
 
 _DIGEST = 32
 _OPTIMIZATION = 2
@@ -41,11 +45,12 @@ class Code:
     def __init__(self, text: str) -> None:
         machine = _machine()
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
-        file = cache_folder() / f"{_key(text)}.o"
+        file = cache_folder() / f"{_title(text)}-{_key(text)}.o"
         code = _read(file)
         if code is None:
             code = _emit(text, machine)
-            _write(file, code)
+            _write(file.with_suffix(".ll"), text.encode())
+            _write(file, sha256(code).digest() + code)
         self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         self._engine.finalize_object()
 
@@ -66,16 +71,28 @@ def _machine() -> Any:
     )
 
 
+def _title(text: str) -> str:
+    """Return what a module is for, from its first line, in letters that files may have."""
+    first = text.partition("\n")[0].lstrip("; ").rpartition(":")[0]
+    return re.sub(r"[^A-Za-z0-9]+", "-", first).strip("-")[:40] or "code"
+
+
 def _key(text: str) -> str:
-    parts = text, llvmlite.__version__, llvm.get_host_cpu_name(), llvm.get_default_triple()
-    return sha256("\0".join(parts).encode()).hexdigest()
+    host = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+    parts = text, llvmlite.__version__, *host, llvm.get_default_triple()
+    return sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
 def _emit(text: str, machine: Any) -> bytes:
-    module = llvm.parse_assembly(text)
-    module.triple = llvm.get_default_triple()
-    module.data_layout = str(machine.target_data)
-    module.verify()
+    try:
+        module = llvm.parse_assembly(text)
+        module.triple = llvm.get_default_triple()
+        module.data_layout = str(machine.target_data)
+        module.verify()
+    except RuntimeError as error:
+        raise NotCompiled(
+            f"LLVM {llvm.llvm_version_info} refuses generated code: {error}"
+        ) from None
     tuning = llvm.create_pipeline_tuning_options(speed_level=_OPTIMIZATION)
     builder = llvm.create_pass_builder(machine, tuning)
     builder.getModulePassManager().run(module, builder)
@@ -92,14 +109,14 @@ def _read(file: Path) -> bytes | None:
     return code if code and sha256(code).digest() == digest else None
 
 
-def _write(file: Path, code: bytes) -> None:
+def _write(file: Path, content: bytes) -> None:
     """Write a file whole; do nothing where that cannot be done."""
     with contextlib.suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=file.parent)
         try:
             with os.fdopen(handle, "wb") as stream:
-                stream.write(sha256(code).digest() + code)
+                stream.write(content)
             os.replace(name, file)
         except OSError:
             os.unlink(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -13,12 +12,13 @@ from typing import Any
 import numba
 from llvmlite import ir
 from numba import njit, types
+from numba.core.errors import NumbaError
 from numba.extending import intrinsic
 
+from physcm.mechanism.errors import NotCompiled
 from physcm.mechanism.lanes.compiler import cache_folder
 
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
-_DAMAGE = (OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, ImportError)
 
 
 def _invoke(typing_context: Any, function: Any, arguments: Any) -> Any:
@@ -68,8 +68,18 @@ class Kernel:
                 kept = njit(cache=True, **_OPTIONS)(self.function)
                 kept.compile(signature)
                 return kept
-        except _DAMAGE:
-            return njit(**_OPTIONS)(self.function)
+        except Exception:  # a damaged pickle may raise anything
+            return self._anew(signature)
+
+    def _anew(self, signature: Any) -> Any:
+        try:
+            made = njit(**_OPTIONS)(self.function)
+            made.compile(signature)
+            return made
+        except NumbaError as error:
+            raise NotCompiled(
+                f"Numba refuses the kernel `{self.function.__name__}`: {error}"
+            ) from None
 
 
 @contextmanager

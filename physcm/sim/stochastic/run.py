@@ -15,13 +15,14 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
-from physcm.mechanism.errors import Unsupported
+from physcm.mechanism.errors import NotCompiled, Unsupported
 from physcm.sim.agenda import Agenda, Instant, Plan
 from physcm.sim.fused.stretch import Stretch
 from physcm.sim.located import first_change
@@ -35,6 +36,7 @@ Columns = NDArray[np.int64]
 _SNAP = 1e-9
 _MOST_PIECES = 10_000
 _REFINEMENTS = 30
+_MOST_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ class _Runner:
 
     def advance(self, k: int, deadline: float) -> int:
         """Take base steps from k on, many at once where that is possible; return the next."""
-        last = self._quiet_until(k)
+        last: int = self._quiet_until(k)
         groups = self._groups()
         if last <= k or any(self._stretch(view) is None for view, _ in groups):
             self.base_step(k)
@@ -139,7 +141,7 @@ class _Runner:
         for view, columns in groups:
             self._save_inside(k, view, columns, self.full[:, columns], 0.0, 1.0)
             if not self._stretched(k, last, view, columns, deadline):
-                return self.steps
+                return int(self.steps)
         return last
 
     def _quiet_until(self, k: int) -> int:
@@ -152,16 +154,22 @@ class _Runner:
         due = (self.due.min() - self.times[0]) / self.step
         end = self.steps if due == math.inf else math.ceil(due - _SNAP) - 1
         inside = self.fraction[(self.edge < 0) & (self.fraction > k + 1)]
-        return min(self.steps, end, int(inside[0]) if inside.size else self.steps)
+        return int(min(self.steps, end, k + _MOST_AT_ONCE, *inside[:1]))
 
     def _stretch(self, view: View) -> Stretch | None:
         """Return the machine code of a mode, None where there is none."""
         if id(view) not in self.stretches:
             self.stretches[id(view)] = None
             with contextlib.suppress(Unsupported):
-                made = Stretch(self._scheme(view), self.wiener, self.system.name)
-                self.stretches[id(view)] = made
+                self.stretches[id(view)] = self._compiled(view)
         return self.stretches[id(view)]
+
+    def _compiled(self, view: View) -> Stretch | None:
+        try:
+            return Stretch(self._scheme(view), self.wiener, self.system.name)
+        except NotCompiled as error:
+            warnings.warn(f"{error}; NumPy takes the steps instead", stacklevel=2)
+            return None
 
     def _stretched(self, k: int, last: int, view: View, columns: Columns, deadline: float) -> bool:
         """Take the steps k, ..., last - 1 with samples of one mode, if there is time for it."""
