@@ -143,6 +143,24 @@ def substitute(
     return expression
 
 
+def cases(*pairs: tuple[Any, Any]) -> Any:
+    """Return the first value whose condition holds, from pairs of a value and a condition.
+
+    SymPy turns a comparison between cases into a choice between conditions, ITE; it is
+    written as `and` and `or`, which files have a form for.
+
+    >>> x = symbol("x")
+    >>> cases((1, cases((x, x > 2), (3, True)) < 2.5), (0, True))
+    Piecewise((1, (x > 2) & (x < 2.5)), (0, True))
+    """
+    return sp.Piecewise(*pairs).replace(sp.ITE, chosen)
+
+
+def chosen(test: Any, then: Any, otherwise: Any) -> Any:
+    """Return the condition `then` where a test holds, else another, without ITE."""
+    return sp.Or(sp.And(test, then), sp.And(sp.Not(test), otherwise))
+
+
 @lru_cache(maxsize=65536)
 def derivative(expression: sp.Expr, variable: sp.Symbol) -> sp.Expr:
     """Return the derivative, almost everywhere: steps count as constant, corners as one side.
@@ -175,7 +193,7 @@ def _without_corners(expression: sp.Expr) -> sp.Expr:
 def _extreme(arguments: tuple[sp.Expr, ...], beats: type[Relational]) -> sp.Expr:
     best = arguments[0]
     for other in arguments[1:]:
-        best = sp.Piecewise((best, beats(best, other)), (other, True))
+        best = cases((best, beats(best, other)), (other, True))
     return best
 
 
@@ -246,6 +264,9 @@ class _TextPrinter(StrPrinter):  # type: ignore[misc]
             else:
                 text = f"where({self._print(condition)}, {self._print(value)}, {text})"
         return text
+
+    def _print_ITE(self, expr: sp.ITE) -> str:
+        return str(self._print(chosen(*expr.args)))
 
     def _print_Relational(self, expr: Relational) -> str:
         sign = {"==": "==", "!=": "!="}.get(expr.rel_op, expr.rel_op)

@@ -23,7 +23,7 @@ from typing import Any, TypeAlias
 import sympy as sp
 
 from physcm.mechanism.errors import InvalidValue, ParseError, UnknownVariable
-from physcm.mechanism.expression import exact, normalize, symbol
+from physcm.mechanism.expression import cases, exact, normalize, symbol
 
 Expression: TypeAlias = "str | int | float | sp.Basic"
 
@@ -49,7 +49,7 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
     "mod": (sp.Mod, 2, 2),
     "min": (sp.Min, 1, 1000),
     "max": (sp.Max, 1, 1000),
-    "where": (lambda condition, a, b: sp.Piecewise((a, condition), (b, True)), 3, 3),
+    "where": (lambda condition, a, b: cases((a, condition), (b, True)), 3, 3),
 }
 _CONSTANTS = {"pi": sp.pi, "inf": sp.oo, "nan": sp.nan}
 _NUMBERED = ("do", "shift", "scale")
@@ -244,7 +244,7 @@ class _Reader:
 
     def _IfExp(self, node: ast.IfExp) -> Any:
         condition = self.condition(node.test)
-        return sp.Piecewise((self.number(node.body), condition), (self.number(node.orelse), True))
+        return cases((self.number(node.body), condition), (self.number(node.orelse), True))
 
     def _Call(self, node: ast.Call) -> Any:
         if not isinstance(node.func, ast.Name):

@@ -18,6 +18,7 @@ from scipy import special
 from sympy.core.relational import Relational
 
 from physcm.mechanism.errors import Unsupported
+from physcm.mechanism.expression import chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,6 +187,8 @@ class Printer:
             return self._folded(e.args, words["and" if isinstance(e, sp.And) else "or"])
         if isinstance(e, sp.Not):
             return words["not"].format(self.text(e.args[0]))
+        if isinstance(e, sp.ITE):
+            return self.text(chosen(*e.args))
         if isinstance(e, sp.Max | sp.Min):
             name = "maximum" if isinstance(e, sp.Max) else "minimum"
             return self._folded(e.args, name + "({}, {})")

@@ -31,6 +31,7 @@ from physcm.mechanism.interventions import Impulse, When
 from physcm.mechanism.randomness import uniforms
 from physcm.sim.modes import Modes, View
 from physcm.sim.schedule import impulses, unwrapped
+from physcm.sim.switching import comparisons_with_time, crossing
 from physcm.sim.triggers import Trigger, triggers, watched
 
 _MOST_AT_ONCE = 10_000
@@ -55,6 +56,13 @@ class Plan:
     def watch(self) -> Program:
         """The conditions of all triggers, those for arming them again, and their comparisons."""
         return self.modes.program(watched(self.triggers))
+
+    @cached_property
+    def is_restless(self) -> bool:
+        """Whether time alone may turn a condition on and off, as in sin(t) > 0.9."""
+        conditions = watched(self.triggers)
+        comparisons = comparisons_with_time(conditions, self.modes.system.derived)
+        return any(crossing(comparison) is None for comparison in comparisons)
 
     @cached_property
     def impulses(self) -> dict[int, tuple[str, sp.Expr]]:

@@ -29,6 +29,7 @@ from physcm.sim.switching import switch_times
 _MOST_INSTANTS = 100_000
 _MOST_ROUGH = 200
 _GUARD = 1e-12
+_LOOKS_AT_CLOCK = 20_000
 _FEWEST_STEPS = 100
 _SOLVERS = {
     "LSODA": scipy_integrate.LSODA,
@@ -96,10 +97,11 @@ def run(
     saved = np.full((start.size, times.size), np.nan)
     t, last = float(times[0]), float(times[-1])
     values, guard = agenda.begin(t, start), _GUARD * (last - t)
+    apart = (last - t) / _LOOKS_AT_CLOCK if plan.is_restless else math.inf
     saved[:, 0] = values
     while t < last and len(agenda.instants) < most_instants:
         stop = min(agenda.next_time(t), last)
-        piece = _Piece(agenda, column, settings, t, stop, deadline, guard)
+        piece = _Piece(agenda, column, settings, t, stop, deadline, guard, apart)
         inside = np.flatnonzero((times > t) & (times <= piece.stop))
         t, at = piece.follow(values[agenda.view.rows], times[inside])
         saved[:, inside[: at.shape[1] - 1]] = at[:, :-1]
@@ -134,6 +136,7 @@ class _Piece:
     stop: float
     deadline: float
     guard: float
+    apart: float
 
     def follow(self, x: Floats, times: Floats) -> tuple[float, Floats]:
         """Return where the piece ends, and the full vector at the saved times and there."""
@@ -204,7 +207,7 @@ class _Piece:
         def truth(t: Floats) -> NDArray[np.bool_]:
             return self.agenda.watch(t, self._completed(t, path(t)))
 
-        return first_change(self.agenda, truth, begin, end, guard=self.guard)
+        return first_change(self.agenda, truth, begin, end, guard=self.guard, apart=self.apart)
 
 
 def _nowhere(states: int) -> Path:

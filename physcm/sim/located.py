@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -21,6 +22,7 @@ def first_change(
     *,
     guard: float,
     resolution: float = 0.0,
+    apart: float = math.inf,
 ) -> float | None:
     """Return when a condition first changes such that something is to be done, or None.
 
@@ -34,9 +36,10 @@ def first_change(
         guard: for so long after the beginning and after a change nothing is looked at, since
             right there rounding turns a condition on and off.
         resolution: how closely to locate; unless given, to neighboring floats.
+        apart: the longest time between two looks.
     """
     begin = begin + guard if begin + guard < end else begin
-    while (change := _located(agenda, truth, begin, end, resolution)) is not None:
+    while (change := _located(agenda, truth, begin, end, resolution, apart)) is not None:
         if agenda.notice(truth(np.array([change]))[:, 0]):
             return change
         begin = change + guard
@@ -49,13 +52,14 @@ def _located(
     low: float,
     high: float,
     resolution: float,
+    apart: float,
 ) -> float | None:
     """Return the first time in (low, high] at which a condition has changed, as far as seen.
 
     The interval is cut into equal parts, and the first at whose end something has changed is
     cut again.
     """
-    parts, found = _LOOKS, None
+    parts, found = max(_LOOKS, math.ceil((high - low) / apart)), None
     while low < high:
         looks = np.unique(np.linspace(low, high, parts + 1))[1:]
         changed = np.flatnonzero(agenda.changed(truth(looks)))

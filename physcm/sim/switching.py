@@ -7,12 +7,14 @@ and steps exactly to each.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 import sympy as sp
 from sympy.core.relational import Relational
 
 from physcm.mechanism.codegen import Floats, Program
-from physcm.mechanism.expression import TIME, derivative, names_in
+from physcm.mechanism.expression import TIME, derivative, names_in, substitute
 from physcm.sim.system import System
 
 
@@ -42,7 +44,7 @@ def switches(system: System) -> Program:
     >>> switches(pulse).scalar(0.0, [], [7.0])
     [7.0]
     """
-    crossings = [root for condition in _conditions(system) if (root := _crossing(condition))]
+    crossings = [root for condition in _conditions(system) if (root := crossing(condition))]
     return Program.over((), tuple(system.parameters), {}, crossings)
 
 
@@ -53,8 +55,39 @@ def switch_parameters(system: System) -> frozenset[str]:
     >>> switch_parameters(pulse)
     frozenset({'a'})
     """
-    conditions = [c for c in _conditions(system) if _crossing(c)]
+    conditions = [c for c in _conditions(system) if crossing(c)]
     return frozenset().union(*map(names_in, conditions)) & frozenset(system.parameters)
+
+
+def crossing(condition: Relational) -> sp.Expr | None:
+    """Return the time at which both sides are equal, where that is linear in time.
+
+    >>> x = sp.Symbol("x", real=True)
+    >>> crossing(2 * TIME > x), crossing(x > 1), crossing(sp.sin(TIME) > x)
+    (x/2, None, None)
+    """
+    gap = condition.lhs - condition.rhs
+    slope = derivative(gap, TIME)
+    rest = sp.expand(gap - slope * TIME)
+    if slope == 0 or TIME in slope.free_symbols | rest.free_symbols:
+        return None
+    return -rest / slope
+
+
+def comparisons_with_time(
+    conditions: Iterable[sp.Basic], derived: Mapping[str, sp.Expr]
+) -> list[Relational]:
+    """Return the comparisons in conditions that read time, be it through derived variables.
+
+    >>> w = sp.Symbol("w", real=True)
+    >>> comparisons_with_time([(w > 1) & (TIME < 2)], {"w": sp.cos(TIME)})
+    [cos(t) > 1, t < 2]
+    """
+    order = list(derived)
+    written = (substitute(condition, derived, order) for condition in conditions)
+    atoms = set().union(*(condition.atoms(Relational) for condition in written))
+    with_time = [atom for atom in atoms if TIME in atom.free_symbols]
+    return sorted(with_time, key=sp.default_sort_key)
 
 
 def _conditions(system: System) -> list[Relational]:
@@ -65,12 +98,3 @@ def _conditions(system: System) -> list[Relational]:
     atoms |= {sp.Gt(*corner.args, evaluate=False) for corner in corners if len(corner.args) == 2}
     alone = [c for c in atoms if TIME in c.free_symbols and names_in(c) <= known]
     return sorted(alone, key=sp.default_sort_key)
-
-
-def _crossing(condition: Relational) -> sp.Expr | None:
-    """Return the time at which both sides are equal, where that is linear in time."""
-    gap = condition.lhs - condition.rhs
-    slope = derivative(gap, TIME)
-    if slope == 0 or TIME in slope.free_symbols:
-        return None
-    return -gap.xreplace({TIME: sp.S.Zero}) / slope

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import sympy as sp
 from sympy.core.relational import Relational
 
+from physcm.mechanism.expression import cases
 from physcm.mechanism.interventions import When
 from physcm.sim.schedule import quantity
 from physcm.sim.system import System
@@ -77,7 +78,7 @@ def watched(given: Sequence[Trigger]) -> list[sp.Expr]:
     """Return the conditions, those for arming again, then each comparison in them, as 1 or 0.
 
     A condition such as `x > 1 and x < 1.1` may hold for too short a time to be seen; that its
-    comparisons have changed stays to be seen.
+    comparisons have changed stays to be seen. So does, of `t == 5`, that t is not below 5 now.
 
     >>> x = sp.Symbol("x", real=True)
     >>> watched([Trigger(x > 1, sp.false)])
@@ -85,5 +86,7 @@ def watched(given: Sequence[Trigger]) -> list[sp.Expr]:
     """
     conditions = [trigger.condition for trigger in given] + [trigger.rearm for trigger in given]
     atoms = set().union(*(condition.atoms(Relational) for condition in conditions))
+    equal = [atom for atom in atoms if isinstance(atom, sp.Eq | sp.Ne)]
+    atoms |= {side(*atom.args) for atom in equal for side in (sp.Lt, sp.Gt)} - {sp.true, sp.false}
     conditions += sorted(atoms, key=sp.default_sort_key)
-    return [sp.Piecewise((1, condition), (0, True)) for condition in conditions]
+    return [cases((1, condition), (0, True)) for condition in conditions]

@@ -22,10 +22,11 @@ from sympy.core.relational import Relational
 
 from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.errors import Unsupported
-from physcm.mechanism.expression import TIME, derivative, names_in, substitute, symbol
+from physcm.mechanism.expression import names_in, symbol
 from physcm.sim.agenda import Plan
 from physcm.sim.modes import View
-from physcm.sim.reactions import reads_time, require_reactions_alone
+from physcm.sim.reactions import require_reactions_alone
+from physcm.sim.switching import comparisons_with_time, crossing
 from physcm.sim.system import System
 from physcm.sim.triggers import watched
 
@@ -170,28 +171,21 @@ def turning_times(system: System, conditions: list[sp.Expr]) -> list[sp.Expr]:
     Raises:
         Unsupported: for a comparison that reads time other than linearly.
 
+    >>> from physcm.mechanism.expression import TIME
     >>> x = symbol("x")
     >>> still = System({"x": "0"}, initial={"x": 1})
     >>> turning_times(still, [sp.Piecewise((1, (2 * TIME >= x) & (x > 3)), (0, True))])
     [x/2]
     """
-    order = list(system.derived)
-    found: dict[sp.Expr, None] = {}
-    for condition in (c for c in conditions if reads_time(system, [c])):
-        written = substitute(condition, system.derived, order)
-        for comparison in written.atoms(Relational):
-            if TIME in comparison.free_symbols:
-                found[_turning_time(comparison)] = None
-    return list(found)
+    written = comparisons_with_time(conditions, system.derived)
+    return list(dict.fromkeys(map(_turning_time, written)))
 
 
 def _turning_time(comparison: Relational) -> sp.Expr:
-    gap = comparison.lhs - comparison.rhs
-    slope = derivative(gap, TIME)
-    rest = sp.expand(gap - slope * TIME)
-    if TIME in rest.free_symbols | slope.free_symbols:
+    time = crossing(comparison)
+    if time is None:
         raise Unsupported(
             f"the condition `{comparison}` does not tell the Gillespie engine when it turns; "
             "compare the time `t` itself with an expression, such as t > 2*k"
         )
-    return -rest / slope
+    return time

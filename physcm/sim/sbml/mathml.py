@@ -19,7 +19,7 @@ import sympy as sp
 from sympy.logic.boolalg import Boolean
 
 from physcm.mechanism.errors import InvalidFile, UnknownVariable, Unsupported
-from physcm.mechanism.expression import TIME, exact, symbol
+from physcm.mechanism.expression import TIME, cases, exact, symbol
 from physcm.mechanism.parser import closest
 
 AVOGADRO = sp.Rational("6.02214179e23")
@@ -174,7 +174,7 @@ def _cases(arguments: list[sp.Basic]) -> sp.Expr:
         pairs.append((_number(arguments[-1]), sp.true))
     if not pairs:
         return sp.nan
-    return pairs[0][0] if pairs[0][1] == sp.true else sp.Piecewise(*pairs)
+    return pairs[0][0] if pairs[0][1] == sp.true else cases(*pairs)
 
 
 def _compared(relation: Callable[..., Any]) -> Callable[[sp.Expr, sp.Expr], Boolean]:
