@@ -150,8 +150,8 @@ def cases(*pairs: tuple[Any, Any]) -> Any:
     written as `and` and `or`, which files have a form for.
 
     >>> x = symbol("x")
-    >>> cases((1, cases((x, x > 2), (3, True)) < 2.5), (0, True))
-    Piecewise((1, (x > 2) & (x < 2.5)), (0, True))
+    >>> cases((1, cases((x, x > 2), (3, True)) > 3), (0, True))
+    Piecewise((1, x > 3), (0, True))
     """
     return sp.Piecewise(*pairs).replace(sp.ITE, chosen)
 

@@ -12,18 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.integrate import ODEintWarning, odeint, solve_ivp
+from scipy.integrate import ODEintWarning, odeint
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import InvalidValue
 from physcm.sim.status import RunStatus
+from physcm.sim.stepping import FEWEST_STEPS, METHODS, MOST_STEPS, Solver, grown
 from physcm.sim.switching import switch_times
 from physcm.sim.system import System
-
-_METHODS = ("LSODA", "RK45", "RK23", "DOP853", "Radau", "BDF")
-_IMPLICIT = ("Radau", "BDF")
-HUGE = 1e6
-_FEWEST_STEPS = 100
 
 
 @dataclass(frozen=True)
@@ -41,9 +37,9 @@ class Scipy:
 
     def __post_init__(self) -> None:
         """Check the method's name."""
-        if self.method not in _METHODS:
+        if self.method not in METHODS:
             raise InvalidValue(
-                f"`{self.method}` is no method of the scipy engine; use {', '.join(_METHODS)}"
+                f"`{self.method}` is no method of the scipy engine; use {', '.join(METHODS)}"
             )
 
 
@@ -64,7 +60,7 @@ class Trajectory:
 
 def integrate(
     system: System, times: Floats, x0: Floats, p: Floats, rtol: float, atol: Floats,
-    method: str = "LSODA", most_steps: int = 100_000,
+    method: str = "LSODA", most_steps: int = MOST_STEPS,
 ) -> Trajectory:  # fmt: skip
     """Return the solution of X' = f(t, X, p) from X(times[0]) = x0.
 
@@ -83,10 +79,12 @@ def integrate(
         return Trajectory(states, RunStatus.COMPLETE)
     parameters = p.tolist()
 
+    if method != "LSODA":
+        solver = Solver(rtol, atol, method, most_steps * (len(times) - 1))
+        return ended(*_stepped(system, times, x0, parameters, solver))
+
     def run(saved: Floats, begin: Floats) -> tuple[Floats, int]:
-        if method == "LSODA":
-            return _lsoda(system, saved, begin, parameters, rtol, atol, most_steps)
-        return _solve_ivp(system, saved, begin, parameters, rtol, atol, method)
+        return _lsoda(system, saved, begin, parameters, rtol, atol, most_steps)
 
     switches = switch_times(system, parameters)
     between = switches[(switches > times[0]) & (switches < times[-1])]
@@ -155,7 +153,7 @@ def _lsoda(
                 rtol=rtol,
                 atol=atol,
                 h0=first_step,
-                hmax=0.0 if system.is_autonomous else (times[-1] - times[0]) / _FEWEST_STEPS,
+                hmax=0.0 if system.is_autonomous else (times[-1] - times[0]) / FEWEST_STEPS,
                 mxstep=most_steps,
                 full_output=True,
             )
@@ -164,36 +162,22 @@ def _lsoda(
     reached = np.logical_and.accumulate([True, *(details["tcur"] >= times[1:])])
     broke_at = states[int(reached.sum())]
     states = np.where(reached[:, np.newaxis], states, np.nan)
-    if np.abs(broke_at).max() / HUGE > max(1.0, np.abs(x0).max()):
+    if grown(x0, broke_at):
         states[int(reached.sum())] = np.inf
     return states.T, most_steps + int(details["nst"][reached[1:]].max(initial=0))
 
 
-def _solve_ivp(
-    system: System,
-    times: Floats,
-    x0: Floats,
-    p: list[float],
-    rtol: float,
-    atol: Floats,
-    method: str,
+def _stepped(
+    system: System, times: Floats, x0: Floats, p: list[float], solver: Solver
 ) -> tuple[Floats, int]:
-    rates = system.rates
-    implicit = {"jac": lambda t, x: rates.jacobian.dense(t, x, p)} if method in _IMPLICIT else {}
-    with np.errstate(all="ignore"):
-        solution = solve_ivp(
-            lambda t, x: rates.scalar(t, x, p),
-            (times[0], times[-1]),
-            x0,
-            method=method,
-            t_eval=times,
-            rtol=rtol,
-            atol=atol,
-            **implicit,
-        )
-    states = np.full((len(x0), len(times)), np.nan)
-    states[:, : solution.y.shape[1]] = solution.y
-    return states, int(solution.nfev)
+    """Run any other method step by step, and read the saved times off its interpolants."""
+    states, count = np.full((len(x0), len(times)), np.nan), 0
+    states[:, 0] = x0
+    for begin, end, path in solver.steps(system, p, times[0], x0, times[-1]):
+        inside = (times > begin) & (times <= end)
+        states[:, inside] = path(times[inside])
+        count += 1
+    return states, count
 
 
 def ended(states: Floats, steps: int) -> Trajectory:
@@ -201,7 +185,7 @@ def ended(states: Floats, steps: int) -> Trajectory:
     finite = np.logical_and.accumulate(np.isfinite(states).all(axis=0))
     if finite.all():
         return Trajectory(states, RunStatus.COMPLETE, steps)
-    sizes = np.abs(states[:, finite]).max(axis=0)
-    grew = np.isinf(states).any() or sizes[-1] / HUGE > max(1.0, sizes[0])
+    reached = states[:, finite]
+    grew = np.isinf(states).any() or (finite[0] and grown(reached[:, 0], reached[:, -1]))
     states = np.where(finite, states, np.nan)
     return Trajectory(states, RunStatus.DIVERGED if grew else RunStatus.STOPPED, steps)

@@ -10,37 +10,24 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import integrate as scipy_integrate
 
 from physcm.mechanism.codegen import Floats
 from physcm.sim.agenda import Agenda, Instant, Plan
 from physcm.sim.engine import ended, integrate, scaled
 from physcm.sim.located import first_change
 from physcm.sim.status import RunStatus
-from physcm.sim.switching import switch_times
+from physcm.sim.stepping import MOST_STEPS, Path, Solver
+from physcm.sim.trouble import trouble
 
 _MOST_INSTANTS = 100_000
-_MOST_ROUGH = 200
+_ROUGH_INSTANTS, _ROUGH_STEPS = 200, 2_000
+_CROWD, _CROWDED = 1_000, 1e-8
 _GUARD = 1e-12
 _LOOKS_AT_CLOCK = 20_000
-_FEWEST_STEPS = 100
-_SOLVERS = {
-    "LSODA": scipy_integrate.LSODA,
-    "RK45": scipy_integrate.RK45,
-    "RK23": scipy_integrate.RK23,
-    "DOP853": scipy_integrate.DOP853,
-    "Radau": scipy_integrate.Radau,
-    "BDF": scipy_integrate.BDF,
-}
-_IMPLICIT = ("LSODA", "Radau", "BDF")
-Path: TypeAlias = Callable[[Any], Floats]
 
 
 @dataclass(frozen=True)
@@ -52,12 +39,16 @@ class Settings:
         atol: absolute tolerance of each variable.
         method: SciPy's.
         seconds: how long one sample may take.
+        most_steps: between two saved times or instants.
+        most_instants: after so many the run is broken off.
     """
 
     rtol: float
     atol: Floats
     method: str
     seconds: float = math.inf
+    most_steps: int = MOST_STEPS
+    most_instants: int = _MOST_INSTANTS
 
 
 @dataclass(frozen=True)
@@ -68,21 +59,16 @@ class HybridRun:
         values: (variables, times), NaN from where the run ended early.
         status: how it ended.
         instants: what was done, in order.
+        trouble: why it ended early, if it did.
     """
 
     values: Floats
     status: RunStatus
     instants: tuple[Instant, ...]
+    trouble: str = ""
 
 
-def run(
-    plan: Plan,
-    column: int,
-    times: Floats,
-    start: Floats,
-    settings: Settings,
-    most_instants: int = _MOST_INSTANTS,
-) -> HybridRun:
+def run(plan: Plan, column: int, times: Floats, start: Floats, settings: Settings) -> HybridRun:
     """Return one sample of a system with a schedule or events.
 
     Args:
@@ -91,7 +77,6 @@ def run(
         times: to save, increasing.
         start: the full vector at the first time, before anything is done.
         settings: of the solver.
-        most_instants: after so many the run ends, stopped.
     """
     agenda, deadline = Agenda(plan, column), time.monotonic() + settings.seconds
     saved = np.full((start.size, times.size), np.nan)
@@ -99,30 +84,53 @@ def run(
     values, guard = agenda.begin(t, start), _GUARD * (last - t)
     apart = (last - t) / _LOOKS_AT_CLOCK if plan.is_restless else math.inf
     saved[:, 0] = values
-    while t < last and len(agenda.instants) < most_instants:
+    good, view = (t, values), agenda.view
+    while t < last and np.isfinite(values[agenda.view.rows]).all():
+        if _crowded(agenda, _CROWDED * (last - times[0]), settings.most_instants):
+            break
+        good, view = (t, values), agenda.view
         stop = min(agenda.next_time(t), last)
         piece = _Piece(agenda, column, settings, t, stop, deadline, guard, apart)
         inside = np.flatnonzero((times > t) & (times <= piece.stop))
-        t, at = piece.follow(values[agenda.view.rows], times[inside])
-        saved[:, inside[: at.shape[1] - 1]] = at[:, :-1]
-        if not np.isfinite(at[agenda.view.rows, -1]).all():
-            break
-        values = agenda.act(t, at[:, -1])
-        saved[:, times == t] = values[:, np.newaxis]
+        t, at = piece.follow(values[view.rows], times[inside])
+        inside = inside[: at.shape[1] - 1]
+        saved[:, inside] = at[:, :-1]
+        fine = inside[np.isfinite(at[view.rows, :-1]).all(axis=0)]
+        good = (float(times[fine[-1]]), saved[:, fine[-1]]) if fine.size else good
+        values = at[:, -1]
+        if np.isfinite(values[view.rows]).all():
+            values = agenda.act(t, values)
+            saved[:, times == t] = values[:, np.newaxis]
+            good, view = (t, values), agenda.view
     rows = plan.modes.view(frozenset()).rows
     status = ended(saved[rows], 0).status
+    why = ""
     if status:
         saved = np.where(np.isfinite(saved[rows]).all(axis=0), saved, np.nan)
         status = RunStatus.TIME_LIMIT if time.monotonic() > deadline else status
-    return HybridRun(saved, status, tuple(agenda.instants))
+        if np.isfinite(values[view.rows]).all():
+            why = f"after t = {t:.6g} something happens again and again without end"
+        else:
+            p = view.p[:, column]
+            why = trouble(view.system, *(good[0], good[1][view.rows]), p, t, status)
+    return HybridRun(saved, status, tuple(agenda.instants), why)
 
 
-def tolerances(plan: Plan, times: Floats, start: Floats, rtol: float, method: str) -> Floats:
+def _crowded(agenda: Agenda, moment: float, most: int) -> bool:
+    """Say whether too much has happened, in all or within a moment, as a bouncing ball does."""
+    times = [instant.time for instant in agenda.instants[-_CROWD:]]
+    return len(agenda.instants) >= most or (len(times) == _CROWD and times[-1] - times[0] < moment)
+
+
+def tolerances(
+    plan: Plan, times: Floats, start: Floats, rtol: float, method: str, seconds: float = math.inf
+) -> Floats:
     """Return an absolute tolerance per variable, as `engine.tolerances` does for its states."""
     scale = np.abs(start)
-    rough = Settings(1e-5, np.where(scale > 0, 1e-9 * scale, 1e-30), method)
+    near = np.where(scale > 0, 1e-9 * scale, 1e-30)
+    rough = Settings(1e-5, near, method, seconds, _ROUGH_STEPS, _ROUGH_INSTANTS)
     grid = np.union1d(times, np.linspace(times[0], times[-1], 50))
-    return scaled(run(plan, 0, grid, start, rough, _MOST_ROUGH).values, scale, rtol)
+    return scaled(run(plan, 0, grid, start, rough).values, scale, rtol)
 
 
 @dataclass(frozen=True)
@@ -147,7 +155,12 @@ class _Piece:
                 np.append(times, self.stop), states[:, [*np.searchsorted(grid, times), -1]]
             )
         parts = []
-        for begin, end, path in self._steps(x):
+        view, p = self.agenda.view, self.agenda.view.p[:, self.column].tolist()
+        solver = Solver(
+            self.settings.rtol, self.settings.atol[view.rows], self.settings.method,
+            self.settings.most_steps * (times.size + 1), self.deadline,
+        )  # fmt: skip
+        for begin, end, path in solver.steps(view.system, p, self.begin, x, self.stop):
             call = self._first_call(begin, end, path)
             reached = end if call is None else call
             now = times[(times > begin) & (times <= reached)]
@@ -160,55 +173,19 @@ class _Piece:
 
     def _integrated(self, grid: Floats, x: Floats) -> Floats:
         view, settings = self.agenda.view, self.settings
-        return integrate(
+        result = integrate(
             view.system, grid, x, view.p[:, self.column], settings.rtol,
-            settings.atol[view.rows], settings.method,
-        ).states  # fmt: skip
+            settings.atol[view.rows], settings.method, settings.most_steps,
+        )  # fmt: skip
+        if result.status is RunStatus.DIVERGED:
+            return np.where(np.isnan(result.states), np.inf, result.states)
+        return result.states
 
     def _completed(self, t: Floats, states: Floats) -> Floats:
         return self.agenda.view.completed(t, states, np.full(states.shape[1], self.column))
-
-    def _steps(self, x: Floats) -> Iterator[tuple[float, float, Path]]:
-        """Yield the solver's steps, each with its interpolant; the last reaches the stop."""
-        view, t = self.agenda.view, self.begin
-        switches = switch_times(view.system, view.p[:, self.column].tolist())
-        for stop in (*switches[(switches > t) & (switches < self.stop)], self.stop):
-            if not len(x):
-                yield t, stop, lambda at: np.empty((0, *np.shape(at)))
-            else:
-                solver = self._solver(t, x, stop)
-                while solver.status == "running":
-                    with warnings.catch_warnings(), np.errstate(all="ignore"):
-                        warnings.simplefilter("ignore")
-                        solver.step()
-                    if solver.status == "failed" or time.monotonic() > self.deadline:
-                        yield solver.t, self.stop, _nowhere(len(x))
-                        return
-                    yield solver.t_old, solver.t, solver.dense_output()
-                x = solver.y
-            t = stop
-
-    def _solver(self, t: float, x: Floats, stop: float) -> Any:
-        view, settings = self.agenda.view, self.settings
-        rates, p = view.system.rates, view.p[:, self.column].tolist()
-        implicit = {"jac": lambda t, x: rates.jacobian.dense(t, x, p)}
-        return _SOLVERS[settings.method](
-            lambda t, x: np.array(rates.scalar(t, x, p)),
-            t,
-            x,
-            stop,
-            rtol=settings.rtol,
-            atol=settings.atol[view.rows],
-            max_step=math.inf if view.system.is_autonomous else (stop - t) / _FEWEST_STEPS,
-            **(implicit if settings.method in _IMPLICIT else {}),
-        )
 
     def _first_call(self, begin: float, end: float, path: Path) -> float | None:
         def truth(t: Floats) -> NDArray[np.bool_]:
             return self.agenda.watch(t, self._completed(t, path(t)))
 
         return first_change(self.agenda, truth, begin, end, guard=self.guard, apart=self.apart)
-
-
-def _nowhere(states: int) -> Path:
-    return lambda t: np.full((states, *np.shape(t)), np.nan)

@@ -78,15 +78,16 @@ def simulate(
         atol: absolute tolerance of each step, one number or one per state; unless told a
             thousandth of rtol times the largest value of each state in a rough run.
         step: the step where there is noise or jumps; needed there.
-        time_limit: the seconds that a sample may take; where there is noise, all together.
+        time_limit: the seconds that a sample may take; where there is noise or the engine is
+            "gillespie", all together.
         progress: show a progress bar.
 
     Returns:
         A dataset with dimensions `sample` and `time`: each state and derived variable over
         both, each parameter over `sample`, a `status` over `sample` (complete, diverged,
         stopped, time_limit: NaN from the end of the run on), and attributes that suffice to
-        repeat it; where samples end early, the attribute `trouble` says when, and which
-        variable it was.
+        repeat it; where values are missing, the attribute `trouble` says from when on, and
+        which variable it was.
         A saved value at an instant at which something is done is the one afterwards. Where
         something can be done (a schedule, events, jumps), `instant_time` over sample and
         instant, with `before(X)` and `after(X)` of each variable X.
@@ -105,14 +106,16 @@ def simulate(
             )
         return simulate_network(
             system, t, n=n, seed=seed, engine=engine, rtol=rtol, atol=atol, step=step,
-            progress=progress,
+            time_limit=time_limit, progress=progress,
         )  # fmt: skip
     times = checked_times(t)
     samples = np.arange(positive_count(n, "n"))
     seconds = np.inf if time_limit is None else positive_number(time_limit, "time_limit")
     if engine == "gillespie":
-        return gillespie(system, times, samples, seed)
+        return gillespie(system, times, samples, seed, seconds)
     if engine == "torch" or isinstance(engine, Torch):
+        if time_limit is not None:
+            raise Unsupported("the torch engine has no time limit; leave out `time_limit`")
         torch = engine if isinstance(engine, Torch) else Torch()
         return _torch(system, times, samples, seed, torch, rtol, atol, step)
     if system.noise or system.jumps:
@@ -197,12 +200,10 @@ def _smooth_dataset(
     settings: dict[str, Any],
 ) -> xr.Dataset:  # fmt: skip
     """Return the dataset of states, to which the derived variables are added."""
-    if any(ended):
-        states = values[: len(system.states)]
-        settings["trouble"] = "\n".join(troubles(system, times, states, p, ended))
+    why = troubles(system, times, values[: len(system.states)], p, ended)
     complete(system, times, values, p)
     parameters = dict(zip(system.parameters, p, strict=True))
-    return as_dataset(system, times, values, parameters, ended, settings)
+    return as_dataset(system, times, values, parameters, ended, settings, why=why)
 
 
 def _settings(seed: int, engine: str, method: str, rtol: float, atol: Floats) -> dict[str, Any]:
@@ -236,7 +237,7 @@ def _hybrid(
     plan = Plan(Modes(system, samples, seed))
     start = plan.modes.start(times[0])
     if atol is None:
-        absolute = hybrid.tolerances(plan, times, start[:, 0], rtol, method)
+        absolute = hybrid.tolerances(plan, times, start[:, 0], rtol, method, seconds)
     else:
         absolute = np.zeros(len(start))
         absolute[: len(system.states)] = checked_tolerances(atol, len(system.states))
@@ -253,6 +254,7 @@ def _hybrid(
         [run.status for run in runs],
         _settings(seed, "scipy", method, rtol, absolute),
         [run.instants for run in runs] if system.schedule or system.events else (),
+        {k: run.trouble for k, run in enumerate(runs) if run.trouble},
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ from physcm.mechanism.codegen import Floats
 from physcm.sim.agenda import Instant
 from physcm.sim.status import RunStatus, flags
 from physcm.sim.system import System
+from physcm.sim.trouble import listed
 
 _BLOCK = 65536
+_NOTHING: Mapping[int, str] = MappingProxyType({})
 
 
 def completed(system: System, times: Floats, states: Floats, p: Floats) -> Floats:
@@ -50,18 +53,27 @@ def as_dataset(
     ended: Sequence[RunStatus],
     settings: Mapping[str, Any],
     instants: Sequence[Sequence[Instant]] = (),
+    why: Mapping[int, str] = _NOTHING,
 ) -> xr.Dataset:
-    """Return the dataset of a run.
+    """Return the dataset of a run; from where a sample has ended early on, nothing counts.
 
     Args:
         system: what was simulated.
         times: the saved times.
-        values: the variables at these times, (variables, samples, times).
+        values: the variables at these times, (variables, samples, times), handed over.
         parameters: their values, each over the samples.
         ended: how each sample ended.
         settings: what it takes to repeat the run, besides the system.
         instants: what was done to each sample at once, if anything could be.
+        why: why samples ended early, as far as the engine knows.
     """
+    told = dict(why)
+    bad = np.zeros(len(ended), dtype=bool)
+    for row in values:
+        bad |= ~np.isfinite(row).all(axis=-1)
+    if bad.any():
+        told = {int(k): _lost(system, times, values[:, k]) for k in np.flatnonzero(bad)} | told
+        values[:, bad] = _while_finite(values[:, bad], len(system.states))
     variables: dict[str, Any] = {
         name: (("sample", "time"), row) for name, row in zip(system.variables, values, strict=True)
     }
@@ -75,8 +87,24 @@ def as_dataset(
         "physcm_version": physcm.__version__,
         **settings,
     }
+    if told:
+        attributes["trouble"] = listed(told)
     coordinates = {"sample": np.arange(len(ended)), "time": times}
     return xr.Dataset(variables, coords=coordinates, attrs=attributes)
+
+
+def _while_finite(values: Floats, states: int) -> Floats:
+    """Return the values while all states are finite, and NaN afterwards."""
+    finite = np.isfinite(values[:states]).all(axis=0)
+    return np.where(np.logical_and.accumulate(finite, axis=-1), values, np.nan)
+
+
+def _lost(system: System, times: Floats, values: Floats) -> str:
+    """Say which variable of a sample first has no finite value, and when."""
+    bad = ~np.isfinite(values)
+    at = int(bad.any(axis=0).argmax())
+    name = system.variables[int(bad[:, at].argmax())]
+    return f"at t = {times[at]:.6g} `{name}` has no finite value"
 
 
 def _instants(system: System, instants: Sequence[Sequence[Instant]]) -> dict[str, Any]:

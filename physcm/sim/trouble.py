@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from scipy.integrate import LSODA
@@ -19,7 +19,7 @@ _MOST_STEPS = 1000
 
 def troubles(
     system: System, times: Floats, states: Floats, p: Floats, ended: Sequence[RunStatus]
-) -> list[str]:
+) -> dict[int, str]:
     """Say of the first samples that ended early where that was, and why.
 
     Args:
@@ -30,35 +30,57 @@ def troubles(
         ended: how each sample ended.
     """
     early = [k for k, status in enumerate(ended) if status is not RunStatus.COMPLETE]
-    return [
-        f"sample {k}: {_trouble(system, times, states[:, k], p[:, k], ended[k])}"
-        for k in early[:_MOST_TOLD]
-    ]
+    return {
+        k: _of_sample(system, times, states[:, k], p[:, k], ended[k]) for k in early[:_MOST_TOLD]
+    }
 
 
-def _trouble(system: System, times: Floats, states: Floats, p: Floats, status: RunStatus) -> str:
+def listed(told: Mapping[int, str]) -> str:
+    """Return one line for each of the first samples of which something is told.
+
+    >>> listed({1: "x is lost"})
+    'sample 1: x is lost'
+    """
+    return "\n".join(f"sample {k}: {told[k]}" for k in sorted(told)[:_MOST_TOLD])
+
+
+def _of_sample(system: System, times: Floats, states: Floats, p: Floats, status: RunStatus) -> str:
     good = int(np.isfinite(states).all(axis=0).sum())
-    if good == 0:
-        return "the initial state is not finite"
-    last = good - 1
+    last, stop = max(good - 1, 0), times[min(good, len(times) - 1)]
+    return trouble(system, times[last], states[:, last], p, stop, status)
+
+
+def trouble(system: System, t: float, x: Floats, p: Floats, stop: float, status: RunStatus) -> str:
+    """Say why the run of one sample ended early.
+
+    Args:
+        system: the dynamics at the end.
+        t: the last saved time at which all was well.
+        x: the states there.
+        p: the parameters.
+        stop: the next time that was not reached.
+        status: how the run ended.
+    """
+    bad = [name for name, value in zip(system.states, x, strict=True) if not np.isfinite(value)]
+    if bad:
+        return f"at t = {t:.6g} `{bad[0]}` has no finite value"
     if status is RunStatus.TIME_LIMIT:
-        return f"the time limit was reached after t = {times[last]:.6g}"
+        return f"the time limit was reached after t = {t:.6g}"
     if status is RunStatus.DIVERGED:
-        largest = system.states[int(np.argmax(np.abs(states[:, last])))]
-        return f"after t = {times[last]:.6g} the state grows without bound, `{largest}` the most"
-    stop = times[min(good, len(times) - 1)]
-    for t, x, rates in _calls(system, times[last], states[:, last], p, stop):
-        bad = np.flatnonzero(~np.isfinite(rates))
-        if bad.size:
-            name = system.states[bad[0]]
+        largest = system.states[int(np.argmax(np.abs(x)))]
+        return f"after t = {t:.6g} the state grows without bound, `{largest}` the most"
+    for when, where, rates in _calls(system, t, x, p, stop):
+        broken = np.flatnonzero(~np.isfinite(rates))
+        if broken.size:
+            name = system.states[broken[0]]
             drift = system.drift[name]
             read = [s for s in system.states if s in {str(x) for x in drift.free_symbols}]
-            at = ", ".join(f"{s} = {x[system.states.index(s)]:.6g}" for s in read)
+            at = ", ".join(f"{s} = {where[system.states.index(s)]:.6g}" for s in read)
             return (
-                f"at t = {t:.6g} the drift of `{name}`, `{to_text(drift)}`, has no finite value"
+                f"at t = {when:.6g} the drift of `{name}`, `{to_text(drift)}`, has no finite value"
                 + (f" ({at})" if at else "")
             )
-    return f"after t = {times[last]:.6g} the solver finds no step that it can take"
+    return f"after t = {t:.6g} the solver finds no step that it can take"
 
 
 def _calls(

@@ -12,13 +12,14 @@ from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.lanes.blocks import LANES
 from physcm.mechanism.lanes.compiler import Code, compiled
 from physcm.mechanism.lanes.module import module
-from physcm.sim.engine import HUGE, integrate, scaled
+from physcm.sim.engine import integrate, scaled
 from physcm.sim.fused import explicit
 from physcm.sim.fused.explicit_code import method_code
 from physcm.sim.fused.numba_engine import Numba
 from physcm.sim.fused.pool import share
 from physcm.sim.fused.runge_kutta import RungeKutta, dormand_prince_5, dormand_prince_8
 from physcm.sim.status import RunStatus
+from physcm.sim.stepping import HUGE
 from physcm.sim.system import System
 
 Integers = NDArray[np.int64]

@@ -6,6 +6,7 @@ the cost of a turn. What a sample does depends on its own numbers alone.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -138,6 +139,8 @@ class DirectMethod:
             samples = record.modes.samples[front.columns]
             front.waits, front.picks = draws(record.modes.seed, samples, front.number, count)
             self._end(front, front.number >= front.most, RunStatus.STOPPED)
+            if time.monotonic() > record.deadline:
+                self._end(front, front.columns >= 0, RunStatus.TIME_LIMIT)
         front.left, front.waits = front.waits[0], front.waits[1:]
         front.pick, front.picks = front.picks[0], front.picks[1:]
 

@@ -37,6 +37,7 @@ class Record:
         reached: how many times are saved.
         status: how the run ended, as far as it has.
         saved: the full vector at the saved times, (variables, samples, times).
+        deadline: on the monotonic clock; what is on its way then is broken off.
     """
 
     modes: Modes
@@ -49,9 +50,10 @@ class Record:
     reached: Integers
     status: Integers
     saved: Floats
+    deadline: float
 
     @classmethod
-    def start(cls, modes: Modes, times: Floats) -> Record:
+    def start(cls, modes: Modes, times: Floats, deadline: float) -> Record:
         """Return all samples at the first time, before anything is done."""
         count = modes.samples.size
         zeros = np.zeros(count, dtype=np.int64)
@@ -67,6 +69,7 @@ class Record:
             zeros.copy(),
             np.full(count, RunStatus.COMPLETE, dtype=np.int64),
             np.full((len(modes.names), count, times.size), np.nan),
+            deadline,
         )
 
     def ahead(self, reached: Integers) -> Mask:

@@ -17,6 +17,8 @@ from there on. So nothing is drawn twice, and what changes no propensity changes
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -54,7 +56,9 @@ class Histories:
     instants: list[tuple[Instant, ...]]
 
 
-def gillespie(system: System, times: Floats, samples: Integers, seed: int) -> xr.Dataset:
+def gillespie(
+    system: System, times: Floats, samples: Integers, seed: int, seconds: float = math.inf
+) -> xr.Dataset:
     """Return samples of a reaction system as a Markov jump process.
 
     Args:
@@ -63,6 +67,7 @@ def gillespie(system: System, times: Floats, samples: Integers, seed: int) -> xr
             something fires, the state afterwards is saved.
         samples: the numbers of the samples.
         seed: of all draws.
+        seconds: how long the run may take.
 
     Returns:
         A dataset like that of `simulate`. A sample whose propensities are no numbers any more
@@ -80,7 +85,7 @@ def gillespie(system: System, times: Floats, samples: Integers, seed: int) -> xr
     array([[5., 4., 0.],
            [5., 1., 0.]])
     """
-    result = histories(system, times, samples, seed)
+    result = histories(system, times, samples, seed, seconds=seconds)
     settings = {"seed": int(seed), "engine": "gillespie"}
     return as_dataset(
         system, times, result.values, result.parameters, result.ended, settings, result.instants
@@ -88,11 +93,16 @@ def gillespie(system: System, times: Floats, samples: Integers, seed: int) -> xr
 
 
 def histories(
-    system: System, times: Floats, samples: Integers, seed: int, together: int = _TOGETHER
+    system: System,
+    times: Floats,
+    samples: Integers,
+    seed: int,
+    together: int = _TOGETHER,
+    seconds: float = math.inf,
 ) -> Histories:
     """Return what `gillespie` does, running so many samples at once; the number changes nothing."""
     plan = Plan(Modes(system, samples, seed))
-    engine = _Engine(plan, Record.start(plan.modes, times))
+    engine = _Engine(plan, Record.start(plan.modes, times, time.monotonic() + seconds))
     engine.refuse_early()
     for first in range(0, samples.size, together):
         engine.run(np.arange(first, min(first + together, samples.size)))

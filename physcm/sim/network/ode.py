@@ -9,9 +9,11 @@ else to BDF, whose linear systems are sparse.
 from __future__ import annotations
 
 import itertools
+import math
+import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,12 +25,11 @@ from physcm.mechanism.codegen import Floats
 from physcm.sim.engine import Trajectory, ended, scaled
 from physcm.sim.network.clock import is_autonomous, switch_times
 from physcm.sim.network.field import Field
+from physcm.sim.status import RunStatus
+from physcm.sim.stepping import FEWEST_STEPS, MOST_STEPS, grown
 
 _SMALL = 200
 _STIFF = 1e4
-_HUGE = 1e6
-_FEWEST_STEPS = 100
-_MOST_STEPS = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,37 +40,42 @@ class Solver:
         method: one of SciPy's.
         rtol: relative tolerance of each step.
         atol: absolute tolerance of each step, one or one per state.
+        seconds: how long one sample may take.
     """
 
     method: str
     rtol: float
     atol: float | Floats
+    seconds: float = math.inf
 
     def run(self, field: Field, times: Floats) -> Trajectory:
         """Return the states of one sample at the saved times, shape (states, times)."""
         y = field.start(1)[:, 0]
         states = np.full((y.size, times.size), np.nan)
         states[:, 0] = y
-        steps = 0
+        steps, deadline = 0, time.monotonic() + self.seconds
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            for solver in self._steps(field, times, y) if y.size and times.size > 1 else ():
+            for solver in self._steps(field, times, y, deadline):
                 steps += 1
                 passed = (times > solver.t_old) & (times <= solver.t)
                 if passed.any():
                     states[:, passed] = solver.dense_output()(times[passed])
                 y = solver.y
         unsaved = np.flatnonzero(np.isnan(states).any(axis=0))
-        if unsaved.size and np.abs(y).max() / _HUGE > max(1.0, np.abs(states[:, 0]).max()):
+        if unsaved.size and grown(states[:, 0], y):
             states[:, unsaved[0]] = np.inf
-        return ended(states, steps)
+        result = ended(states, steps)
+        late = result.status is RunStatus.STOPPED and time.monotonic() > deadline
+        return replace(result, status=RunStatus.TIME_LIMIT) if late else result
 
-    def _steps(self, field: Field, times: Floats, y: Floats) -> Iterator[Any]:
+    def _steps(self, field: Field, times: Floats, y: Floats, deadline: float) -> Iterator[Any]:
         """Yield SciPy's solver after each step, begun anew at each switch by the clock."""
         switches = switch_times(field)
         between = switches[(switches > times[0]) & (switches < times[-1])]
-        left = _MOST_STEPS
-        for begin, end in itertools.pairwise([times[0], *between, times[-1]]):
+        left = MOST_STEPS * (times.size - 1)
+        edges = np.unique([times[0], *between, times[-1]]) if y.size else times[:0]
+        for begin, end in itertools.pairwise(edges):
             solver = self._begin(field, begin, y, end, times[-1] - times[0])
             while solver.status == "running":
                 try:
@@ -77,7 +83,8 @@ class Solver:
                 except (FloatingPointError, RuntimeError):  # no finite, regular Jacobian
                     return
                 left -= 1
-                if solver.status == "failed" or solver.t == solver.t_old or not left:
+                late = not left or time.monotonic() > deadline
+                if late or solver.status == "failed" or solver.t == solver.t_old:
                     return
                 yield solver
             y = solver.y
@@ -85,7 +92,7 @@ class Solver:
     def _begin(self, field: Field, begin: float, y: Floats, end: float, span: float) -> Any:
         options: dict[str, Any] = {"rtol": self.rtol, "atol": self.atol}
         if not is_autonomous(field.structure):
-            options["max_step"] = span / _FEWEST_STEPS
+            options["max_step"] = span / FEWEST_STEPS
         if self.method in ("Radau", "BDF"):
             options["jac"] = lambda t, y: csc_array(_finite(field, t, y))
         if self.method == "LSODA":
@@ -103,7 +110,9 @@ def chosen_method(field: Field, times: Floats) -> str:
     return "DOP853" if stiffness < _STIFF else "BDF"
 
 
-def tolerances(field: Field, times: Floats, rtol: float, method: str) -> Floats:
+def tolerances(
+    field: Field, times: Floats, rtol: float, method: str, seconds: float = math.inf
+) -> Floats:
     """Return an absolute tolerance per evolving variable: a thousandth of rtol on its own scale.
 
     The scale of a variable is the largest value that it takes at any node in a rough run.
@@ -111,7 +120,7 @@ def tolerances(field: Field, times: Floats, rtol: float, method: str) -> Floats:
     scale = _largest(field, field.start(1))[:, 0]
     start = np.where(scale > 0, 1e-9 * scale, 1e-30)[field.structure.kind_of_state]
     grid = np.union1d(times, np.linspace(times[0], times[-1], 50))
-    rough = Solver(method, 1e-5, start).run(field, grid).states
+    rough = Solver(method, 1e-5, start, seconds).run(field, grid).states
     return scaled(_largest(field, rough), scale, rtol)
 
 

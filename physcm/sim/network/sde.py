@@ -8,6 +8,8 @@ step, `W(x[gene7])`) alone, as in `physcm.sim.stochastic`.
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,9 +22,16 @@ from physcm.sim.network.wiring import Places
 
 
 def euler_maruyama(
-    field: Field, times: Floats, samples: NDArray[np.int64], seed: int, step: float
+    field: Field,
+    times: Floats,
+    samples: NDArray[np.int64],
+    seed: int,
+    step: float,
+    deadline: float,
 ) -> Floats:
     """Return the states at the saved times, shape (states, samples, times).
+
+    From the deadline on, a time on the monotonic clock, they are NaN.
 
     Raises:
         InvalidValue: if a saved time is not a whole number of steps from the start.
@@ -30,9 +39,11 @@ def euler_maruyama(
     saved = _on_grid(times, step)
     of_sources, rows = _sources(field, seed)
     y = field.start(samples.size)
-    states = np.empty((*y.shape, len(times)))
+    states = np.full((*y.shape, len(times)), np.nan)
     states[:, :, 0] = y
     for k in range(saved[-1]):
+        if time.monotonic() > deadline:
+            break
         drift, amplitudes = field.moves(times[0] + k * step, y)
         z = np.sqrt(step) * normals(of_sources, samples, k)
         y = y + step * drift

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -48,6 +50,7 @@ def simulate_network(
     rtol: float | None = None,
     atol: float | Sequence[float] | None = None,
     step: float | None = None,
+    time_limit: float | None = None,
     progress: bool = False,
 ) -> xr.Dataset:
     """Return trajectories of a network.
@@ -64,14 +67,16 @@ def simulate_network(
         atol: absolute tolerance of each step, one number or one per variable that evolves; unless
             told a thousandth of rtol times the largest value of each variable in a rough run.
         step: the step of the Euler-Maruyama method; needed where there is noise.
+        time_limit: the seconds that a sample may take; where there is noise, all together.
         progress: show a progress bar.
 
     Returns:
         A dataset with dimensions `sample`, `time`, `node` and `edge`: each variable over the first
         three; parameters over `node` or `edge`, and over `sample` where samples differ; the edges
         that act, as coordinates `cause` and `effect` of `edge`; a `status` over `sample`
-        (complete, diverged, stopped: NaN from the end of the run on), and attributes that suffice
-        to repeat it.
+        (complete, diverged, stopped, time_limit: NaN from the end of the run on), and attributes
+        that suffice to repeat it; where values are missing, `trouble` says from when on, and
+        which variable it was.
 
     Raises:
         InvalidValue: for times that do not increase, and options outside of their range.
@@ -86,22 +91,23 @@ def simulate_network(
     """
     times = checked_times(t)
     samples = np.arange(positive_count(n, "n"))
+    seconds = math.inf if time_limit is None else positive_number(time_limit, "time_limit")
     settings: dict[str, Any] = {"seed": int(seed)}
     if any(group.form.noise for group in network.structure.groups):
         step = positive_step(step, "network")
         if engine not in ("auto", _SCHEME):
             raise InvalidValue(f"engine is `{engine!r}`; for noise use 'auto' or '{_SCHEME}'")
         settings |= {"engine": _SCHEME, "step": step}
-        run = _stochastic(times, seed, step)
+        run = _stochastic(times, seed, step, time.monotonic() + seconds)
     else:
         first = Field(network.structure, draw(network, samples[:1], seed))
         method = scipy_method(engine) or chosen_method(first, times)
         relative = RTOL if rtol is None else positive_number(rtol, "rtol")
-        absolute = _absolute(first, atol, times, relative, method)
+        absolute = _absolute(first, atol, times, relative, method, seconds)
         settings |= {"engine": "scipy", "method": method, "rtol": relative}
         settings["atol"] = json.dumps(absolute.tolist())
         spread = absolute[network.structure.kind_of_state]
-        run = _deterministic(times, Solver(method, relative, spread))
+        run = _deterministic(times, Solver(method, relative, spread, seconds))
     pieces = []
     for chunk in tracked(_chunks(network, samples), progress):
         field = Field(network.structure, draw(network, chunk, seed))
@@ -110,11 +116,12 @@ def simulate_network(
     return as_dataset(network, times, pieces, settings)
 
 
-def _stochastic(times: Floats, seed: int, step: float) -> Run:
+def _stochastic(times: Floats, seed: int, step: float, deadline: float) -> Run:
     def run(field: Field, samples: Samples) -> tuple[Floats, list[RunStatus]]:
-        states = euler_maruyama(field, times, samples, seed, step)
+        states = euler_maruyama(field, times, samples, seed, step, deadline)
         finite = np.logical_and.accumulate(np.isfinite(states).all(axis=0), axis=1)
-        ended = [RunStatus.COMPLETE if whole.all() else RunStatus.DIVERGED for whole in finite]
+        why = RunStatus.TIME_LIMIT if time.monotonic() > deadline else RunStatus.DIVERGED
+        ended = [RunStatus.COMPLETE if whole.all() else why for whole in finite]
         return np.where(finite, states, np.nan), ended
 
     return run
@@ -129,11 +136,12 @@ def _deterministic(times: Floats, solver: Solver) -> Run:
 
 
 def _absolute(
-    field: Field, atol: float | Sequence[float] | None, times: Floats, rtol: float, method: str
-) -> Floats:
+    field: Field, atol: float | Sequence[float] | None, times: Floats, rtol: float, method: str,
+    seconds: float,
+) -> Floats:  # fmt: skip
     """Return an absolute tolerance for each variable that evolves."""
     if atol is None:
-        return tolerances(field, times, rtol, method)
+        return tolerances(field, times, rtol, method, seconds)
     return checked_tolerances(atol, field.structure.kinds.size)
 
 

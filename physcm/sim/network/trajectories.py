@@ -14,9 +14,11 @@ from physcm.mechanism.codegen import Floats
 from physcm.sim.network.column import Column
 from physcm.sim.network.field import Field
 from physcm.sim.network.graph import acting
+from physcm.sim.network.names import labelled
 from physcm.sim.network.network import Network
 from physcm.sim.network.values import Values
 from physcm.sim.status import RunStatus, flags
+from physcm.sim.trouble import listed
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +90,20 @@ def as_dataset(
         "physcm_version": physcm.__version__,
         **settings,
     }
+    bad = np.flatnonzero(~np.isfinite(values).all(axis=(0, 2, 3)))
+    told = {int(k): _lost(network, times, values[:, k]) for k in bad}
+    if told:
+        attributes["trouble"] = listed(told)
     return xr.Dataset(variables, coords=coordinates, attrs=attributes)
+
+
+def _lost(network: Network, times: Floats, values: Floats) -> str:
+    """Say which variable first has no finite value, where and when; (variables, times, nodes)."""
+    bad = ~np.isfinite(values)
+    at = int(bad.any(axis=(0, 2)).argmax())
+    variable, node = np.argwhere(bad[:, at])[0]
+    name = labelled(network.variables[variable], network.nodes[node])
+    return f"at t = {times[at]:.6g} `{name}` has no finite value"
 
 
 def _whole(name: str, pieces: Sequence[Piece]) -> Floats:

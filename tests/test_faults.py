@@ -1,0 +1,157 @@
+"""Runs that go wrong end, say how, and count for nothing from there on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import networkx as nx
+import numpy as np
+import pytest
+import xarray as xr
+
+from physcm.mechanism import Hold, Impulse, Shift, Unsupported
+from physcm.sim import Event, Scipy, System, simulate
+
+TIMES = [0, 0.5, 1.5, 2, 3]
+BLOWUP = System({"x": "x**2", "y": "-y"}, initial={"x": 1, "y": 1})
+LOGARITHM = System({"x": "-1", "y": "log(x)"}, initial={"x": 1.75, "y": 1})
+BALL = System(
+    {"h": "v", "v": "-9.81"},
+    initial={"h": 1, "v": 0},
+    events={"bounce": Event("h < 0", {"v": "-0.5*v", "h": 0})},
+)
+GRAPH = nx.path_graph(3)
+
+
+def with_event(system: System) -> System:
+    return system.replace(events={"e": Event("t > 0.3", {"y": "y + 1"})})
+
+
+ENGINES: dict[str, tuple[Any, dict[str, Any]]] = {
+    "smooth": (lambda s: s, {}),
+    "RK45": (lambda s: s, {"engine": Scipy("RK45")}),
+    "Radau": (lambda s: s, {"engine": Scipy("Radau")}),
+    "window": (lambda s: s.do(Shift("y", 1, during=(0.2, 0.4))), {}),
+    "event": (with_event, {}),
+    "event RK45": (with_event, {"engine": Scipy("RK45")}),
+    "time limit": (lambda s: s, {"time_limit": 60}),
+}
+
+
+def columns(run: xr.Dataset) -> np.ndarray:
+    return np.stack([run[name].values for name in ("x", "y")])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_grows_without_bound_has_diverged_and_counts_for_nothing_afterwards(
+    engine: str,
+) -> None:
+    change, options = ENGINES[engine]
+    run = simulate(change(BLOWUP), TIMES, **options)
+    assert run.status.values.tolist() == [1]
+    np.testing.assert_array_equal(np.isnan(columns(run)[:, 0]), [[False] * 2 + [True] * 3] * 2)
+    assert "sample 0: after t = 0.5 the state grows without bound, `x`" in run.attrs["trouble"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_leaves_the_domain_is_reported_with_sample_time_and_variable(engine: str) -> None:
+    change, options = ENGINES[engine]
+    run = simulate(change(LOGARITHM), TIMES, **options)
+    assert run.status.values.tolist() == [2]
+    assert np.isnan(columns(run)[:, 0, 3:]).all()
+    assert "sample 0: at t = 1.75" in run.attrs["trouble"]
+    assert "the drift of `y`, `log(x)`, has no finite value (x = -" in run.attrs["trouble"]
+
+
+@pytest.mark.parametrize(
+    ("system", "at", "name"), [(BLOWUP, 1.5, "x"), (LOGARITHM, 2, "y")], ids=["grows", "leaves"]
+)
+def test_with_noise_a_lost_sample_is_missing_from_there_on_and_reported(
+    system: System, at: float, name: str
+) -> None:
+    run = simulate(system.replace(noise={"y": 0.01}), TIMES, step=0.01, n=2)
+    assert (run.status > 0).all()
+    missing = np.isnan(columns(run))
+    assert (missing == missing[0]).all()
+    assert missing[..., -1].all()
+    assert not missing[..., 0].any()
+    assert f"sample 1: at t = {at} `{name}` has no finite value" in run.attrs["trouble"]
+
+
+CHANGES: dict[str, System] = {
+    "event": LOGARITHM.replace(events={"e": Event("t > 0.7", {"y": "log(-y)"})}),
+    "impulse": LOGARITHM.do(Impulse("y", "log(-y)", at=0.7)),
+}
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_a_change_to_no_number_is_reported(kind: str) -> None:
+    run = simulate(CHANGES[kind], TIMES)
+    assert run.status.values.tolist() == [2]
+    assert run.attrs["trouble"] == "sample 0: at t = 0.7 `y` has no finite value"
+
+
+def test_a_derived_variable_without_a_value_is_reported() -> None:
+    run = simulate(System({"x": "-1"}, initial={"x": 1}, algebraic={"w": "log(x)"}), TIMES)
+    assert run.status.values.tolist() == [0]
+    assert run.attrs["trouble"] == "sample 0: at t = 1.5 `w` has no finite value"
+
+
+def test_a_trajectory_that_is_held_counts_for_nothing_after_the_end_either() -> None:
+    run = simulate(LOGARITHM.do(Hold("x", "log(1 - t)")), TIMES)
+    assert np.isnan(columns(run)[:, 0, 2:]).all()
+
+
+def test_a_run_in_which_all_is_well_reports_no_trouble() -> None:
+    assert "trouble" not in simulate(BLOWUP, [0, 0.5]).attrs
+
+
+def test_a_ball_that_bounces_ever_faster_is_stopped_at_its_rest() -> None:
+    run = simulate(BALL, [0, 1, 2, 3])
+    rest = np.sqrt(2 / 9.81) * (1 + 2 * 0.5 / (1 - 0.5))
+    assert run.status.values.tolist() == [2]
+    assert run.instant_time.max() == pytest.approx(rest, rel=1e-6)
+    assert np.isnan(run.h[0, 2:]).all()
+    assert "again and again without end" in run.attrs["trouble"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("events", [{}, {"e": Event("t > 2", {"x": "x + 1"})}])
+def test_steps_that_lead_nowhere_come_to_an_end(events: dict[str, Event]) -> None:
+    system = System({"x": "where(x > 1, -1, 1)"}, initial={"x": 0}, events=events)
+    run = simulate(system, [0, 0.5, 3])
+    assert run.status.values.tolist() == [2]
+    assert np.isnan(run.x[0]).values.tolist() == [False, False, True]
+
+
+def ring(**options: Any) -> Any:
+    return System.from_network(
+        {"x": "-1 + log(x) + inputs/1000"}, "x_cause", GRAPH, initial={"x": 1}, **options
+    )
+
+
+@pytest.mark.parametrize("options", [{}, {"noise": {"x": 0.01}}])
+def test_a_node_that_leaves_the_domain_is_reported_by_name(options: dict[str, Any]) -> None:
+    run = simulate(ring(**options), [0, 5], step=0.01 if options else None)
+    assert (run.status > 0).all()
+    assert np.isnan(run.x[0, 1]).all()
+    assert "sample 0: at t = 5 `x[0]` has no finite value" in run.attrs["trouble"]
+
+
+def test_every_engine_keeps_its_time_limit_or_refuses_it() -> None:
+    firing = System.from_reactions({"tick": ("1e7", {"N": 1})}, initial={"N": 0})
+    still = {"x": "-x + inputs"}
+    noisy = System.from_network(still, "x_cause", GRAPH, initial={"x": 1}, noise={"x": 0.1})
+    quick = System({"x": "-x"}, initial={"x": 1})
+    network = System.from_network(still, "x_cause", GRAPH, initial={"x": 1})
+    late = [
+        simulate(firing, [0, 10], n=3, engine="gillespie", time_limit=0.1),
+        simulate(noisy, [0, 10], n=3, step=1e-5, time_limit=0.1),
+        simulate(network, [0, 10], n=3, time_limit=1e-9),
+        simulate(quick, [0, 10], n=3, time_limit=1e-9),
+        simulate(with_event(BLOWUP), [0, 10], n=3, time_limit=1e-9),
+        simulate(quick.replace(noise={"x": 0.1}), [0, 10], n=3, step=1e-4, time_limit=1e-9),
+    ]
+    assert [run.status.values.tolist() for run in late] == [[3] * 3] * len(late)
+    with pytest.raises(Unsupported, match="torch engine has no time limit; leave out"):
+        simulate(quick, [0, 1], engine="torch", time_limit=1)
