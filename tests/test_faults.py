@@ -148,7 +148,7 @@ def test_every_engine_keeps_its_time_limit_or_refuses_it() -> None:
         simulate(firing, [0, 10], n=3, engine="gillespie", time_limit=0.1),
         simulate(noisy, [0, 10], n=3, step=1e-5, time_limit=0.1),
         simulate(network, [0, 10], n=3, time_limit=1e-9),
-        simulate(quick, [0, 10], n=3, time_limit=1e-9),
+        simulate(quick, [0, 10], n=3, engine="scipy", time_limit=1e-9),
         simulate(with_event(BLOWUP), [0, 10], n=3, time_limit=1e-9),
         simulate(quick.replace(noise={"x": 0.1}), [0, 10], n=3, step=1e-4, time_limit=1e-9),
     ]
