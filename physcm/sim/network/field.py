@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from scipy import sparse
 
-from physcm.mechanism.codegen import Floats
+from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.errors import InvalidValue
 from physcm.sim.network.names import labelled
 from physcm.sim.network.structure import Group, Structure
@@ -67,6 +67,8 @@ class Field:
 
     def inputs(self, t: float, x: Floats) -> Floats:
         """Return I = B h(x_cause, x_effect)."""
+        if self.structure.compiled:
+            return self.structure.compiled.inputs(t, x, self.of_edges)
         contributions = self.structure.coupling.vector(t, self._at_ends(x), self.of_edges)
         sums = [self.structure.incidence @ h for h in contributions]
         return np.array(sums).reshape(len(sums), *x.shape[1:])
@@ -79,7 +81,7 @@ class Field:
         """Return the drift, and the diffusion coefficients (noises, nodes, samples) per group."""
         x, received = self._seen(t, y)
         amplitudes = [
-            group.amplitudes.vector(t, _read(group, x, received), p)
+            self._at_nodes(group, group.amplitudes, t, x, received, p)
             for group, p in zip(self.structure.groups, self.of_groups, strict=True)
         ]
         return self._drift(t, x, received), amplitudes
@@ -145,8 +147,16 @@ class Field:
     def _drift(self, t: float, x: Floats, received: Floats) -> Floats:
         rates = np.empty((self.structure.states.size, x.shape[2]))
         for group, p in zip(self.structure.groups, self.of_groups, strict=True):
-            rates[self._ranks(group)] = group.rates.vector(t, _read(group, x, received), p)
+            rates[self._ranks(group)] = self._at_nodes(group, group.rates, t, x, received, p)
         return rates
+
+    def _at_nodes(
+        self, group: Group, program: Program, t: float, x: Floats, received: Floats, p: Floats
+    ) -> Floats:
+        """Return what a program of a group's nodes gives, (outputs, nodes, samples)."""
+        if self.structure.compiled:
+            return self.structure.compiled.at_nodes(group, program, t, x, received, p)
+        return program.vector(t, _read(group, x, received), p)
 
     def _ranks(self, group: Group) -> Places:
         return self.structure.rank[np.ix_(group.states, group.nodes)]

@@ -27,6 +27,7 @@ from scipy import sparse
 
 from physcm.mechanism.codegen import Program
 from physcm.mechanism.expression import names_in, symbol
+from physcm.sim.network.compiled import Compiled, compiled_forms
 from physcm.sim.network.wiring import Places
 from physcm.sim.stochastic.structure import ito_drift
 from physcm.sim.system import System
@@ -212,6 +213,11 @@ class Structure:
         variables = tuple(read.name for read in self.reads)
         parameters = (*(read.name for read in self.edge_reads), *self.edge_parameters)
         return Program.over(variables, parameters, {}, tuple(self.network.edge.values()))
+
+    @cached_property
+    def compiled(self) -> Compiled | None:
+        """The machine code of the forms, None where NumPy has to do."""
+        return compiled_forms(self)
 
     @cached_property
     def edge_form(self) -> System:
