@@ -37,7 +37,7 @@ from physcm.mechanism import (
     When,
 )
 from physcm.sim import Event, Jump, System, simulate
-from physcm.sim.gillespie import direct, histories
+from physcm.sim.gillespie import direct, fast, histories
 
 IMMIGRATION = System.from_reactions(
     {"birth": ("b", {"X": 1}), "death": ("d*X", {"X": -1})},
@@ -218,7 +218,7 @@ def test_a_run_is_the_same_to_the_last_bit_however_many_samples_run_together(
         "event": RANDOM.replace(events={"cull": Event("X > 8 and t > b/20", {"X": "X*exp(-d)"})}),
     }[kind]
     whole, parts = (
-        histories(system, TIMES, np.arange(20), 3, number) for number in (4096, together)
+        histories(system, TIMES, np.arange(20), 3, together=number) for number in (4096, together)
     )
     np.testing.assert_array_equal(whole.values, parts.values)
 
@@ -230,6 +230,53 @@ def test_a_sample_of_many_is_that_sample_alone(sample: int, seed: int) -> None:
     many = histories(RANDOM, TIMES, samples, seed)
     alone = histories(RANDOM, TIMES, np.array([sample]), seed)
     np.testing.assert_array_equal(many.values[:, 2], alone.values[:, 0])
+
+
+MANY = {
+    "plain": RANDOM,
+    "dimer": DIMER,
+    "random volume": System.from_reactions(
+        {"in_": ("k*V", {"X": "1/V"}), "out": ("V*X*(X + 1)", {"X": "-1/V"})},
+        parameters={"k": 3, "V": Uniform(0.1, 10)},
+        initial={"X": "5/V"},
+        algebraic={"clock": "t*X", "shape": "exp(-X)/(1 + X**2)"},
+    ),
+    "own changes": System.from_reactions(
+        {"halve": ("1", {"x": "-x/2"}), "kick": ("2", {"y": "sqrt(2)"}), "back": ("y", {"y": -1})},
+        initial={"x": 1024, "y": 3},
+    ).replace(events={"low": Event("y < 1", {"y": 4})}),
+    "window": RANDOM.do(Hold("X", 5, during=("b/10", 2))),
+    "rate window": RANDOM.do(SetParameter(b=40, during=(1, "1 + d"))),
+    "impulse": RANDOM.do(Impulse("X", Normal(9, 2), at="d")),
+    "trigger": RANDOM.do(When("X >= 6", Impulse("X", -6), rearm=0)),
+    "event": RANDOM.replace(
+        events={"cull": Event("X > 8 and t > b/20", {"X": "floor(X*exp(-d))"})}
+    ),
+    "delay": RANDOM.replace(events={"late": Event("X > 3", {"X": "X + 10"}, delay="d/7")}),
+    "clock": RANDOM.replace(events={"tick": Event("2*t >= X/9 + d", {"X": 0})}),
+}
+
+
+@pytest.mark.parametrize("kind", MANY)
+def test_machine_code_and_numpy_fire_the_same_reactions(kind: str) -> None:
+    samples = np.array([0, 3, 2**40, *range(5, 50)])
+    quick, slow = (histories(MANY[kind], TIMES, samples, 7, fast=f) for f in (True, False))
+    np.testing.assert_allclose(quick.values, slow.values, rtol=1e-12)
+    assert quick.ended == slow.ended
+    for one, other in zip(quick.instants, slow.instants, strict=True):
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_allclose([a.time, *a.before], [b.time, *b.before], rtol=1e-12)
+            np.testing.assert_allclose(a.after, b.after, rtol=1e-12)
+
+
+def test_neither_the_number_of_threads_nor_the_order_of_samples_changes_a_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = histories(RANDOM, TIMES, np.arange(300), 3).values
+    monkeypatch.setattr(fast, "cores", lambda: 7)
+    np.testing.assert_array_equal(histories(RANDOM, TIMES, np.arange(300), 3).values, whole)
+    order = np.random.default_rng(0).permutation(300)
+    np.testing.assert_array_equal(histories(RANDOM, TIMES, order, 3).values, whole[:, order])
 
 
 def test_samples_and_seeds_differ() -> None:
@@ -414,7 +461,7 @@ def test_a_state_that_is_no_number_any_more_has_diverged(amount: str) -> None:
 
 
 def test_a_sample_that_fires_without_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(direct, "_MOST_FIRINGS", 5_000)
+    monkeypatch.setattr(direct, "MOST_FIRINGS", 5_000)
     explosive = System.from_reactions({"up": ("X**2", {"X": 1})}, initial={"X": 1})
     data = run(explosive, [0, 1e-9, 100])
     assert data.status.values.tolist() == [2]

@@ -1,7 +1,7 @@
 """Standard normal draws for a block of samples, as an LLVM function.
 
-A block of Philox4x32-10 holds two uniform draws, and they make two independent normal draws,
-one for an even step and one for the odd step after it (Box and Muller 1958):
+Two uniform draws make two independent normal draws, one for an even step and one for the odd
+step after it (Box and Muller 1958):
 
     sqrt(-2 log u) cos(2 pi v),   sqrt(-2 log u) sin(2 pi v)
 
@@ -14,10 +14,8 @@ import math
 
 from physcm.mechanism.lanes.blocks import LANES
 from physcm.mechanism.lanes.elementary import log, sine_series
+from physcm.mechanism.lanes.uniforms import uniform_pair
 from physcm.mechanism.lanes.vectors import WIDTH, WORDS, Vectors
-from physcm.mechanism.randomness import MULTIPLIERS, ROUNDS, WEYL
-
-_LOW = 0xFFFFFFFF
 
 
 def normals_function(declarations: set[str]) -> str:
@@ -29,7 +27,11 @@ def normals_function(declarations: set[str]) -> str:
     v = Vectors(declarations)
     # All vectors of the block side by side, so that the long chains of one hide those of others.
     places = [str(WIDTH * i) for i in range(LANES // WIDTH)]
-    uniform = [_uniforms(v, v.load("%samples", 0, place, LANES, kind=WORDS)) for place in places]
+    pair, key = v.spread("%pair"), v.spread("%key")
+    uniform = [
+        uniform_pair(v, key, v.load("%samples", 0, place, LANES, kind=WORDS), pair)
+        for place in places
+    ]
     for place, (first, second) in zip(places, uniform, strict=True):
         radius = v.intrinsic("sqrt", v.mul(v.number(-2.0), log(v, first)))
         cosine, sine = _circle(v, second)
@@ -39,36 +41,6 @@ def normals_function(declarations: set[str]) -> str:
     return "\n".join(
         [f"define void @normals({arguments}) {{", "entry:", *v.lines, "  ret void", "}"]
     )
-
-
-def _uniforms(v: Vectors, sample: str) -> tuple[str, str]:
-    """Return two uniform draws, odd multiples of 2^-53, of a counter (sample, pair) and a key."""
-    low, shift = v.word(_LOW), v.word(32)
-    pair, key = _spread(v, "%pair"), _spread(v, "%key")
-    c = [v.integer("and", sample, low), v.integer("lshr", sample, shift)]
-    c += [v.integer("and", pair, low), v.integer("lshr", pair, shift)]
-    k = [v.integer("and", key, low), v.integer("lshr", key, shift)]
-    for turn in range(ROUNDS):
-        keys = [
-            v.integer("and", v.integer("add", k[i], v.word(turn * WEYL[i] & _LOW)), low)
-            for i in range(2)
-        ]
-        a = v.integer("mul", c[0], v.word(MULTIPLIERS[0]))
-        b = v.integer("mul", c[2], v.word(MULTIPLIERS[1]))
-        c = [
-            v.integer("xor", v.integer("xor", v.integer("lshr", b, shift), c[1]), keys[0]),
-            v.integer("and", b, low),
-            v.integer("xor", v.integer("xor", v.integer("lshr", a, shift), c[3]), keys[1]),
-            v.integer("and", a, low),
-        ]
-    return _uniform(v, c[0], c[1]), _uniform(v, c[2], c[3])
-
-
-def _uniform(v: Vectors, low: str, high: str) -> str:
-    word = v.integer("or", v.integer("shl", high, v.word(32)), low)
-    # The leading 52 bits as the fraction of a number in [1, 2).
-    mantissa = v.integer("or", v.integer("lshr", word, v.word(12)), v.word(0x3FF << 52))
-    return v.sub(v.floats(mantissa), v.number(1.0 - 2.0**-53))
 
 
 def _circle(v: Vectors, u: str) -> tuple[str, str]:
@@ -88,8 +60,3 @@ def _circle(v: Vectors, u: str) -> tuple[str, str]:
 def _signed(v: Vectors, value: str, quadrant: str) -> str:
     sign = v.integer("shl", v.integer("and", quadrant, v.word(2)), v.word(62))
     return v.floats(v.integer("xor", v.words(value), sign))
-
-
-def _spread(v: Vectors, word: str) -> str:
-    one = v.emit(f"insertelement {WORDS} poison, i64 {word}, i32 0")
-    return v.emit(f"shufflevector {WORDS} {one}, {WORDS} poison, <{WIDTH} x i32> zeroinitializer")

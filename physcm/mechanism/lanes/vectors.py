@@ -139,6 +139,12 @@ class Vectors:
         """Return the result of `and`, `or` or `xor` on conditions."""
         return self.emit(f"{operation} {FLAGS} {a}, {b}")
 
+    def spread(self, word: str) -> str:
+        """Return a 64-bit integer that a register holds, in all lanes."""
+        one = self.emit(f"insertelement {WORDS} poison, i64 {word}, i32 0")
+        mask = f"<{WIDTH} x i32> zeroinitializer"
+        return self.emit(f"shufflevector {WORDS} {one}, {WORDS} poison, {mask}")
+
     def words(self, x: str) -> str:
         """Return the bits of numbers."""
         return self.emit(f"bitcast {FLOATS} {x} to {WORDS}")

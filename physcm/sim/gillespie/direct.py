@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from physcm.mechanism.codegen import Floats
-from physcm.mechanism.errors import InvalidValue
 from physcm.sim.agenda import Agenda
 from physcm.sim.gillespie.firing import Firings
 from physcm.sim.gillespie.front import Front, Integers, Mask, Record, draws
 from physcm.sim.status import RunStatus
 
-_MOST_FIRINGS = 10_000_000
+MOST_FIRINGS = 10_000_000
 _AHEAD = 4096
 _PORTION = 2**18
 _AT_ONCE = np.finfo(float).tiny
@@ -63,8 +62,9 @@ class DirectMethod:
                     front, due = front.kept(going), due[going]
                 if due.size:
                     self._fire(front, due)
+        self._complete()
 
-    def complete(self) -> None:
+    def _complete(self) -> None:
         """Add the held and derived variables to the states that have been saved."""
         view, record = self.firings.view, self.record
         for columns, places in _portions(self.saved):
@@ -82,7 +82,7 @@ class DirectMethod:
         front = Front(
             columns, x0, unit, count, p, now, record.left[columns], record.pick[columns],
             number, record.reached[columns], edges, edges.copy(), none, none > 0, none, none,
-            number + _MOST_FIRINGS,
+            number + MOST_FIRINGS,
         )  # fmt: skip
         front.truth = self.firings.watch.vector(now, front.x, p) > 0
         self._look(front, front.x)
@@ -94,7 +94,7 @@ class DirectMethod:
         late = np.flatnonzero(times[front.reached] < limit)
         if not late.size:
             return
-        front.most[late] = front.number[late] + _MOST_FIRINGS
+        front.most[late] = front.number[late] + MOST_FIRINGS
         rows, x = self.firings.view.rows[:, np.newaxis], front.x[:, late]
         while late.size:
             columns, places = front.columns[late], front.reached[late]
@@ -169,14 +169,8 @@ class DirectMethod:
     def _check(self, front: Front, propensities: Floats) -> None:
         """Refuse negative propensities, and end what has others that are no numbers."""
         firing = front.until > front.now
-        negative = (propensities < 0) & firing
-        for reaction, k in np.argwhere(negative)[:1]:
-            raise InvalidValue(
-                f"reaction `{self.firings.names[reaction]}` has the negative "
-                f"propensity `{propensities[reaction, k]:g}` at t = {front.now[k]:g} in sample "
-                f"{self.record.modes.samples[front.columns[k]]}; give it a rate that cannot turn "
-                "negative, or write it as two reactions, forth and back"
-            )
+        samples = self.record.modes.samples[front.columns]
+        self.firings.refuse_negative(np.where(firing, propensities, 0.0), front.now, samples)
         self._end(front, firing & ~np.isfinite(front.heights[-1]), RunStatus.DIVERGED)
 
     def _end(self, front: Front, which: Mask, status: RunStatus) -> None:

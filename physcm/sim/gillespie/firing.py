@@ -18,10 +18,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
+from numpy.typing import NDArray
 from sympy.core.relational import Relational
 
 from physcm.mechanism.codegen import Floats, Program
-from physcm.mechanism.errors import Unsupported
+from physcm.mechanism.errors import InvalidValue, Unsupported
 from physcm.mechanism.expression import names_in, symbol
 from physcm.sim.agenda import Plan
 from physcm.sim.modes import View
@@ -29,6 +30,8 @@ from physcm.sim.reactions import require_reactions_alone
 from physcm.sim.switching import comparisons_with_time, crossing
 from physcm.sim.system import System
 from physcm.sim.triggers import watched
+
+Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,19 @@ class Firings:
             system.program(tuple(conditions)),
             system.program(tuple(turning_times(system, conditions))),
         )
+
+    def refuse_negative(self, propensities: Floats, now: Floats, samples: Integers) -> None:
+        """Refuse propensities (reactions, samples) that are negative.
+
+        Raises:
+            InvalidValue: if there is one.
+        """
+        for k, reaction in np.argwhere(propensities.T < 0)[:1]:
+            raise InvalidValue(
+                f"reaction `{self.names[reaction]}` has the negative propensity "
+                f"`{propensities[reaction, k]:g}` at t = {now[k]:g} in sample {samples[k]}; give "
+                "it a rate that cannot turn negative, or write it as two reactions, forth and back"
+            )
 
     def next_turn(self, now: Floats, x: Floats, p: Floats) -> Floats:
         """Return when after `now` a condition may turn, if nothing fires until then.

@@ -19,7 +19,7 @@ from physcm.sim.status import RunStatus
 Integers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
-_SOURCE = "direct method"
+SOURCE = "direct method"
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Record:
 def draws(seed: int, samples: Integers, first: Integers, count: int) -> tuple[Floats, Floats]:
     """Return exponential and uniform draws for some firings of each sample, (firings, samples)."""
     steps = first + np.arange(count)[:, np.newaxis]
-    u, v = uniform_pairs(seed, _SOURCE, samples, steps)
+    u, v = uniform_pairs(seed, SOURCE, samples, steps)
     return -np.log(u), v
 
 

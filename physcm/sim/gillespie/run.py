@@ -17,8 +17,10 @@ from there on. So nothing is drawn twice, and what changes no propensity changes
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -26,8 +28,10 @@ import numpy as np
 import xarray as xr
 
 from physcm.mechanism.codegen import Floats
+from physcm.mechanism.errors import NotCompiled, Unsupported
 from physcm.sim.agenda import Agenda, Instant, Plan
 from physcm.sim.gillespie.direct import DirectMethod
+from physcm.sim.gillespie.fast import FastMethod
 from physcm.sim.gillespie.firing import Firings
 from physcm.sim.gillespie.front import Integers, Record
 from physcm.sim.modes import Modes, View
@@ -85,7 +89,11 @@ def gillespie(
     array([[5., 4., 0.],
            [5., 1., 0.]])
     """
-    result = histories(system, times, samples, seed, seconds=seconds)
+    try:
+        result = histories(system, times, samples, seed, seconds=seconds)
+    except NotCompiled as error:
+        warnings.warn(f"{error}; NumPy fires the reactions instead", stacklevel=2)
+        result = histories(system, times, samples, seed, seconds=seconds, fast=False)
     settings = {"seed": int(seed), "engine": "gillespie"}
     return as_dataset(
         system, times, result.values, result.parameters, result.ended, settings, result.instants
@@ -93,16 +101,16 @@ def gillespie(
 
 
 def histories(
-    system: System,
-    times: Floats,
-    samples: Integers,
-    seed: int,
-    together: int = _TOGETHER,
-    seconds: float = math.inf,
-) -> Histories:
-    """Return what `gillespie` does, running so many samples at once; the number changes nothing."""
+    system: System, times: Floats, samples: Integers, seed: int, *, together: int = _TOGETHER,
+    seconds: float = math.inf, fast: bool = True,
+) -> Histories:  # fmt: skip
+    """Return what `gillespie` does.
+
+    Neither how many samples run together nor whether it is fast, in machine code, changes it.
+    """
     plan = Plan(Modes(system, samples, seed))
-    engine = _Engine(plan, Record.start(plan.modes, times, time.monotonic() + seconds))
+    record = Record.start(plan.modes, times, time.monotonic() + seconds)
+    engine = _Engine(plan, record, fast)
     engine.refuse_early()
     for first in range(0, samples.size, together):
         engine.run(np.arange(first, min(first + together, samples.size)))
@@ -120,14 +128,16 @@ class _Engine:
 
     plan: Plan
     record: Record
+    fast: bool
     agendas: dict[int, Agenda] = field(default_factory=dict)
-    methods: dict[int, DirectMethod] = field(default_factory=dict)
+    firings: dict[int, Firings] = field(default_factory=dict)
+    methods: dict[int, DirectMethod | FastMethod] = field(default_factory=dict)
 
     def refuse_early(self) -> None:
         """Refuse the system, or it under any one intervention, before anything has run."""
         places = range(len(self.plan.modes.system.schedule))
         for acting in ([], *([place] for place in places)):
-            self._method(self.plan.modes.view(frozenset(acting)))
+            self._firings(self.plan.modes.view(frozenset(acting)))
 
     def run(self, columns: Integers) -> None:
         """Run some samples from one instant at which something is done to the next."""
@@ -140,8 +150,6 @@ class _Engine:
             going = going[record.ahead(record.reached[going])]
             for k in going.tolist():
                 record.values[:, k] = self.agendas[k].act(record.now[k], record.values[:, k])
-        for method in self.methods.values():
-            method.complete()
 
     def ended(self) -> list[RunStatus]:
         """Return how each sample ended; one that has lost a number on the way has diverged."""
@@ -176,8 +184,16 @@ class _Engine:
             edges[:] = [self.agendas[k].next_time(t) for k, t in pairs]
         return edges
 
-    def _method(self, view: View) -> DirectMethod:
+    def _firings(self, view: View) -> Firings:
+        if id(view) not in self.firings:
+            self.firings[id(view)] = Firings.of(self.plan, view)
+        return self.firings[id(view)]
+
+    def _method(self, view: View) -> DirectMethod | FastMethod:
         if id(view) not in self.methods:
-            firings = Firings.of(self.plan, view)
-            self.methods[id(view)] = DirectMethod(firings, self.record, self.agendas)
+            given = self._firings(view), self.record, self.agendas
+            self.methods[id(view)] = DirectMethod(*given)
+            if self.fast:
+                with contextlib.suppress(Unsupported):
+                    self.methods[id(view)] = FastMethod.of(*given)
         return self.methods[id(view)]

@@ -1,0 +1,94 @@
+"""How fast are stochastic reaction systems, beside libroadrunner?
+
+Question: how long do 10,000 runs of each stochastic case of the SBML Test Suite take, saved at
+the times of the case, by physcm (machine code for 16 samples at once, all cores) and by
+libroadrunner (its gillespie integrator, one run after the other)? Compilation is timed apart,
+as the time of the first run of one sample. libroadrunner runs fewer samples and is scaled up.
+
+Run: python benchmarks/gillespie.py [FOLDER OF CASES]
+(default: ../shared/data/sbml-stochastic beside the checkout; needs the extra `dev`)
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import roadrunner
+
+from physcm.sim import System, simulate
+from physcm.sim.fused.pool import cores
+
+RUNS, PEER_RUNS, REPEATS = 10_000, 300, 3
+
+
+def best(action: Callable[[], Any], repeats: int = REPEATS) -> float:
+    """Return the shortest time of several runs, in seconds."""
+    times = []
+    for _ in range(repeats):
+        begin = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - begin)
+    return min(times)
+
+
+def saved_times(case: Path) -> np.ndarray:
+    """Return the times that a case asks for."""
+    lines = (case / "settings.txt").read_text(encoding="utf-8").splitlines()
+    given = {key.strip(): value for key, _, value in (line.partition(":") for line in lines)}
+    return np.linspace(0, float(given["duration"]), int(given["steps"]) + 1)
+
+
+def ours(model: Path, times: np.ndarray) -> tuple[float, float]:
+    """Return the seconds of all runs, and of the first run of one."""
+    system = System.from_sbml(model)
+
+    def run(n: int) -> None:
+        simulate(system, times, n=n, engine="gillespie")
+
+    first = best(lambda: run(1), repeats=1)
+    return best(lambda: run(RUNS)), first
+
+
+def theirs(model: Path, times: np.ndarray) -> float:
+    """Return the seconds of all runs by libroadrunner."""
+    runner = roadrunner.RoadRunner(str(model))
+    runner.setIntegrator("gillespie")
+    runner.integrator.seed = 1
+    runner.integrator.variable_step_size = False
+
+    def run() -> None:
+        for _ in range(PEER_RUNS):
+            runner.reset()
+            runner.simulate(times[0], times[-1], times.size)
+
+    return best(run) * RUNS / PEER_RUNS
+
+
+def main() -> None:
+    """Print a line per case and the ratios."""
+    roadrunner.Logger.disableLogging()
+    default = Path(__file__).resolve().parents[2] / "shared" / "data" / "sbml-stochastic"
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else default
+    print(f"{platform.machine()}, {cores()} cores, Python {platform.python_version()}")
+    print(f"case   first/s  {RUNS} runs/s  roadrunner/s  ratio")
+    ratios = []
+    for case in sorted(path for path in folder.iterdir() if path.is_dir()):
+        times = saved_times(case)
+        seconds, first = ours(case / "model.xml", times)
+        peer = theirs(case / "model.xml", times)
+        ratios.append(peer / seconds)
+        print(
+            f"{case.name}  {first:7.2f}  {seconds:12.3f}  {peer:12.2f}  {ratios[-1]:5.1f}",
+            flush=True,
+        )
+    print(f"ratio: {min(ratios):.1f} at least, {np.median(ratios):.1f} median")
+
+
+if __name__ == "__main__":
+    main()
