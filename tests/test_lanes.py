@@ -16,8 +16,8 @@ from physcm.mechanism.expression import symbol
 from physcm.mechanism.lanes import compiler
 from physcm.mechanism.lanes.blocks import LANES
 from physcm.mechanism.lanes.compiler import compiled
-from physcm.mechanism.lanes.module import assembled, module
-from physcm.mechanism.lanes.normals import normals_function
+from physcm.mechanism.lanes.module import module
+from physcm.mechanism.lanes.normals import normals_code
 from physcm.mechanism.randomness import key, step_normals
 
 X, Y = symbol("x"), symbol("y")
@@ -121,17 +121,11 @@ def test_a_program_gives_what_numpy_gives():
 
 
 def block_normals(seed: int, source: str, samples: np.ndarray, pair: int) -> np.ndarray:
-    declarations: set[str] = set()
-    text = assembled("normals", [normals_function(declarations)], declarations)
-    kind = ctypes.CFUNCTYPE(None, ctypes.c_uint64, *[ctypes.c_void_p, ctypes.c_int64], *_TWO)
-    draws = np.empty((2, LANES))
-    kind(compiled(text).address("normals"))(
-        key(seed, source), samples.ctypes.data, pair, draws[0].ctypes.data, draws[1].ctypes.data
-    )
+    kind = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 2, ctypes.c_int64, *[ctypes.c_void_p] * 2)
+    keys, draws = np.full(LANES, key(seed, source), np.uint64), np.empty((2, LANES))
+    even, odd = draws[0].ctypes.data, draws[1].ctypes.data
+    kind(normals_code().address("normals"))(keys.ctypes.data, samples.ctypes.data, pair, even, odd)
     return draws
-
-
-_TWO = [ctypes.c_void_p, ctypes.c_void_p]
 
 
 @pytest.mark.parametrize("first", [0, 10**6, 2**40])

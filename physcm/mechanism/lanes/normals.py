@@ -5,31 +5,39 @@ step after it (Box and Muller 1958):
 
     sqrt(-2 log u) cos(2 pi v),   sqrt(-2 log u) sin(2 pi v)
 
-These are the draws of `physcm.mechanism.randomness.normals`.
+These are the draws of `physcm.mechanism.randomness.step_normals`.
 """
 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from physcm.mechanism.lanes.blocks import LANES
+from physcm.mechanism.lanes.compiler import Code, compiled
 from physcm.mechanism.lanes.elementary import log, sine_series
+from physcm.mechanism.lanes.module import assembled
 from physcm.mechanism.lanes.uniforms import uniform_pair
 from physcm.mechanism.lanes.vectors import WIDTH, WORDS, Vectors
 
 
 def normals_function(declarations: set[str]) -> str:
-    """Return the text of `normals(key, samples, pair, even, odd)`.
+    """Return the text of `normals(keys, samples, pair, even, odd)`.
 
-    It reads the numbers of the samples (LANES) and writes their draws for the steps 2 pair and
-    2 pair + 1, (LANES) each.
+    It reads the keys of sources and the numbers of samples (LANES each) and writes the draws for
+    the steps 2 pair and 2 pair + 1, (LANES) each.
     """
     v = Vectors(declarations)
     # All vectors of the block side by side, so that the long chains of one hide those of others.
     places = [str(WIDTH * i) for i in range(LANES // WIDTH)]
-    pair, key = v.spread("%pair"), v.spread("%key")
+    pair = v.spread("%pair")
     uniform = [
-        uniform_pair(v, key, v.load("%samples", 0, place, LANES, kind=WORDS), pair)
+        uniform_pair(
+            v,
+            v.load("%keys", 0, place, LANES, kind=WORDS),
+            v.load("%samples", 0, place, LANES, kind=WORDS),
+            pair,
+        )
         for place in places
     ]
     for place, (first, second) in zip(places, uniform, strict=True):
@@ -37,7 +45,7 @@ def normals_function(declarations: set[str]) -> str:
         cosine, sine = _circle(v, second)
         v.store(v.mul(radius, cosine), "%even", 0, place, LANES)
         v.store(v.mul(radius, sine), "%odd", 0, place, LANES)
-    arguments = "i64 %key, ptr %samples, i64 %pair, ptr %even, ptr %odd"
+    arguments = "ptr %keys, ptr %samples, i64 %pair, ptr %even, ptr %odd"
     return "\n".join(
         [f"define void @normals({arguments}) {{", "entry:", *v.lines, "  ret void", "}"]
     )
@@ -60,3 +68,11 @@ def _circle(v: Vectors, u: str) -> tuple[str, str]:
 def _signed(v: Vectors, value: str, quadrant: str) -> str:
     sign = v.integer("shl", v.integer("and", quadrant, v.word(2)), v.word(62))
     return v.floats(v.integer("xor", v.words(value), sign))
+
+
+@lru_cache(maxsize=1)
+def normals_code() -> Code:
+    """Return the machine code of `normals`."""
+    declarations: set[str] = set()
+    text = assembled("normal draws", [normals_function(declarations)], declarations)
+    return compiled(text)

@@ -106,3 +106,30 @@ def at_nodes(
         for r in range(out.shape[0]):
             for i in range(filled):
                 out[r, own[i], sample[i]] = result[r, i]
+
+
+@Kernel
+def draw_pair(normals: int, keys: Any, samples: Any, pair: int, even: Any, odd: Any) -> None:
+    """Draw normals for two steps.
+
+    Args:
+        normals: the address of the code of normal draws.
+        keys: of the sources, (sources).
+        samples: their numbers, (samples).
+        pair: half the number of the even step.
+        even: the draws of that step, (sources, samples).
+        odd: those of the step after it.
+    """
+    key, number = np.zeros(LANES, np.int64), np.zeros(LANES, np.int64)
+    draws = np.zeros((2, LANES))
+    first, second = draws[0].ctypes.data, draws[1].ctypes.data
+    total = keys.size * samples.size
+    for begin in range(0, total, LANES):
+        filled = min(LANES, total - begin)
+        for i in range(filled):
+            source, column = divmod(begin + i, samples.size)
+            key[i], number[i] = keys[source], samples[column]
+        invoke(normals, (key.ctypes.data, number.ctypes.data, pair, first, second))
+        for i in range(filled):
+            source, column = divmod(begin + i, samples.size)
+            even[source, column], odd[source, column] = draws[0, i], draws[1, i]

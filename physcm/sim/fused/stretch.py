@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.lanes.blocks import LANES
 from physcm.mechanism.lanes.compiler import Code, compiled
-from physcm.mechanism.lanes.module import assembled, module
-from physcm.mechanism.lanes.normals import normals_function
+from physcm.mechanism.lanes.module import module
+from physcm.mechanism.lanes.normals import normals_code
 from physcm.mechanism.randomness import key
 from physcm.sim.fused.pool import cores, share
 from physcm.sim.stochastic.schemes import Scheme
@@ -27,15 +27,15 @@ class Stretch:
         Raises:
             Unsupported: for a function that lanes do not have.
         """
-        self.code, self.normals = _step_code(scheme.program, name), _normals_code()
+        self.code, self.normals = _step_code(scheme.program, name), normals_code()
         self.wiener = wiener
-        letters = "WZ" if scheme.areas else "W"
-        self.keys = [
-            np.array(
-                [key(wiener.seed, f"{letter}({source})") for source in wiener.sources], np.uint64
-            ).view(np.int64)
-            for letter in letters
-        ]
+        self.keys = [self._keys(letter) for letter in ("WZ" if scheme.areas else "W")]
+
+    def _keys(self, letter: str) -> NDArray[np.int64]:
+        """Return the key of each source in all lanes, (sources, LANES)."""
+        seed, sources = self.wiener.seed, self.wiener.sources
+        keys = np.array([key(seed, f"{letter}({source})") for source in sources], np.uint64)
+        return np.repeat(keys.view(np.int64)[:, np.newaxis], LANES, axis=1)
 
     def go(
         self, x: Floats, p: Floats, samples: NDArray[np.int64], begin: float, first: int,
@@ -58,7 +58,7 @@ class Stretch:
 
         h = self.wiener.step
         rows = np.concatenate([p, np.full((1, x.shape[1]), h)])
-        keys, areas = self.keys[0], self.keys[-1] if len(self.keys) == 2 else np.empty(0, np.int64)
+        keys, areas = self.keys[0], self.keys[1] if len(self.keys) == 2 else self.keys[0][:0]
 
         def work(low: int, high: int, stop: NDArray[np.int64]) -> None:
             walk(
@@ -72,10 +72,3 @@ class Stretch:
 @lru_cache(maxsize=256)
 def _step_code(program: Program, name: str) -> Code:
     return compiled(module(name, {"step": program}))
-
-
-@lru_cache(maxsize=1)
-def _normals_code() -> Code:
-    declarations: set[str] = set()
-    text = assembled("normal draws", [normals_function(declarations)], declarations)
-    return compiled(text)

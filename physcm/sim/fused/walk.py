@@ -28,8 +28,8 @@ def walk(
     Args:
         step: the address of the code of a step.
         normals: the address of the code of normal draws.
-        keys: of the draws of dW, (sources).
-        area_keys: of the further draws of I, (sources), or none.
+        keys: of the draws of dW, (sources, LANES).
+        area_keys: of the further draws of I, likewise, or none.
         samples: their numbers.
         x: the states there and then here, (states, samples).
         p: parameters and at last h, (parameters, samples).
@@ -43,7 +43,7 @@ def walk(
         high: the first beyond.
         stop: the walk breaks off when this is not 0, (1).
     """
-    n, m, many, areas = x.shape[0], p.shape[0], keys.size, area_keys.size
+    n, m, many, areas = x.shape[0], p.shape[0], keys.shape[0], area_keys.shape[0]
     rows, new = np.zeros((n + many + areas, LANES)), np.zeros((n, LANES))
     q, t, number = np.zeros((m, LANES)), np.zeros(LANES), np.zeros(LANES, np.int64)
     draws = np.zeros((2, many + areas, LANES))
@@ -61,7 +61,7 @@ def walk(
                 return
             if k % 2 == 0 or k == first:
                 for s in range(many + areas):
-                    key = keys[s] if s < many else area_keys[s - many]
+                    key = keys[s].ctypes.data if s < many else area_keys[s - many].ctypes.data
                     even, odd = draws[0, s].ctypes.data, draws[1, s].ctypes.data
                     invoke(normals, (key, number.ctypes.data, k // 2, even, odd))
             z = draws[k % 2]

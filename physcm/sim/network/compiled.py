@@ -14,6 +14,7 @@ from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.errors import NotCompiled, Unsupported
 from physcm.mechanism.lanes.compiler import Code, compiled
 from physcm.mechanism.lanes.module import module
+from physcm.mechanism.lanes.normals import normals_code
 
 if TYPE_CHECKING:
     from physcm.sim.network.structure import Group, Structure
@@ -73,6 +74,20 @@ class Compiled:
             0, group.nodes.size, values,
         )  # fmt: skip
         return values
+
+    def normals(
+        self, keys: NDArray[np.uint64], samples: NDArray[np.int64], pair: int
+    ) -> tuple[Floats, Floats]:
+        """Return the normal draws of sources for the steps 2 pair and 2 pair + 1.
+
+        Each is (sources, samples); keys are (sources, 1).
+        """
+        from physcm.sim.fused.couplings import draw_pair
+
+        even, odd = np.empty((2, keys.size, samples.size))
+        words = keys[:, 0].view(np.int64)
+        draw_pair(normals_code().address("normals"), words, samples, pair, even, odd)
+        return even, odd
 
     def _code(self, program: Program) -> Code:
         return _compiled(program, self.structure.network.name)

@@ -38,14 +38,16 @@ def euler_maruyama(
     """
     saved = _on_grid(times, step)
     of_sources, rows = _sources(field, seed)
-    y = field.start(samples.size)
+    y, compiled = field.start(samples.size), field.structure.compiled
     states = np.full((*y.shape, len(times)), np.nan)
     states[:, :, 0] = y
     for k in range(saved[-1]):
         if time.monotonic() > deadline:
             break
         drift, amplitudes = field.moves(times[0] + k * step, y)
-        z = np.sqrt(step) * normals(of_sources, samples, k)
+        if compiled and k % 2 == 0:
+            draws = compiled.normals(of_sources, samples, k // 2)
+        z = np.sqrt(step) * (draws[k % 2] if compiled else normals(of_sources, samples, k))
         y = y + step * drift
         for (at, sources), amplitude in zip(rows, _flattened(amplitudes), strict=True):
             y[at] += amplitude * z[sources]
