@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from physcm.cli import main
+from physcm.sim import zoo
 
 
 def run(*arguments: str) -> int:
@@ -139,6 +140,21 @@ def test_the_zoo_is_listed_and_described(capsys: pytest.CaptureFixture[str]) -> 
     assert "toggle_switch" in capsys.readouterr().out
     assert run("zoo", "toggle_switch") == 0
     assert "Gardner" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_gallery_has_a_panel_for_each_model(tmp_path: Path) -> None:
+    path = tmp_path / "zoo.svg"
+    assert run("zoo", "--gallery", str(path)) == 0
+    text = path.read_text()
+    assert all(f"<!-- {name} -->" in text for name in zoo.names())
+
+
+def test_a_system_with_events_is_simulated_without_a_last_time(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run("simulate", "thermostat") == 0
+    assert "1 complete" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("suffix", ["csv", "png", "nc"])

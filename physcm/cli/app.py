@@ -97,11 +97,20 @@ def _options(
 def zoo(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]")] = None,
     toml: Annotated[bool, typer.Option("--toml", help="Print the model as a TOML file.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--gallery", metavar="FILE", help="Draw all models into a .png, .pdf or .svg."
+        ),
+    ] = None,
 ) -> None:
     """List the models that ship, or show one: what it is, its equations, its source."""
-    from physcm.cli.zoo import run
+    from physcm.cli import gallery, zoo
 
-    run(name, toml=toml)
+    if out is not None:
+        gallery.run(out)
+    else:
+        zoo.run(name, toml=toml)
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """How long to follow a system when nobody says: until it has settled, or five periods.
 
-Where neither is known it is ten times the slowest time scale 1/|eigenvalue| at the start.
+Where neither is known it is forty times the slowest time scale 1/|eigenvalue| at the start.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 from physcm.sim import System, settle
 from physcm.sim.status import LimitStatus
 
-_PERIODS, _SCALES = 5, 10
+_PERIODS, _SCALES = 5, 40
 
 
 def horizon(system: System, seed: int) -> float:
@@ -25,7 +25,8 @@ def horizon(system: System, seed: int) -> float:
 
 def _known(system: System, seed: int) -> float:
     """Return the settling time or five periods, 0 where there is neither."""
-    if system.noise or not system.is_autonomous:
+    disturbed = system.noise or system.jumps or system.events or system.schedule
+    if disturbed or not system.is_autonomous:
         return 0.0
     limit = settle(system, seed=seed)
     status = LimitStatus(int(limit["status"][0]))
