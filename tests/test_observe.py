@@ -34,11 +34,13 @@ from physcm.sim import (
     Standardize,
     Subsample,
     System,
+    equilibria,
     observe,
     replay,
     settle,
     simulate,
     steps_from,
+    zoo,
 )
 from physcm.sim.observation import Step
 
@@ -246,3 +248,14 @@ def test_the_order_of_dimensions_does_not_matter() -> None:
     for step in STEPS:
         expected = observe(RUN, step)
         xr.testing.assert_allclose(observe(turned, step).transpose(*expected.dims), expected)
+
+
+def test_what_settles_and_the_equilibria_are_measured_without_being_told_what_they_are() -> None:
+    enzyme = zoo.load("basic_enzyme")
+    for data, unit in ((settle(enzyme, n=3), "sample"), (equilibria(enzyme), "equilibrium")):
+        seen = observe(data, AdditiveNoise(0.1), seed=2)
+        assert seen.S.dims == (unit,)
+        assert (seen.S != data.S).all()
+        assert replay(data, seen.attrs["observation"]).identical(seen)
+        same = set(data.data_vars) - {"S", "E", "C", "P"}
+        assert seen[sorted(same)].equals(data[sorted(same)])

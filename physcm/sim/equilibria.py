@@ -16,6 +16,7 @@ import xarray as xr
 
 from physcm.mechanism.codegen import Floats
 from physcm.sim.equilibrium import EquilibriumEquations, scatter, stability
+from physcm.sim.provenance import provenance
 from physcm.sim.settle import Limit, long_run, require_autonomous
 from physcm.sim.status import LimitStatus
 from physcm.sim.system import System
@@ -76,7 +77,8 @@ def equilibria(system: System, *, seed: int = 0, sample: int = 0, starts: int = 
     require_autonomous(system)
     x0, p = system.draw(np.array([sample]), seed)
     found = find(EquilibriumEquations(system), x0[:, 0], p[:, 0], starts)
-    return _dataset(system, found, p)
+    settings = {"seed": int(seed), "sample": int(sample), "starts": int(starts)}
+    return _dataset(system, found, p).assign_attrs(provenance(system), **settings)
 
 
 def find(equations: EquilibriumEquations, x0: Floats, p: Floats, starts: int) -> list[Equilibrium]:
@@ -137,4 +139,4 @@ def _dataset(system: System, found: list[Equilibrium], p: Floats) -> xr.Dataset:
     variables["eigenvalue_imag"] = (("equilibrium", "mode"), values.imag)
     variables["stability"] = ("equilibrium", np.array([e.stability for e in found], dtype=str))
     variables["found_by"] = ("equilibrium", np.array([e.found_by for e in found], dtype=str))
-    return xr.Dataset(variables, attrs={"title": system.name})
+    return xr.Dataset(variables)

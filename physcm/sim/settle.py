@@ -24,6 +24,7 @@ from physcm.sim.engine import Trajectory, integrate
 from physcm.sim.equilibrium import EquilibriumEquations, stability
 from physcm.sim.escape import escapes
 from physcm.sim.period import is_closed, period_of
+from physcm.sim.provenance import provenance
 from physcm.sim.status import LimitStatus, RunStatus, flags
 from physcm.sim.system import System
 
@@ -72,7 +73,7 @@ def settle(system: System, n: int = 1, seed: int = 0, *, progress: bool = False)
     Returns:
         A dataset over `sample`: each state and derived variable at its limit (NaN unless
         settled), the parameters, `status` (settled, periodic, diverged, still_moving, broken_off),
-        `period` and `settling_time`.
+        `period` and `settling_time`, and attributes that suffice to repeat it.
 
     Raises:
         Unsupported: for a system with noise or explicit time, which has no such limit.
@@ -86,7 +87,7 @@ def settle(system: System, n: int = 1, seed: int = 0, *, progress: bool = False)
     samples = np.arange(n)
     x0, p = system.draw(samples, seed)
     limits = [long_run(equations, x0[:, k], p[:, k]) for k in _tracked(samples, progress)]
-    return _dataset(system, limits, p)
+    return _dataset(system, limits, p).assign_attrs(provenance(system), seed=int(seed))
 
 
 def require_autonomous(system: System) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-import physcm
 from physcm.mechanism.codegen import Floats
 from physcm.sim.agenda import Instant
+from physcm.sim.provenance import provenance
 from physcm.sim.status import RunStatus, flags
 from physcm.sim.system import System
 from physcm.sim.trouble import listed
@@ -81,12 +81,7 @@ def as_dataset(
     variables["status"] = flags(ended, RunStatus)
     if instants:
         variables |= _instants(system, instants)
-    attributes = {
-        "title": system.name,
-        "system": system.to_toml(),
-        "physcm_version": physcm.__version__,
-        **settings,
-    }
+    attributes = {**provenance(system), **settings}
     if told:
         attributes["trouble"] = listed(told)
     coordinates = {"sample": np.arange(len(ended)), "time": times}

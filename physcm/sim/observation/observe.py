@@ -38,7 +38,8 @@ def observe(
     calls is observing in one: `observe(observe(d, a), b)` equals `observe(d, a, b)`.
 
     Args:
-        dataset: what `simulate`, `settle`, `SCM.sample` or `SCM.solve` returned, or `observe`.
+        dataset: what `simulate`, `settle`, `equilibria`, `SCM.sample` or `SCM.solve` returned, or
+            `observe`; each equilibrium counts as a sample.
         steps: such as `AdditiveNoise(0.1)`; see `physcm.sim.observation`.
         seed: a non-negative integer.
         variables: the measured variables, where the dataset does not tell them.
@@ -58,6 +59,10 @@ def observe(
     >>> observe(run, Subsample(every=3), AdditiveNoise(0.01)).x.values.round(3).tolist()
     [[..., ...], [..., ...]]
     """
+    if _counts_equilibria(dataset):
+        renamed = dataset.rename_dims(equilibrium="sample")
+        seen = observe(renamed, *steps, seed=seed, variables=variables)
+        return seen.rename_dims(sample="equilibrium")
     seed = natural(seed, "the seed")
     observed = _begun(dataset, variables)
     for step in steps:
@@ -81,6 +86,9 @@ def replay(dataset: xr.Dataset, record: str) -> xr.Dataset:
     >>> replay(run, seen.attrs["observation"]).identical(seen)
     True
     """
+    if _counts_equilibria(dataset):
+        seen = replay(dataset.rename_dims(equilibrium="sample"), record)
+        return seen.rename_dims(sample="equilibrium")
     contents = read(record)
     observed = _begun(dataset, contents["variables"])
     for entry in contents["steps"]:
@@ -100,6 +108,15 @@ def unstandardize(dataset: xr.Dataset) -> xr.Dataset:
     [[3.0, 4.0, 5.0]]
     """
     return observe(dataset, Unstandardize())
+
+
+def _counts_equilibria(dataset: xr.Dataset) -> bool:
+    """Say whether a dataset is one of `equilibria`, which has them in the place of samples."""
+    return (
+        isinstance(dataset, xr.Dataset)
+        and "equilibrium" in dataset.dims
+        and "sample" not in dataset.dims
+    )
 
 
 def _begun(dataset: xr.Dataset, variables: Iterable[str] | None) -> xr.Dataset:
