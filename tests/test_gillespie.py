@@ -9,6 +9,11 @@ from __future__ import annotations
 
 import csv
 import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +41,10 @@ from physcm.mechanism import (
     Unsupported,
     When,
 )
+from physcm.mechanism.errors import NotCompiled
 from physcm.sim import Event, Jump, System, simulate
 from physcm.sim.gillespie import direct, fast, histories
+from physcm.sim.status import RunStatus
 
 IMMIGRATION = System.from_reactions(
     {"birth": ("b", {"X": 1}), "death": ("d*X", {"X": -1})},
@@ -269,6 +276,32 @@ def test_machine_code_and_numpy_fire_the_same_reactions(kind: str) -> None:
             np.testing.assert_allclose(a.after, b.after, rtol=1e-12)
 
 
+TIE = Event("X > 8", {"X": "X - 3", "hits": "2*hits + 1"}, priority=1)
+EVENTS: dict[str, dict[str, Event]] = {
+    "one": {"cull": Event("X > 8", {"X": 2})},
+    "by the clock": {"tick": Event("t > b/10", {"X": 0}), "tock": Event("t >= 2", {"X": "X + b"})},
+    "equal priorities": {"a": TIE, "b": replace(TIE, assign={"hits": "2*hits"})},
+    "priorities": {"a": TIE, "b": replace(TIE, priority="b", assign={"X": "X + 1"})},
+    "chain": {"a": TIE, "b": Event("hits > 0", {"hits": 0, "X": "X + 2"})},
+    "of both at the start": {"a": replace(TIE, initially=False, trigger="X < 8")},
+    "switched off by another": {"a": TIE, "b": replace(TIE, persistent=False, priority=0)},
+    "computed when done": {"a": TIE, "b": replace(TIE, at_trigger=False, priority=0)},
+}
+
+
+@pytest.mark.parametrize("kind", EVENTS)
+def test_looking_at_all_samples_together_is_looking_at_each(kind: str) -> None:
+    """With an event that has a delay, each sample keeps an agenda of its own."""
+    system = RANDOM.replace(
+        drift={**RANDOM.drift, "hits": 0}, initial={"X": 4, "hits": 0}, events=EVENTS[kind]
+    )
+    never = Event("X < -1", {"X": 0}, delay=1)
+    together = run(system, n=40)
+    each = run(system.replace(events={**EVENTS[kind], "never": never}), n=40)
+    assert each.sizes["instant"] > 0
+    same(together, each)
+
+
 def test_neither_the_number_of_threads_nor_the_order_of_samples_changes_a_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -466,6 +499,59 @@ def test_a_sample_that_fires_without_end_is_stopped(monkeypatch: pytest.MonkeyPa
     data = run(explosive, [0, 1e-9, 100])
     assert data.status.values.tolist() == [2]
     assert np.isnan(data.X.values).tolist() == [[False, False, True]]
+
+
+def test_a_time_limit_keeps_what_was_reached() -> None:
+    clock = System.from_reactions({"tick": ("1e6", {"N": 1})}, initial={"N": 0})
+    began = time.monotonic()
+    data = simulate(clock, [0, 0.1, 1e9], n=40, engine="gillespie", time_limit=0.5)
+    assert time.monotonic() - began < 10
+    assert (data.status[:16] == RunStatus.TIME_LIMIT).all()
+    np.testing.assert_array_equal(data.N[:16, :2] > [-1, 9e4], True)
+    assert np.isnan(data.N[:, 2]).all()
+
+
+def test_ctrl_c_ends_a_run_at_once() -> None:
+    code = (
+        "from physcm.sim import System, simulate\n"
+        "s = System.from_reactions({'tick': ('1e6', {'N': 1})}, initial={'N': 0})\n"
+        "simulate(s, [0, 0.1], engine='gillespie')\n"
+        "print('begun', flush=True)\n"
+        "try:\n    simulate(s, [0, 1e9], n=1000, engine='gillespie')\n"
+        "except KeyboardInterrupt:\n    print('ended')"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        sent = time.monotonic()
+        assert process.stdout.readline() == "ended\n"
+        assert time.monotonic() - sent < 2  # a second, and what a busy machine takes
+
+
+def test_what_cannot_be_compiled_is_run_by_numpy_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(text: str) -> None:
+        raise NotCompiled("LLVM refuses the code of `it`")
+
+    expected = run(RANDOM, n=5)
+    monkeypatch.setattr(fast, "compiled", refuse)
+    with pytest.warns(UserWarning, match="code of `it`; NumPy fires the reactions instead"):
+        same(run(RANDOM, n=5), expected)
+
+
+def test_functions_that_machine_code_lacks_are_run_by_numpy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def lack(firings: object) -> str:
+        raise Unsupported("no function for it")
+
+    expected = run(RANDOM, n=5)
+    monkeypatch.setattr(fast, "module", lack)
+    same(run(RANDOM, n=5), expected)
 
 
 def test_a_law_that_does_not_vanish_leads_below_zero_as_it_is_written() -> None:

@@ -104,6 +104,9 @@ class Agenda:
     Attributes:
         view: the mode that acts now.
         instants: what has been done.
+        armed: which triggers may fire.
+        truth: which conditions held when they were last looked at.
+        tossed: how often the order of events has been drawn.
     """
 
     def __init__(self, plan: Plan, column: int) -> None:
@@ -113,8 +116,9 @@ class Agenda:
         self._windows: dict[int, tuple[float, float]] = {}
         self._impulses: dict[int, float] = {}
         self._acting: frozenset[int] = frozenset()
-        self._tossed = 0
-        self._armed = np.ones(len(plan.triggers), dtype=bool)
+        self.tossed = 0
+        self.armed = np.ones(len(plan.triggers), dtype=bool)
+        self.truth = np.zeros(len(plan.watch.outputs), dtype=bool)
         self._read_times()
 
     @property
@@ -145,10 +149,10 @@ class Agenda:
 
     def begin(self, t: float, values: Floats) -> Floats:
         """Start at time t: look at the triggers for the first time, and act."""
-        self._truth = self.watch(t, values[:, np.newaxis])[:, 0]
+        self.truth = self.watch(t, values[:, np.newaxis])[:, 0]
         for i, trigger in enumerate(self.plan.triggers):
             if trigger.event is not None:
-                self._truth[i] = trigger.event.initially
+                self.truth[i] = trigger.event.initially
         self._impulses = {place: at for place, at in self._impulses.items() if at >= t}
         return self.act(t, values)
 
@@ -165,19 +169,19 @@ class Agenda:
     def notice(self, truth: NDArray[np.bool_]) -> bool:
         """Take note of conditions that have changed; say whether anything is to be done."""
         count = len(self.plan.triggers)
-        now, before, arming = truth[:count], self._truth[:count], truth[count : 2 * count]
+        now, before, arming = truth[:count], self.truth[:count], truth[count : 2 * count]
         either = np.array([trigger.either for trigger in self.plan.triggers], dtype=bool)
-        fired = self._armed & np.where(either, now != before, now & ~before)
+        fired = self.armed & np.where(either, now != before, now & ~before)
         if fired.any():
             return True
-        self._armed |= arming
+        self.armed |= arming
         self._due = [due for due in self._due if now[due.trigger] or self._persists(due)]
-        self._truth = truth
+        self.truth = truth
         return False
 
     def changed(self, truth: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Say at which times any condition differs from when it was last looked at."""
-        return np.asarray((truth != self._truth[:, np.newaxis]).any(axis=0))
+        return np.asarray((truth != self.truth[:, np.newaxis]).any(axis=0))
 
     def act(self, t: float, values: Floats) -> Floats:
         """Do all that is due at time t; return the full vector afterwards."""
@@ -247,11 +251,11 @@ class Agenda:
         truth = self.watch(t, values[:, np.newaxis])[:, 0]
         while self.notice(truth):
             for i, trigger in enumerate(self.plan.triggers):
-                turned = truth[i] != self._truth[i] if trigger.either else truth[i] > self._truth[i]
-                if turned and self._armed[i]:
-                    self._armed[i] = False
+                turned = truth[i] != self.truth[i] if trigger.either else truth[i] > self.truth[i]
+                if turned and self.armed[i]:
+                    self.armed[i] = False
                     self._due.append(self._planned(i, trigger, t, values))
-            self._truth = truth
+            self.truth = truth
 
     def _planned(self, i: int, trigger: Trigger, t: float, values: Floats) -> _Due:
         event = trigger.event
@@ -284,10 +288,10 @@ class Agenda:
 
     def _coin(self, trigger: int) -> float:
         """Return the draw that decides between events of the same priority."""
-        self._tossed += 1
+        self.tossed += 1
         modes = self.plan.modes
         sample = modes.samples[self.columns]
-        return float(uniforms(modes.seed, f"order/{trigger}", sample, self._tossed)[0])
+        return float(uniforms(modes.seed, f"order/{trigger}", sample, self.tossed)[0])
 
     def _do(self, due: _Due, t: float, values: Floats) -> Floats:
         trigger = self.plan.triggers[due.trigger]

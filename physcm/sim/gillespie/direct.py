@@ -7,13 +7,13 @@ the cost of a turn. What a sample does depends on its own numbers alone.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from physcm.mechanism.codegen import Floats
-from physcm.sim.agenda import Agenda
+from physcm.sim.agendas import Agendas
 from physcm.sim.gillespie.firing import Firings
 from physcm.sim.gillespie.front import Front, Integers, Mask, Record, draws
 from physcm.sim.status import RunStatus
@@ -31,13 +31,13 @@ class DirectMethod:
     Attributes:
         firings: the reactions.
         record: of all samples.
-        agendas: of the samples, if something may have to be done to them.
+        agendas: of the samples.
         saved: which samples and which of the saved times have been in this mode.
     """
 
     firings: Firings
     record: Record
-    agendas: Mapping[int, Agenda]
+    agendas: Agendas
     saved: list[tuple[Integers, Integers]] = field(default_factory=list)
 
     def advance(self, columns: Integers, edges: Floats) -> None:
@@ -115,9 +115,7 @@ class DirectMethod:
         record.now[columns], record.left[columns] = front.now, front.left
         record.pick[columns], record.number[columns] = front.pick, front.number
         record.reached[columns] = front.reached
-        if self.agendas:
-            full = self.firings.view.completed(front.now, front.x, columns)
-            record.values[:, columns] = full
+        record.values[:, columns] = self.firings.view.completed(front.now, front.x, columns)
 
     def _fire(self, front: Front, due: Floats) -> None:
         """Let one reaction of each sample fire."""
@@ -161,9 +159,8 @@ class DirectMethod:
         """Take note of conditions that have turned; pause where something is to be done."""
         truth = self.firings.watch.vector(front.now, x, front.p) > 0
         turned = np.flatnonzero((truth != front.truth).any(axis=0))
-        for k, column in zip(turned.tolist(), front.columns[turned].tolist(), strict=True):
-            if self.agendas[column].notice(truth[:, k]):
-                front.until[k] = front.now[k]
+        due = turned[self.agendas.notice(front.columns[turned], truth[:, turned])]
+        front.until[due] = front.now[due]
         front.truth = truth
 
     def _check(self, front: Front, propensities: Floats) -> None:

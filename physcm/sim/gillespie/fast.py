@@ -7,7 +7,6 @@ firing may differ in the last digits.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,7 +17,7 @@ from physcm.mechanism.codegen import Floats
 from physcm.mechanism.lanes.blocks import LANES
 from physcm.mechanism.lanes.compiler import Code, compiled
 from physcm.mechanism.randomness import key
-from physcm.sim.agenda import Agenda
+from physcm.sim.agendas import Agendas
 from physcm.sim.fused.pool import cores, share
 from physcm.sim.gillespie import direct
 from physcm.sim.gillespie.code import End, Layout, Row, module
@@ -34,17 +33,17 @@ class FastMethod:
     Attributes:
         firings: the reactions.
         record: of all samples.
-        agendas: of the samples, if something may have to be done to them.
+        agendas: of the samples.
         text: of the machine code.
     """
 
     firings: Firings
     record: Record
-    agendas: Mapping[int, Agenda]
+    agendas: Agendas
     text: str
 
     @classmethod
-    def of(cls, firings: Firings, record: Record, agendas: Mapping[int, Agenda]) -> FastMethod:
+    def of(cls, firings: Firings, record: Record, agendas: Agendas) -> FastMethod:
         """Return the method for the reactions of a mode.
 
         Raises:
@@ -125,10 +124,8 @@ class FastMethod:
 
     def _undisturbed(self, state: Floats, columns: Integers, turned: Integers) -> Integers:
         """Take note of conditions that have turned; return where nothing is to be done."""
-        seen = state[self._layout.seen : self._layout.kept, turned].T > 0
-        agendas = [self.agendas[k] for k in columns[turned].tolist()]
-        noticed = [agenda.notice(truth) for agenda, truth in zip(agendas, seen, strict=True)]
-        return np.asarray(turned[~np.array(noticed, dtype=bool)])
+        seen = state[self._layout.seen : self._layout.kept, turned] > 0
+        return np.asarray(turned[~self.agendas.notice(columns[turned], seen)])
 
     def _stop(self, state: Floats, columns: Integers, which: Integers, status: RunStatus) -> None:
         """End samples early, unless it is for a negative propensity, which is refused."""
@@ -153,6 +150,5 @@ class FastMethod:
         record.now[columns], record.left[columns] = state[Row.NOW], state[Row.LEFT]
         record.pick[columns], record.number[columns] = state[Row.PICK], state[Row.NUMBER]
         record.reached[columns] = state[Row.REACHED]
-        if self.agendas:
-            full = self.firings.view.completed(state[Row.NOW], self._states(state), columns)
-            record.values[:, columns] = full
+        full = self.firings.view.completed(state[Row.NOW], self._states(state), columns)
+        record.values[:, columns] = full

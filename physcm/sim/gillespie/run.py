@@ -21,7 +21,7 @@ import contextlib
 import math
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,7 +29,8 @@ import xarray as xr
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import NotCompiled, Unsupported
-from physcm.sim.agenda import Agenda, Instant, Plan
+from physcm.sim.agenda import Instant, Plan
+from physcm.sim.agendas import Agendas, agendas
 from physcm.sim.gillespie.direct import DirectMethod
 from physcm.sim.gillespie.fast import FastMethod
 from physcm.sim.gillespie.firing import Firings
@@ -110,7 +111,7 @@ def histories(
     """
     plan = Plan(Modes(system, samples, seed))
     record = Record.start(plan.modes, times, time.monotonic() + seconds)
-    engine = _Engine(plan, record, fast)
+    engine = _Engine(plan, record, agendas(plan), fast)
     engine.refuse_early()
     for first in range(0, samples.size, together):
         engine.run(np.arange(first, min(first + together, samples.size)))
@@ -118,7 +119,7 @@ def histories(
         engine.record.saved,
         plan.modes.parameters,
         engine.ended(),
-        [tuple(agenda.instants) for agenda in engine.agendas.values()],
+        engine.agendas.instants(samples.size),
     )
 
 
@@ -128,8 +129,8 @@ class _Engine:
 
     plan: Plan
     record: Record
+    agendas: Agendas
     fast: bool
-    agendas: dict[int, Agenda] = field(default_factory=dict)
     firings: dict[int, Firings] = field(default_factory=dict)
     methods: dict[int, DirectMethod | FastMethod] = field(default_factory=dict)
 
@@ -142,14 +143,14 @@ class _Engine:
     def run(self, columns: Integers) -> None:
         """Run some samples from one instant at which something is done to the next."""
         record = self.record
-        self._begin(columns)
+        self.agendas.begin(columns, record.now[columns], record.values)
         going = columns
         while going.size:
-            for view, group in self._by_mode(going):
-                self._method(view).advance(group, self._edges(group))
+            for view, group in self.agendas.by_mode(going):
+                edges = self.agendas.next_times(group, record.now[group])
+                self._method(view).advance(group, edges)
             going = going[record.ahead(record.reached[going])]
-            for k in going.tolist():
-                record.values[:, k] = self.agendas[k].act(record.now[k], record.values[:, k])
+            self.agendas.act(going, record.now[going], record.values)
 
     def ended(self) -> list[RunStatus]:
         """Return how each sample ended; one that has lost a number on the way has diverged."""
@@ -157,32 +158,6 @@ class _Engine:
         broken = (self.record.status == RunStatus.COMPLETE) & ~np.isfinite(states).all(axis=(0, 2))
         ended = np.where(broken, RunStatus.DIVERGED, self.record.status)
         return [RunStatus(status) for status in ended.tolist()]
-
-    def _begin(self, columns: Integers) -> None:
-        system = self.plan.modes.system
-        for k in columns.tolist() if system.schedule or system.events else ():
-            agenda = self.agendas[k] = Agenda(self.plan, k)
-            values = self.record.values
-            values[:, k] = agenda.begin(float(self.record.now[k]), values[:, k])
-
-    def _by_mode(self, columns: Integers) -> Iterator[tuple[View, Integers]]:
-        if not self.agendas:
-            yield self.plan.modes.view(frozenset()), columns
-            return
-        groups: dict[int, list[int]] = {}
-        for k in columns.tolist():
-            groups.setdefault(id(self.agendas[k].view), []).append(k)
-        for group in groups.values():
-            yield self.agendas[group[0]].view, np.array(group)
-
-    def _edges(self, columns: Integers) -> Floats:
-        """Return when the agendas have something next."""
-        edges = np.full(columns.size, np.inf)
-        if self.agendas:
-            now = self.record.now[columns].tolist()
-            pairs = zip(columns.tolist(), now, strict=True)
-            edges[:] = [self.agendas[k].next_time(t) for k, t in pairs]
-        return edges
 
     def _firings(self, view: View) -> Firings:
         if id(view) not in self.firings:
