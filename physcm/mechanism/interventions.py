@@ -8,7 +8,9 @@ once (`Impulse`).
 
 An intervention is for ever, or acts `during` a window [t0, t1), or, inside `When`, from the
 instant on at which a condition is met. Several are done in the order given, each to what the
-earlier ones have left: of two that set the same thing the later wins, while both act.
+earlier ones have left: of two that set the same thing the later wins, while both act. A
+triggered one is done anew whenever it is triggered, so that of two triggered ones the one
+triggered last wins.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from physcm.mechanism.errors import NotConverged
 from physcm.mechanism.interventions import Impulse, When
 from physcm.mechanism.randomness import uniforms
 from physcm.sim.modes import Modes, View
-from physcm.sim.schedule import impulses, unwrapped
+from physcm.sim.schedule import impulses, in_order, unwrapped
 from physcm.sim.switching import comparisons_with_time, crossing
 from physcm.sim.triggers import Trigger, triggers, watched
 
@@ -115,7 +115,7 @@ class Agenda:
         self._due: list[_Due] = []
         self._windows: dict[int, tuple[float, float]] = {}
         self._impulses: dict[int, float] = {}
-        self._acting: frozenset[int] = frozenset()
+        self._acting: tuple[int, ...] = ()
         self.tossed = 0
         self.armed = np.ones(len(plan.triggers), dtype=bool)
         self.truth = np.zeros(len(plan.watch.outputs), dtype=bool)
@@ -215,7 +215,8 @@ class Agenda:
         return after
 
     def _turn_windows(self, t: float) -> bool:
-        acting = frozenset(k for k, (begin, end) in self._windows.items() if begin <= t < end)
+        now = [k for k, (begin, end) in self._windows.items() if begin <= t < end]
+        acting = in_order(self.plan.modes.system, now)
         turned = acting != self._acting
         self._acting = acting
         return turned
@@ -304,6 +305,7 @@ class Agenda:
         if isinstance(entry, Impulse):
             return self._kick(trigger.place, t, values)
         begin, end = entry.during or (0.0, math.inf)
+        self._windows.pop(trigger.place, None)
         self._windows[trigger.place] = (
             t + self._number(begin, t, values),
             t + self._number(end, t, values),

@@ -102,7 +102,7 @@ def run(plan: Plan, column: int, times: Floats, start: Floats, settings: Setting
             values = agenda.act(t, values)
             saved[:, times == t] = values[:, np.newaxis]
             good, view = (t, values), agenda.view
-    rows = plan.modes.view(frozenset()).rows
+    rows = plan.modes.view().rows
     status = ended(saved[rows], 0).status
     why = ""
     if status:

@@ -7,7 +7,7 @@ which a mode takes its states, and which it completes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -75,14 +75,15 @@ class Modes:
         return values | self._drawn(mode(self.system, ()))
 
     @cached_property
-    def _views(self) -> dict[frozenset[int], View]:
+    def _views(self) -> dict[tuple[int, ...], View]:
         return {}
 
-    def view(self, acting: frozenset[int]) -> View:
-        """Return the mode in which the scheduled interventions of some places act."""
-        if acting not in self._views:
-            self._views[acting] = self._view(acting)
-        return self._views[acting]
+    def view(self, acting: Iterable[int] = ()) -> View:
+        """Return the mode in which scheduled interventions act, done in the order of the places."""
+        places = tuple(acting)
+        if places not in self._views:
+            self._views[places] = self._view(places)
+        return self._views[places]
 
     def program(self, outputs: list[sp.Expr]) -> Program:
         """Return the program of expressions over the full vector and all parameters."""
@@ -90,7 +91,7 @@ class Modes:
 
     def start(self, t: float) -> Floats:
         """Return the full vector at the start, time t, before any scheduled intervention."""
-        view = self.view(frozenset())
+        view = self.view()
         x = view.system.draw(self.samples, self.seed)[0]
         return view.completed(t, x, np.arange(self.samples.size))
 
@@ -98,7 +99,7 @@ class Modes:
         p = system.draw(self.samples, self.seed)[1]
         return dict(zip(system.parameters, p, strict=True))
 
-    def _view(self, acting: frozenset[int]) -> View:
+    def _view(self, acting: tuple[int, ...]) -> View:
         system = mode(self.system, acting)
         own = self._drawn(system)
         now = {**self.parameters, **own}

@@ -4,15 +4,19 @@ At each instant some of the scheduled interventions act. Together with the mecha
 system they make a *mode*, which is a system without schedule: between two changes of mode a
 simulation is that of an ordinary system. They are done in the order of the schedule, each to
 what the earlier ones have left, so that of two holds of one variable the later wins while both
-act, and the earlier has it back afterwards.
+act, and the earlier has it back afterwards. A triggered one is done as often as it is triggered,
+each time to what the other triggered ones have left: so two of them can switch something back
+and forth. One that is not triggered keeps its place among them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+import networkx as nx
 import sympy as sp
 
 from physcm.mechanism.distributions import Distribution
@@ -111,6 +115,10 @@ def quantity(watched: sp.Basic) -> sp.Expr | None:
 def mode(system: System, acting: Iterable[int]) -> System:
     """Return the system in which the scheduled interventions of some places act at all times.
 
+    Args:
+        system: with its schedule.
+        acting: the places, in the order in which they are done.
+
     >>> from physcm.sim import System
     >>> from physcm.mechanism import Hold
     >>> decay = System({"x": "-x"}, initial={"x": 1}).do(Hold("x", 2, during=(1, 3)))
@@ -118,11 +126,56 @@ def mode(system: System, acting: Iterable[int]) -> System:
     mappingproxy({'x': do(x)})
     """
     result = system.replace(schedule=())
-    for place in sorted(acting):
+    for place in acting:
         entry = unwrapped(system.schedule[place])
         if not isinstance(entry, Impulse):
             result = intervene(result, entry, numbered(system, place))
     return result
+
+
+def in_order(system: System, acting: Sequence[int]) -> tuple[int, ...]:
+    """Return the places of interventions in the order in which they are done.
+
+    That is the order of the schedule, but where two have a target in common: of two triggered
+    ones that which was triggered last is done last; one that is not triggered is done after all
+    before it on the schedule, and before all after it.
+
+    Args:
+        system: with its schedule.
+        acting: the places, in the order in which the triggered ones were triggered.
+
+    >>> from physcm.sim import System
+    >>> from physcm.mechanism import SetParameter
+    >>> heater = System({"T": "u - T"}, parameters={"u": 1}, initial={"T": 0}).do(
+    ...     When("T > 0.9", SetParameter(u=0), rearm=0), When("T < 0.1", SetParameter(u=1), rearm=0)
+    ... )
+    >>> in_order(heater, [0, 1]), in_order(heater, [1, 0])
+    ((0, 1), (1, 0))
+    """
+    fixed = [place for place in acting if not isinstance(system.schedule[place], When)]
+
+    def rank(place: int) -> tuple[int, int]:
+        if place in fixed:
+            return place, -1
+        below = [other for other in fixed if other < place and _meet(system, other, place)]
+        return max(below, default=-1), acting.index(place)
+
+    ranked = sorted(acting, key=rank)
+    order = nx.DiGraph([pair for pair in combinations(ranked, 2) if _meet(system, *pair)])
+    order.add_nodes_from(acting)
+    return tuple(nx.lexicographical_topological_sort(order))
+
+
+def _meet(system: System, *places: int) -> bool:
+    """Say whether two scheduled interventions have a target in common."""
+    one, other = (_targets(system, unwrapped(system.schedule[place])) for place in places)
+    return bool(one & other)
+
+
+def _targets(system: System, entry: Mode | Impulse) -> set[str]:
+    if isinstance(entry, SetParameter):
+        return {*entry.values}
+    return {entry.name}.union(*(group for group in system.held_together if entry.name in group))
 
 
 def check(system: System) -> None:

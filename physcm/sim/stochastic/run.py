@@ -214,7 +214,7 @@ class _Runner:
     def _groups(self) -> list[tuple[View, Columns]]:
         """Return the samples by the mode that acts on them."""
         if not self.agendas:
-            return [(self.plan.modes.view(frozenset()), self.everyone)]
+            return [(self.plan.modes.view(), self.everyone)]
         members: dict[int, tuple[View, list[int]]] = {}
         for column, agenda in enumerate(self.agendas):
             members.setdefault(id(agenda.view), (agenda.view, []))[1].append(column)
