@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -191,6 +192,40 @@ def test_pieces_of_a_step_add_up(a: float, b: float) -> None:
     columns = np.arange(4)
     parts = [w.piece(7, columns, u, v).w for u, v in ((0.0, a), (a, b), (b, 1.0)) if u < v]
     np.testing.assert_allclose(sum(parts), w.increments(7, columns).w, atol=1e-12)
+
+
+@given(st.lists(st.floats(0.001, 0.999), min_size=1, max_size=4, unique=True))
+@settings(max_examples=25)
+def test_the_integrals_over_pieces_of_a_step_add_up(cuts: list[float]) -> None:
+    wiener, columns = Wiener(3, ["s", "r"], np.arange(4), 0.5, areas=True), np.arange(4)
+    w, integral = np.zeros((2, 2, 4))
+    for begin, end in itertools.pairwise([0.0, *sorted(cuts), 1.0]):
+        part = wiener.piece(7, columns, begin, end)
+        integral = integral + (end - begin) * 0.5 * w + part.i0
+        w = w + part.w
+    whole = wiener.increments(7, columns)
+    np.testing.assert_allclose(w, whole.w, atol=1e-12)
+    np.testing.assert_allclose(integral, whole.i0, atol=1e-12)
+
+
+def test_the_integral_over_a_piece_has_the_law_of_a_wiener_process() -> None:
+    """I = h/2 W + h H with Var H = h/12, H independent of W."""
+    samples = np.arange(40_000)
+    part = Wiener(0, ["s"], samples, 2.0, areas=True).piece(0, samples, 0.3, 0.7)
+    distance = part.i0[0] / 0.8 - part.w[0] / 2
+    assert distance.var() == pytest.approx(0.8 / 12, rel=0.03)
+    assert np.corrcoef(distance, part.w[0])[0, 1] == pytest.approx(0, abs=0.015)
+
+
+def test_an_intervention_inside_a_step_leaves_what_it_does_not_reach_alone() -> None:
+    """The scheme for additive noise integrates y' = x exactly, in one piece or in several."""
+    system = System(
+        {"x": "0", "y": "x", "z": "-z"}, noise={"x": 1}, initial={"x": 0, "y": 0, "z": 1}
+    )
+    cut = system.do(Impulse("z", 1, at=0.61), Hold("z", 2, during=(0.66, 1.13)))
+    free, done = (simulate(s, [0, 1, 2], n=3, step=0.25, engine="sra1") for s in (system, cut))
+    np.testing.assert_allclose(done.y, free.y, rtol=1e-12)
+    np.testing.assert_allclose(done.x, free.x, rtol=1e-12)
 
 
 def test_a_path_inside_a_step_is_a_brownian_bridge() -> None:
