@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -333,8 +334,8 @@ def test_a_hold_for_all_time_is_a_window_without_end() -> None:
 
 def test_noise_is_shared_with_the_observational_run_sample_by_sample() -> None:
     free, done = run(NOISY), run(NOISY.do(Hold("z", 3, during=(1, 2))))
-    np.testing.assert_array_equal(free.x, done.x)
-    np.testing.assert_array_equal(free.y, done.y)
+    np.testing.assert_allclose(free.x, done.x, rtol=1e-12)
+    np.testing.assert_allclose(free.y, done.y, rtol=1e-12)
 
 
 # Files and refusals
@@ -368,6 +369,19 @@ def test_a_schedule_survives_toml(tmp_path: Path) -> None:
         (Shift("k", 1), InvalidValue, "`k` is a parameter, not a variable; use SetParameter"),
         (Hold("total", 1), InvalidValue, "`total` is derived from `x`, `y`, `z`"),
         (SetParameter(q=1, during=(0, 1)), UnknownVariable, "`q` is no parameter"),
+        (SetParameter(k="x"), InvalidValue, "`k` cannot be `x`, since `x` changes with time"),
+        (SetParameter(k="x", during=(0, 1)), InvalidValue, "`k` cannot be `x`, since `x` changes"),
+        (SetParameter(k=np.nan), InvalidValue, "parameter `k`: `nan` is not a finite number"),
+        (Hold(3, 1), InvalidValue, "`3` is no name; hold a variable by its name"),  # type: ignore[arg-type]
+        (Hold("x", 1, during=(np.int64(2), np.int64(1))), InvalidValue, "must end after it begins"),
+        (Hold("x", 1, during=(0, np.nan)), InvalidValue, "give two times"),
+        (Hold("x", [1, np.nan]), InvalidValue, "sample 1: `nan` is not a finite number"),
+        (Shift("x", np.inf), InvalidValue, r"shift\(x\): `inf` is not a finite number"),
+        (Impulse("x", 1, at=np.nan), InvalidValue, "impulse on `x` at `nan`; give a finite time"),
+        (Impulse("x", np.nan, at=1), InvalidValue, "impulse on `x`: `nan` is not a finite"),
+        (When("1 > 0", Hold("x", 1)), InvalidValue, "When `1 > 0`: it never changes"),
+        (When("x > 1", Hold("x", 1), rearm=np.nan), InvalidValue, "rearm is `nan`"),
+        (When("x > 1", Hold("x", 1, during=(2, 1))), InvalidValue, "must end after it begins"),
         (When("w > 1", Hold("x", 1)), UnknownVariable, "unknown name `w`"),
         (When("x > 1", Hold("x", 1), rearm=-1), InvalidValue, "rearm is `-1`"),
         (When("x>1 and y>1", Hold("x", 1), rearm=2), InvalidValue, "no single quantity"),
@@ -389,14 +403,51 @@ def test_a_trigger_takes_no_trigger_and_no_time() -> None:
         When("x > 1", Hold("x", 1), direction="left")
 
 
-def test_noise_has_no_negative_scale() -> None:
-    with pytest.raises(InvalidValue, match="noise of `x` is scaled by `-1`; give a factor"):
-        NOISY.do(ScaleNoise("x", -1))
+@pytest.mark.parametrize("factor", [-1, np.int64(-1), "-1", [1.0, -1.0], Normal(-5, 0.1)])
+@pytest.mark.parametrize("during", [None, (0, 1)])
+def test_noise_has_no_negative_scale(factor: Any, during: Any) -> None:
+    with pytest.raises(InvalidValue, match=r"`scale\(x\)` is `-.*`; give a factor of at least 0"):
+        run(NOISY.do(ScaleNoise("x", factor, during=during)))
+
+
+@pytest.mark.parametrize("system", [CHAIN, NOISY], ids=["ode", "sde"])
+@pytest.mark.parametrize("wrap", [lambda hold: hold, lambda hold: When("x > 1", hold)])
+def test_a_window_whose_ends_are_computed_must_end_after_it_begins(system: Any, wrap: Any) -> None:
+    done = system.replace(parameters={"k": [0.5, -0.5]}).do(wrap(Hold("y", 1, during=("k", "2*k"))))
+    with pytest.raises(InvalidValue, match=r"during is `\(-0.5, -1.0\)` in sample 1; the window"):
+        run(done, n=2)
+
+
+@pytest.mark.parametrize("system", [CHAIN, NOISY], ids=["ode", "sde"])
+def test_an_impulse_before_the_run_begins_is_an_error_and_one_after_its_end_has_not_come(
+    system: System,
+) -> None:
+    done = system.do(Impulse("y", 1, at=2))
+    with pytest.raises(InvalidValue, match="impulse on `y` at `2.0` is before the run, which beg"):
+        run(done, [3, 4])
+    same(run(done, [0, 1]), run(system, [0, 1]))
 
 
 def test_values_per_sample_must_be_as_many_as_there_are_samples() -> None:
     with pytest.raises(InvalidValue, match=r"`do\(x\)` has values for 2 samples, but sample 2"):
         run(CHAIN.do(Hold("x", [1.0, 2.0], during=(0, 1))), n=3)
+
+
+@pytest.mark.parametrize(
+    ("system", "name"),
+    [
+        (CHAIN.do(x=[1, 2, 3]), "do(x)"),
+        (CHAIN.do(Shift("x", [1, 2, 3], during=(0, 1))), "shift(x)"),
+        (CHAIN.do(Impulse("x", [1, 2, 3], at=1)), "impulse(x)"),
+        (CHAIN.do(When("x > 1", SetParameter(k=[1, 2, 3]))), "k"),
+        (CHAIN.replace(initial={"x": [1, 2, 3], "y": 0, "z": 0}), "x(0)"),
+    ],
+)
+def test_more_values_than_samples_are_refused(system: System, name: str) -> None:
+    with pytest.raises(
+        InvalidValue, match=rf"`{re.escape(name)}` has values for 3 samples, and n is 2"
+    ):
+        run(system, n=2)
 
 
 def test_a_bound_is_respected_in_a_window() -> None:

@@ -18,8 +18,11 @@ from physcm.mechanism import (
     InvalidValue,
     Normal,
     NotUnique,
+    Replace,
     ScaleNoise,
+    SetParameter,
     Shift,
+    Uniform,
     UnknownVariable,
     Unsupported,
     When,
@@ -369,6 +372,49 @@ def test_a_counterfactual_is_the_run_that_the_same_noise_would_have_given(do: An
     np.testing.assert_allclose(imagined.y, performed.y, rtol=1e-9, atol=1e-11)
 
 
+COMPUTED = System(
+    {"x": "m - k*x", "y": "x - y**3"},
+    parameters={"k": Uniform(0.5, 2), "m": "2*k"},
+    initial={"x": "m", "y": Normal(0, 1)},
+    noise={("x", "a"): "0.3*m", ("y", "a"): 0.1, ("y", "b"): "0.2*sin(t)"},
+)
+
+
+@pytest.mark.parametrize(
+    "do",
+    [
+        SetParameter(k=3),
+        SetParameter(k=3, during=(0.512, 1.033)),
+        SetParameter(m=[1, 2, 3]),
+        Hold("y", "x + sin(t)", during=(0.512, 1.033)),
+        Hold("y", Normal(0, 1)),
+        Replace("x", "-x"),
+        Shift("x", [1, 2, 3]),
+        ScaleNoise("x", 0),
+        When("x > 2.5", Impulse("x", -1), rearm=0),
+    ],
+)
+def test_in_a_counterfactual_what_is_computed_from_a_changed_value_follows(do: Any) -> None:
+    """The noise of y by b vanishes at t = 0, and the parameters differ between samples."""
+    imagined, performed = counterfactual(COMPUTED, seen(COMPUTED), do), seen(COMPUTED.do(do))
+    for name in ("x", "y", "m"):
+        np.testing.assert_allclose(imagined[name], performed[name], rtol=1e-9, atol=1e-11)
+
+
+def test_states_of_very_different_size_are_no_obstacle_to_abduction() -> None:
+    system = System(
+        {"x": "-x", "y": "-y"}, initial={"x": 1e-16, "y": 1e3}, noise={"x": 1e-17, "y": 10}
+    )
+    data = seen(system)
+    np.testing.assert_allclose(counterfactual(system, data).x, data.x, rtol=1e-12)
+
+
+def test_one_observed_trajectory_needs_no_sample_dimension() -> None:
+    data = seen(RELAXING)
+    alone = counterfactual(RELAXING, data.isel(sample=1, drop=True), x=2)
+    np.testing.assert_allclose(alone.y[0], seen(RELAXING.do(x=2)).y[1], rtol=1e-9, atol=1e-11)
+
+
 def test_abduction_says_what_it_cannot_tell() -> None:
     with pytest.raises(Unsupported, match="depends on its state"):
         abduct(GEOMETRIC, seen(GEOMETRIC))
@@ -382,3 +428,5 @@ def test_abduction_says_what_it_cannot_tell() -> None:
         abduct(PENDULUM, data.isel(time=[0, 1, 3]))
     with pytest.raises(UnknownVariable, match="`p` was not observed"):
         abduct(PENDULUM, data.drop_vars("p"))
+    with pytest.raises(UnknownVariable, match="random parameter `k` was not observed"):
+        abduct(COMPUTED, seen(COMPUTED).drop_vars("k"))

@@ -91,3 +91,14 @@ def require_finite(drawn: Mapping[str, Floats]) -> None:
                 f"`{name}` is `{values[bad[0]]}` in sample {bad[0]}; "
                 "check its definition and the values that it reads"
             )
+
+
+def require_scale(name: str, value: Any) -> None:
+    """Refuse negative factors of noise, numbers or one per sample.
+
+    >>> require_scale("scale(x)", -1.0)
+    Traceback (most recent call last):
+    physcm.mechanism.errors.InvalidValue: `scale(x)` is `-1.0`; give a factor of at least 0
+    """
+    if isinstance(value, float | tuple | np.ndarray) and (least := np.min(value)) < 0:
+        raise InvalidValue(f"`{name}` is `{least}`; give a factor of at least 0")

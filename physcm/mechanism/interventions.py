@@ -16,6 +16,7 @@ triggered last wins.
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -333,14 +334,36 @@ def _label(intervention: Intervention) -> str:
 def _check_times(intervention: Intervention) -> None:
     if isinstance(intervention, When):
         _check_times(intervention.intervention)
-    elif not isinstance(intervention, Impulse) and intervention.during is not None:
+    elif isinstance(intervention, Impulse):
+        if _is_number(intervention.at) and not math.isfinite(intervention.at):
+            raise InvalidValue(
+                f"impulse on `{intervention.name}` at `{intervention.at}`; give a finite time"
+            )
+    elif intervention.during is not None:
         window = intervention.during
         if not isinstance(window, tuple | list) or len(window) != 2:
             raise InvalidValue(f"during is `{window!r}`; give the two ends of a window, (t0, t1)")
-        if all(isinstance(end, int | float) for end in window) and not window[0] < window[1]:
-            raise InvalidValue(f"during is `{window!r}`; the window must end after it begins")
-        if any(isinstance(end, float) and math.isnan(end) for end in window):
+        if any(_is_number(end) and math.isnan(end) for end in window):
             raise InvalidValue(f"during is `{window!r}`; give two times")
+        if all(map(_is_number, window)):
+            require_window(*window)
+
+
+def require_window(begin: float, end: float, what: str = "") -> None:
+    """Refuse a window that ends before it begins.
+
+    >>> require_window(2, 1)
+    Traceback (most recent call last):
+    physcm.mechanism.errors.InvalidValue: during is `(2, 1)`; the window must end after it begins
+    """
+    if not begin < end:
+        raise InvalidValue(
+            f"during is `({begin}, {end})`{what}; the window must end after it begins"
+        )
+
+
+def _is_number(value: Any) -> TypeIs[float]:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _written(intervention: Hold | Shift | ScaleNoise | Replace, name: str, value: Any) -> str:

@@ -14,9 +14,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import sympy as sp
 import xarray as xr
 
 from physcm.mechanism.codegen import Floats
+from physcm.mechanism.distributions import Distribution
 from physcm.mechanism.errors import InvalidValue, NotUnique, UnknownVariable, Unsupported
 from physcm.mechanism.interventions import Intervention
 from physcm.sim.agenda import Plan
@@ -34,17 +36,18 @@ def abduct(system: System, trajectory: xr.Dataset) -> xr.DataArray:
 
     Args:
         system: with additive noise, and without schedule, events and jumps.
-        trajectory: all states over `sample` and an even grid of `time`, and the parameters over
-            `sample` where they differ between samples.
+        trajectory: all states over `sample` and an even grid of `time` (one trajectory needs no
+            `sample`), and the parameters over `sample` where they differ between samples.
 
     Returns:
-        The increments over `source`, `sample` and `time`, where each step begins.
+        The increments over `source`, `sample` and `time`, where each step begins. A source that
+        moves nothing in a step has the increment 0 there, its mean.
 
     Raises:
         Unsupported: for noise that is not additive, and for what happens at once.
         NotUnique: if different increments give the same trajectory.
         InvalidValue: if no increments give it, or the grid is not even.
-        UnknownVariable: for a state that was not observed.
+        UnknownVariable: for a state, or a random parameter, that was not observed.
 
     >>> from physcm.sim import simulate
     >>> walk = System({"x": "-x"}, noise={"x": 0.5}, initial={"x": 1})
@@ -52,6 +55,7 @@ def abduct(system: System, trajectory: xr.Dataset) -> xr.DataArray:
     >>> bool(np.allclose(seen.x[0, 1], 0.9 + 0.5 * abduct(walk, seen)[0, 0, 0]))
     True
     """
+    trajectory = _by_sample(trajectory)
     times, x, p, step = _observed(system, trajectory)
     sources = sorted({source for _, source in system.noise})
     rates = system.program(tuple(ito_drift(system).values()))
@@ -65,8 +69,7 @@ def abduct(system: System, trajectory: xr.Dataset) -> xr.DataArray:
         moved = x[:, :, k + 1] - x[:, :, k] - step * rates.vector(*now)
         g = np.zeros((samples, len(x), len(sources)))
         g[:, rows, columns] = coefficients.vector(*now).T
-        _require_one_to_one(system, g)
-        increments[:, :, k] = (np.linalg.pinv(g) @ moved.T[:, :, np.newaxis])[:, :, 0].T
+        increments[:, :, k] = _solved(system, g, moved)
         _require_possible(system, g, increments[:, :, k], moved, x[:, :, k : k + 2], times[k])
     coords = {"source": sources, "sample": trajectory["sample"].values, "time": times[:-1]}
     return xr.DataArray(increments, coords=coords, dims=("source", "sample", "time"))
@@ -77,7 +80,8 @@ def counterfactual(
 ) -> xr.Dataset:
     """Return what observed trajectories would have been under interventions.
 
-    The noise is abducted from them; parameters and initial values are those observed.
+    The noise is abducted from them; parameters and initial values are those observed. What is
+    computed from others (an initial value from a parameter, say) is so in the counterfactual, too.
 
     Args:
         system: as in `abduct`.
@@ -94,12 +98,10 @@ def counterfactual(
     >>> bool(np.allclose(counterfactual(walk, seen).x, seen.x))
     True
     """
+    trajectory = _by_sample(trajectory)
     noise = abduct(system, trajectory)
     times, x, p, step = _observed(system, trajectory)
-    seen = system.replace(
-        initial={name: tuple(row) for name, row in zip(system.states, x[:, :, 0], strict=True)},
-        parameters={name: tuple(row) for name, row in zip(system.parameters, p, strict=True)},
-    ).do(*interventions, **holds)
+    seen = _as_observed(system, x[:, :, 0], p).do(*interventions, **holds)
     plan = Plan(Modes(seen, np.arange(x.shape[1]), int(trajectory.attrs.get("seed", 0))))
     sources = sorted({source for _, source in seen.noise})
     kept = noise.sel(source=sources).values
@@ -109,6 +111,32 @@ def counterfactual(
         seen, times, result.values, plan.modes.parameters, result.ended, settings, result.instants
     )
     return data.assign_coords(sample=trajectory["sample"].values)
+
+
+def _by_sample(trajectory: xr.Dataset) -> xr.Dataset:
+    return trajectory if "sample" in trajectory.dims else trajectory.expand_dims("sample")
+
+
+def _as_observed(system: System, x0: Floats, p: Floats) -> System:
+    """Return the system with the values observed, per sample, in place of what is not computed.
+
+    An initial value that is computed, but was observed to be another, is the one observed.
+    """
+    seen = {
+        name: value if isinstance(value, sp.Basic) else tuple(row)
+        for (name, value), row in zip(system.parameters.items(), p, strict=True)
+    }
+    rows = dict(zip(system.states, x0, strict=True))
+    given = {
+        name: value if isinstance(value, sp.Basic) else tuple(rows[name])
+        for name, value in system.initial.items()
+    }
+    computed = system.replace(parameters=seen, initial=given)
+    start, _ = computed.draw(np.arange(x0.shape[1]), 0)
+    for name, row in zip(system.states, start, strict=True):
+        if not np.allclose(row, rows[name], rtol=_GAP, atol=0):
+            given[name] = tuple(rows[name])
+    return computed.replace(initial=given)
 
 
 def _observed(system: System, trajectory: xr.Dataset) -> tuple[Floats, Floats, Floats, float]:
@@ -135,6 +163,12 @@ def _observed(system: System, trajectory: xr.Dataset) -> tuple[Floats, Floats, F
         )
     x = np.stack([trajectory[name].transpose("sample", "time").values for name in system.states])
     samples = np.arange(x.shape[1])
+    for name, value in system.parameters.items():
+        if name not in trajectory and isinstance(value, Distribution):
+            raise UnknownVariable(
+                f"the random parameter `{name}` was not observed; give it in the dataset, over "
+                "`sample`"
+            )
     drawn = system.draw(samples, int(trajectory.attrs.get("seed", 0)))[1]
     p = np.array(
         [
@@ -147,12 +181,31 @@ def _observed(system: System, trajectory: xr.Dataset) -> tuple[Floats, Floats, F
     return times, x, p, float(steps.mean())
 
 
-def _require_one_to_one(system: System, g: Floats) -> None:
-    if (np.linalg.matrix_rank(g) < g.shape[2]).any():
+def _solved(system: System, g: Floats, moved: Floats) -> Floats:
+    """Return the increments dW of g dW = moved, (sources, samples).
+
+    Args:
+        system: whose sources these are.
+        g: (samples, states, sources).
+        moved: (states, samples).
+
+    Raises:
+        NotUnique: if several increments move the states alike.
+    """
+    rows = np.abs(g).max(axis=2, keepdims=True)
+    rows[rows == 0] = 1.0
+    scaled = g / rows  # states differ in their units, which say nothing about rank
+    columns = np.abs(scaled).max(axis=1, keepdims=True)
+    still = columns[:, 0] == 0
+    columns[columns == 0] = 1.0
+    scaled = scaled / columns
+    if (np.linalg.matrix_rank(scaled) < g.shape[2] - still.sum(axis=1)).any():
         raise NotUnique(
             f"the noise sources of the system `{system.name}` cannot be told apart by its states: "
             f"there are {g.shape[2]} and fewer independent effects; give each state at most one"
         )
+    found = np.linalg.pinv(scaled) @ (moved.T[:, :, np.newaxis] / rows)
+    return np.asarray((found[:, :, 0] / columns[:, 0]).T)
 
 
 def _require_possible(

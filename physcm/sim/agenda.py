@@ -26,10 +26,12 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats, Program
-from physcm.mechanism.errors import NotConverged
-from physcm.mechanism.interventions import Impulse, When
+from physcm.mechanism.errors import InvalidValue, NotConverged
+from physcm.mechanism.expression import exact
+from physcm.mechanism.interventions import Impulse, require_window
 from physcm.mechanism.randomness import uniforms
 from physcm.sim.modes import Modes, View
+from physcm.sim.reflection import folded
 from physcm.sim.schedule import impulses, in_order, unwrapped
 from physcm.sim.switching import comparisons_with_time, crossing
 from physcm.sim.triggers import Trigger, triggers, watched
@@ -116,9 +118,16 @@ class Agenda:
         self._windows: dict[int, tuple[float, float]] = {}
         self._impulses: dict[int, float] = {}
         self._acting: tuple[int, ...] = ()
+<<<<<<< HEAD
         self.tossed = 0
         self.armed = np.ones(len(plan.triggers), dtype=bool)
         self.truth = np.zeros(len(plan.watch.outputs), dtype=bool)
+=======
+        self._tossed = 0
+        self._armed = np.ones(len(plan.triggers), dtype=bool)
+        self._fired = np.full(len(plan.triggers), -np.inf)
+        self._pauses = np.full((2, len(plan.triggers)), np.inf)
+>>>>>>> c426f12 (Misuse of interventions is named; counterfactuals follow what is computed)
         self._read_times()
 
     @property
@@ -140,9 +149,14 @@ class Agenda:
         for place, entry in enumerate(self.plan.modes.system.schedule):
             if isinstance(entry, Impulse):
                 self._impulses[place] = time(entry.at)
-            elif not isinstance(entry, When):
-                begin, end = entry.during or (-math.inf, math.inf)
-                self._windows[place] = time(begin), time(end)
+                continue
+            acts = unwrapped(entry)
+            if isinstance(acts, Impulse):
+                continue
+            begin, end = map(time, acts.during or (-math.inf, math.inf))
+            require_window(begin, end, f" in sample {self.plan.modes.samples[self.column]}")
+            if acts is entry:
+                self._windows[place] = begin, end
 
     def _parameters(self) -> Floats:
         return self.view.everything[:, self.column]
@@ -152,8 +166,18 @@ class Agenda:
         self.truth = self.watch(t, values[:, np.newaxis])[:, 0]
         for i, trigger in enumerate(self.plan.triggers):
             if trigger.event is not None:
+<<<<<<< HEAD
                 self.truth[i] = trigger.event.initially
         self._impulses = {place: at for place, at in self._impulses.items() if at >= t}
+=======
+                self._truth[i] = trigger.event.initially
+        for place, at in self._impulses.items():
+            if not t <= at < math.inf:
+                raise InvalidValue(
+                    f"the impulse on `{self.plan.impulses[place][0]}` at `{at}` is before the run, "
+                    f"which begins at {t:g}; choose a later time, or begin earlier"
+                )
+>>>>>>> c426f12 (Misuse of interventions is named; counterfactuals follow what is computed)
         return self.act(t, values)
 
     def watch(self, t: float | Floats, values: Floats) -> NDArray[np.bool_]:
@@ -182,6 +206,15 @@ class Agenda:
     def changed(self, truth: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Say at which times any condition differs from when it was last looked at."""
         return np.asarray((truth != self.truth[:, np.newaxis]).any(axis=0))
+
+    def hurries(self, span: float) -> bool:
+        """Say whether a `When` is met ever faster, as a ball bounces that comes to rest.
+
+        Its last three firings lie ever closer together, within a small part of the span of time.
+        Events of a model are left to go on beyond such a point, as simulators of SBML do.
+        """
+        before, last = self._pauses
+        return bool(((last < before) & (before < 1e-3 * span) & (last < 1e-6 * span)).any())
 
     def act(self, t: float, values: Floats) -> Floats:
         """Do all that is due at time t; return the full vector afterwards."""
@@ -241,9 +274,11 @@ class Agenda:
 
     def _assigned(self, t: float, values: Floats, new: dict[str, float]) -> Floats:
         """Return the full vector with new values of states; what is held stays."""
-        changed = values.copy()
+        changed, system = values.copy(), self.view.system
         for name, value in new.items():
-            if name in self.view.system.drift:
+            if name in system.drift:
+                if name in system.reflected and math.isfinite(value):
+                    value = float(folded(exact(value), *system.bounds[name]))
                 changed[self.plan.modes.names.index(name)] = value
         return self._completed(t, changed)
 
@@ -252,9 +287,18 @@ class Agenda:
         truth = self.watch(t, values[:, np.newaxis])[:, 0]
         while self.notice(truth):
             for i, trigger in enumerate(self.plan.triggers):
+<<<<<<< HEAD
                 turned = truth[i] != self.truth[i] if trigger.either else truth[i] > self.truth[i]
                 if turned and self.armed[i]:
                     self.armed[i] = False
+=======
+                turned = truth[i] != self._truth[i] if trigger.either else truth[i] > self._truth[i]
+                if turned and self._armed[i]:
+                    self._armed[i] = False
+                    if t > self._fired[i] and trigger.event is None:
+                        self._pauses[:, i] = self._pauses[1, i], t - self._fired[i]
+                        self._fired[i] = t
+>>>>>>> c426f12 (Misuse of interventions is named; counterfactuals follow what is computed)
                     self._due.append(self._planned(i, trigger, t, values))
             self.truth = truth
 

@@ -86,7 +86,7 @@ def run(plan: Plan, column: int, times: Floats, start: Floats, settings: Setting
     saved[:, 0] = values
     good, view = (t, values), agenda.view
     while t < last and np.isfinite(values[agenda.view.rows]).all():
-        if _crowded(agenda, _CROWDED * (last - times[0]), settings.most_instants):
+        if _crowded(agenda, last - times[0], settings.most_instants):
             break
         good, view = (t, values), agenda.view
         stop = min(agenda.next_time(t), last)
@@ -116,10 +116,11 @@ def run(plan: Plan, column: int, times: Floats, start: Floats, settings: Setting
     return HybridRun(saved, status, tuple(agenda.instants), why)
 
 
-def _crowded(agenda: Agenda, moment: float, most: int) -> bool:
+def _crowded(agenda: Agenda, span: float, most: int) -> bool:
     """Say whether too much has happened, in all or within a moment, as a bouncing ball does."""
     times = [instant.time for instant in agenda.instants[-_CROWD:]]
-    return len(agenda.instants) >= most or (len(times) == _CROWD and times[-1] - times[0] < moment)
+    crowd = len(times) == _CROWD and times[-1] - times[0] < _CROWDED * span
+    return crowd or len(agenda.instants) >= most or agenda.hurries(span)
 
 
 def tolerances(

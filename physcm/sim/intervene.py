@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from physcm.mechanism.declarations import require_within
+from physcm.mechanism.declarations import require_scale, require_within
 from physcm.mechanism.errors import InvalidValue, UnknownVariable
 from physcm.mechanism.expression import TIME, initial_symbol, names_in, symbol
 from physcm.mechanism.interventions import (
@@ -68,7 +68,14 @@ def intervene(system: System, intervention: Mode, number: str | None = None) -> 
 
 
 def _set(system: System, values: Mapping[str, Any]) -> System:
-    for name in values:
+    for name, value in values.items():
+        read = isinstance(value, str | sp.Basic) and names_in(parse(value)) & {*system.variables}
+        if read:
+            state = min(read)
+            raise InvalidValue(
+                f"parameter `{name}` cannot be `{value}`, since `{state}` changes with time; give "
+                f"a constant, `{state}(0)` for the value at the start, or use Replace(...)"
+            )
         if name not in system.parameters:
             remedy = closest(name, system.parameters)
             if name in system.variables:
@@ -137,12 +144,9 @@ def _scale_noise(system: System, name: str, factor: Any, number: str) -> System:
         return system
     if not any(state == name for state, _ in system.noise):
         raise InvalidValue(f"`{name}` has no noise to scale; give it some with `noise`")
-    if isinstance(factor, int | float) and factor < 0:
-        raise InvalidValue(
-            f"the noise of `{name}` is scaled by `{factor}`; give a factor of at least 0"
-        )
     label = _free_label(system, "scale", name, number)
     scale, parameters = _with_value(system, label, factor)
+    require_scale(label, parameters.get(label, 0.0))
     noise = {key: g * scale if key[0] == name else g for key, g in system.noise.items()}
     return system.replace(noise=noise, parameters=parameters)
 
@@ -188,6 +192,8 @@ def _with_value(
 
 
 def _require_variable(system: System, name: str, verb: str) -> None:
+    if not isinstance(name, str):
+        raise InvalidValue(f"`{name!r}` is no name; {verb} a variable by its name")
     if name in system.parameters:
         raise InvalidValue(f"`{name}` is a parameter, not a variable; use SetParameter({name}=...)")
     if name.startswith(("amount(", "concentration(")):

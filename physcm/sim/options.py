@@ -51,14 +51,15 @@ def positive_count(n: int, name: str) -> int:
 
 def positive_number(value: float, name: str) -> float:
     """Return a positive finite number, or say what should have been one."""
-    if not 0 < value < np.inf:
+    if not (isinstance(value, int | float | np.number) and 0 < value < np.inf):
         raise InvalidValue(f"{name} is `{value!r}`; give a positive number")
     return float(value)
 
 
 def positive_step(step: float | None, model: str) -> float:
     """Return the step of a stochastic simulation, or say that one is needed."""
-    if step is None or not 0 < step < np.inf:
+    number = isinstance(step, int | float | np.number)
+    if step is None or not (number and 0 < step < np.inf):
         raise InvalidValue(f"step is `{step}` and the {model} has noise; give a positive time step")
     return float(step)
 

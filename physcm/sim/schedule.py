@@ -17,6 +17,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
+import numpy as np
 import sympy as sp
 
 from physcm.mechanism.distributions import Distribution
@@ -37,7 +38,13 @@ if TYPE_CHECKING:
     from physcm.sim.system import System
 
 _LABELS = {"Hold": "do", "Shift": "shift", "ScaleNoise": "scale", "Impulse": "impulse"}
-_CONTENT = {"Hold": "value", "Shift": "amount", "ScaleNoise": "factor", "Replace": "mechanism"}
+_CONTENT = {
+    "Hold": "value",
+    "Shift": "amount",
+    "ScaleNoise": "factor",
+    "Replace": "mechanism",
+    "Impulse": "amount",
+}
 
 
 def scheduled(
@@ -65,8 +72,9 @@ def scheduled(
         place = f"during of `{entry!r}`"
         window = _time(begin, parameters, place), _time(end, parameters, place)
     if isinstance(entry, SetParameter):
+        known = {*names, *(f"{name}(0)" for name in names)}
         return SetParameter(
-            {k: as_value(v, names, f"parameter `{k}`") for k, v in entry.values.items()},
+            {k: as_value(v, known, f"parameter `{k}`") for k, v in entry.values.items()},
             during=window,
         )
     kind = type(entry).__name__
@@ -77,6 +85,8 @@ def scheduled(
 
 
 def _time(raw: Any, parameters: Collection[str], place: str) -> float | sp.Expr:
+    if isinstance(raw, np.number):
+        raw = raw.item()
     expression = parse(raw, parameters, place)
     return float(expression) if expression.is_number else expression
 
@@ -86,16 +96,28 @@ def _when(entry: When, names: Collection[str], parameters: Collection[str]) -> W
     rearm = entry.rearm
     if rearm is not None:
         rearm = parse(rearm, names, f"{place}, rearm")
-        if rearm.is_number and not rearm >= 0:
+        if rearm.is_number and not (rearm.is_finite and rearm >= 0):
             raise InvalidValue(f"{place}: rearm is `{entry.rearm}`; give a number of at least 0")
     watched = parse(entry.condition, names, place)
-    if isinstance(rearm, sp.Expr) and rearm != 0 and quantity(watched) is None:
+    if not watched.free_symbols:
+        raise InvalidValue(f"{place}: it never changes; give a condition on variables or time")
+    if rearm is not None and not is_condition(rearm) and rearm != 0 and quantity(watched) is None:
         raise InvalidValue(
             f"{place}: it has no single quantity for `rearm={entry.rearm}` to measure; give a "
             "comparison, or a condition as `rearm`"
         )
     inner = scheduled(entry.intervention, names, parameters)
     return replace(entry, condition=watched, intervention=inner, rearm=rearm)
+
+
+def is_condition(read: sp.Basic) -> bool:
+    """Say whether an expression is true or false, rather than a number.
+
+    >>> x = sp.Symbol("x", real=True)
+    >>> is_condition(x > 1), is_condition(x)  # a symbol may stand for either, and is a number here
+    (True, False)
+    """
+    return isinstance(read, sp.logic.boolalg.Boolean) and not isinstance(read, sp.Symbol)
 
 
 def quantity(watched: sp.Basic) -> sp.Expr | None:
@@ -109,7 +131,7 @@ def quantity(watched: sp.Basic) -> sp.Expr | None:
         return watched.lhs - watched.rhs
     if isinstance(watched, sp.StrictLessThan | sp.LessThan):
         return watched.rhs - watched.lhs
-    return None if isinstance(watched, sp.logic.boolalg.Boolean) else watched
+    return None if is_condition(watched) else watched
 
 
 def mode(system: System, acting: Iterable[int]) -> System:
@@ -193,6 +215,28 @@ def check(system: System) -> None:
         elif entry.name not in system.drift and entry.name not in system.held:
             raise UnknownVariable(
                 f"impulse on `{entry.name}`, which is no state; {closest(entry.name, system.drift)}"
+            )
+
+
+def require_one_per_sample(system: System, n: int) -> None:
+    """Refuse values per sample that are more than there are samples.
+
+    Raises:
+        InvalidValue: for an array that is too long. (One that is too short has no value to draw.)
+    """
+    given: dict[str, Any] = {**system.parameters}
+    given |= {f"{name}(0)": value for name, value in system.initial.items()}
+    for entry in map(unwrapped, system.schedule):
+        if isinstance(entry, SetParameter):
+            given |= entry.values
+        else:
+            kind = type(entry).__name__
+            given[f"{_LABELS.get(kind, kind)}({entry.name})"] = getattr(entry, _CONTENT[kind])
+    for name, value in given.items():
+        if isinstance(value, tuple) and len(value) > n:
+            raise InvalidValue(
+                f"`{name}` has values for {len(value)} samples, and n is {n}; give as many values "
+                f"as there are samples, or ask for n={len(value)}"
             )
 
 

@@ -31,7 +31,7 @@ from physcm.sim.options import (
     positive_step,
     tracked,
 )
-from physcm.sim.schedule import mode
+from physcm.sim.schedule import mode, require_one_per_sample
 from physcm.sim.status import RunStatus
 from physcm.sim.stochastic.run import run as stochastic_run
 from physcm.sim.stochastic.schemes import scheme_for
@@ -110,6 +110,7 @@ def simulate(
         )  # fmt: skip
     times = checked_times(t)
     samples = np.arange(positive_count(n, "n"))
+    require_one_per_sample(system, samples.size)
     seconds = np.inf if time_limit is None else positive_number(time_limit, "time_limit")
     if engine == "gillespie":
         return gillespie(system, times, samples, seed, seconds)
@@ -120,6 +121,11 @@ def simulate(
         return _torch(system, times, samples, seed, torch, rtol, atol, step)
     if system.noise or system.jumps:
         return _stochastic(system, times, samples, seed, engine, step, seconds)
+    if system.reflected:
+        raise Unsupported(
+            f"`{system.reflected[0]}` is reflected, and nothing random moves the system; without "
+            "noise and jumps leave out `reflected`, or turn the state back by an Event"
+        )
     chosen = ode_engine(engine)
     relative = RTOL if rtol is None else positive_number(rtol, "rtol")
     if isinstance(chosen, Numba) and not system.schedule and not system.events:

@@ -27,7 +27,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats, Program
-from physcm.mechanism.declarations import Interval, require_finite
+from physcm.mechanism.declarations import Interval, require_finite, require_scale
 from physcm.mechanism.expression import TIME, names_in, ordered, symbol
 from physcm.mechanism.interventions import Intervention, is_permanent, listed
 from physcm.mechanism.values import Value, draw
@@ -264,11 +264,15 @@ class System:
         """Return the states at the start and the parameters, each (names, samples).
 
         Raises:
-            InvalidValue: if a value per sample has too few entries, or one is not finite.
+            InvalidValue: if a value per sample has too few entries, or one is not finite, and for
+                a negative factor of noise.
         """
         starts = {f"{name}(0)": value for name, value in self.initial.items()}
         drawn = draw({**self.parameters, **starts}, samples, seed)
         require_finite(drawn)
+        for name in self.parameters:
+            if name.startswith("scale("):
+                require_scale(name, drawn[name])
         x = np.array([drawn[f"{name}(0)"] for name in self.states])
         p = np.array([drawn[name] for name in self.parameters])
         return x.reshape(len(self.states), samples.size), p.reshape(-1, samples.size)

@@ -15,7 +15,7 @@ from sympy.core.relational import Relational
 
 from physcm.mechanism.expression import cases
 from physcm.mechanism.interventions import When
-from physcm.sim.schedule import quantity
+from physcm.sim.schedule import is_condition, quantity
 from physcm.sim.system import System
 from physcm.sim.transitions import Event
 
@@ -52,7 +52,7 @@ def triggers(system: System) -> tuple[Trigger, ...]:
 
 def _when(entry: When, place: int) -> Trigger:
     watched, direction = entry.condition, entry.direction
-    upwards = watched if isinstance(watched, sp.logic.boolalg.Boolean) else watched > 0
+    upwards = watched if is_condition(watched) else watched > 0
     condition = sp.Not(upwards) if direction == "down" else upwards
     q = quantity(watched)
     if direction == "down" and q is not None:
@@ -65,7 +65,7 @@ def _rearm(entry: When, condition: sp.Basic) -> sp.Basic:
     rearm, q = entry.rearm, quantity(entry.condition)
     if rearm is None:
         return sp.false
-    if isinstance(rearm, sp.logic.boolalg.Boolean):
+    if is_condition(rearm):
         return rearm
     if entry.direction == "both":
         return sp.true if q is None or rearm == 0 else sp.Abs(q) > rearm

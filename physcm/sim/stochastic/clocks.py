@@ -7,7 +7,6 @@ jump, name), so that an intervention elsewhere leaves the draws of a jump as the
 
 from __future__ import annotations
 
-import math
 from functools import cached_property
 
 import numpy as np
@@ -74,4 +73,4 @@ class Clocks:
                 sizes[state] = float(size.quantile(u)[0])
             else:
                 sizes[state] = self.plan.value(sp.sympify(size), t, full, p)
-        return {state: size for state, size in sizes.items() if math.isfinite(size)}
+        return sizes

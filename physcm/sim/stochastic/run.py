@@ -133,7 +133,7 @@ class _Runner:
 
     def advance(self, k: int, deadline: float) -> int:
         """Take base steps from k on, many at once where that is possible; return the next."""
-        last: int = self._quiet_until(k)
+        last = self._quiet_until(k)
         groups = self._groups()
         if last <= k or any(self._stretch(view) is None for view, _ in groups):
             self.base_step(k)
@@ -266,14 +266,11 @@ class _Runner:
         """Take a base step with one sample to which something happens on the way."""
         agenda, position = self.agendas[column], 0.0
         for _ in range(_MOST_PIECES):
-            end, ring = self._piece_end(k, column, position, full)
+            rates = self._rates(k, column, position, full)
+            end, ring = self._piece_end(k, column, position, rates)
             reached, new = self._piece(k, column, full, position, end)
-            t = self._time(k) + reached * self.step
-            if self.system.jumps:
-                p = agenda.view.everything[:, [column]]
-                rates = self.clocks.rates(t, full[:, np.newaxis], p)
-                self.clocks.run(rates, (reached - position) * self.step, np.array([column]))
-            position, full = reached, new
+            self.clocks.run(rates, (reached - position) * self.step, np.array([column]))
+            position, full, t = reached, new, self._time(k) + reached * self.step
             if ring >= 0 and reached == end:
                 p = agenda.view.everything[:, column]
                 full = agenda.jump(t, full, self.clocks.changes(ring, column, t, full, p))
@@ -282,14 +279,16 @@ class _Runner:
                 return full
         return np.full_like(full, np.nan)
 
-    def _piece_end(self, k: int, column: int, position: float, full: Floats) -> tuple[float, int]:
+    def _rates(self, k: int, column: int, position: float, full: Floats) -> Floats:
+        """Return the intensities of all jumps of one sample, (jumps, 1)."""
+        p = self.agendas[column].view.everything[:, [column]]
+        return self.clocks.rates(self._time(k) + position * self.step, full[:, np.newaxis], p)
+
+    def _piece_end(self, k: int, column: int, position: float, rates: Floats) -> tuple[float, int]:
         """Return the fraction at which the next piece ends, and which jump ends it, if any."""
         end, ring = (self.due[column] - self._time(k)) / self.step, -1
         end = 1.0 if end > 1.0 - _SNAP else max(end, position)
         if self.system.jumps:
-            t = self._time(k) + position * self.step
-            p = self.agendas[column].view.everything[:, [column]]
-            rates = self.clocks.rates(t, full[:, np.newaxis], p)
             wait, which = self.clocks.first(rates[:, 0], column)
             if position + wait / self.step < end:
                 end, ring = position + max(wait, 0.0) / self.step, which

@@ -31,7 +31,8 @@ import sympy as sp
 
 from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.errors import InvalidValue, Unsupported
-from physcm.mechanism.expression import TIME, exact, symbol
+from physcm.mechanism.expression import TIME, symbol
+from physcm.sim.reflection import folded
 from physcm.sim.stochastic.structure import (
     NoiseStructure,
     along,
@@ -181,18 +182,11 @@ class Scheme:
 
 
 def _reflected(system: System, state: str, x: sp.Expr, defined: dict[str, sp.Expr]) -> sp.Expr:
-    """Return a new state pushed back into its bounds, as far as it has left them."""
+    """Return a new state folded back into its bounds, however far it has left them."""
     if state not in system.reflected:
         return x
-    low, high = map(exact, system.bounds[state])
-    walls = [(wall, side) for wall, side in ((low, sp.Lt), (high, sp.Gt)) if wall.is_finite]
-    for count, (wall, beyond) in enumerate(2 * walls):
-        name = f"new({state}, {count})"
-        defined[name] = x
-        x = sp.Piecewise(
-            (2 * wall - symbol(name), beyond(symbol(name), wall)), (symbol(name), True)
-        )
-    return sp.Max(low, sp.Min(high, x))
+    defined[f"new({state})"] = x
+    return folded(symbol(f"new({state})"), *system.bounds[state])
 
 
 def scheme_for(engine: Any, modes: Sequence[System]) -> str:
