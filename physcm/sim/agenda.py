@@ -118,16 +118,11 @@ class Agenda:
         self._windows: dict[int, tuple[float, float]] = {}
         self._impulses: dict[int, float] = {}
         self._acting: tuple[int, ...] = ()
-<<<<<<< HEAD
         self.tossed = 0
         self.armed = np.ones(len(plan.triggers), dtype=bool)
         self.truth = np.zeros(len(plan.watch.outputs), dtype=bool)
-=======
-        self._tossed = 0
-        self._armed = np.ones(len(plan.triggers), dtype=bool)
         self._fired = np.full(len(plan.triggers), -np.inf)
         self._pauses = np.full((2, len(plan.triggers)), np.inf)
->>>>>>> c426f12 (Misuse of interventions is named; counterfactuals follow what is computed)
         self._read_times()
 
     @property
@@ -166,18 +161,13 @@ class Agenda:
         self.truth = self.watch(t, values[:, np.newaxis])[:, 0]
         for i, trigger in enumerate(self.plan.triggers):
             if trigger.event is not None:
-<<<<<<< HEAD
                 self.truth[i] = trigger.event.initially
-        self._impulses = {place: at for place, at in self._impulses.items() if at >= t}
-=======
-                self._truth[i] = trigger.event.initially
         for place, at in self._impulses.items():
             if not t <= at < math.inf:
                 raise InvalidValue(
                     f"the impulse on `{self.plan.impulses[place][0]}` at `{at}` is before the run, "
                     f"which begins at {t:g}; choose a later time, or begin earlier"
                 )
->>>>>>> c426f12 (Misuse of interventions is named; counterfactuals follow what is computed)
         return self.act(t, values)
 
     def watch(self, t: float | Floats, values: Floats) -> NDArray[np.bool_]:
@@ -287,18 +277,12 @@ class Agenda:
         truth = self.watch(t, values[:, np.newaxis])[:, 0]
         while self.notice(truth):
             for i, trigger in enumerate(self.plan.triggers):
-<<<<<<< HEAD
                 turned = truth[i] != self.truth[i] if trigger.either else truth[i] > self.truth[i]
                 if turned and self.armed[i]:
                     self.armed[i] = False
-=======
-                turned = truth[i] != self._truth[i] if trigger.either else truth[i] > self._truth[i]
-                if turned and self._armed[i]:
-                    self._armed[i] = False
                     if t > self._fired[i] and trigger.event is None:
                         self._pauses[:, i] = self._pauses[1, i], t - self._fired[i]
                         self._fired[i] = t
->>>>>>> c426f12 (Misuse of interventions is named; counterfactuals follow what is computed)
                     self._due.append(self._planned(i, trigger, t, values))
             self.truth = truth
 
