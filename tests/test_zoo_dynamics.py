@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 from scipy.stats import cauchy
 
@@ -246,6 +247,27 @@ def test_lorenz_forgets_where_it_started() -> None:
     assert gap[200:].max() > 1
 
 
+@pytest.mark.slow
+def test_lorenz_s_largest_lyapunov_exponent_is_the_published_one() -> None:
+    """0.9056 (Sprott, Chaos and Time-Series Analysis, 2003): the mean growth of a small gap."""
+    system, turns = zoo.load("lorenz"), 300
+    p = [float(value) for value in system.parameters.values()]
+
+    def rates(t: float, z: NDArray[np.float64]) -> NDArray[np.float64]:
+        slope = system.rates.jacobian.dense(t, z[:3], p) @ z[3:]
+        return np.concatenate([system.rates.scalar(t, z[:3], p), slope])
+
+    on_it = simulate(system, [0, 20])
+    z = np.array([*(float(on_it[name][0, 1]) for name in "xyz"), 1, 0, 0])
+    growth = 0.0
+    for _ in range(turns):
+        z = solve_ivp(rates, (0, 1), z, rtol=1e-6, atol=1e-8).y[:, -1]
+        size = float(np.linalg.norm(z[3:]))
+        growth += math.log(size)
+        z[3:] /= size
+    assert growth / turns == pytest.approx(0.9056, abs=0.02)
+
+
 @pytest.mark.parametrize(
     ("held", "end"),
     [({"x": 3}, "settled"), ({"y": 3}, "settled"), ({"z": 26}, "diverged"), ({"z": 28}, "settled")],
@@ -358,6 +380,15 @@ def test_a_current_makes_hodgkin_huxley_fire() -> None:
     assert crossings(run.V, 0) in (7, 8)
     resting = simulate(zoo.load("hodgkin_huxley"), np.linspace(0, 100, 2001))
     assert crossings(resting.V, 0) == 0
+
+
+@pytest.mark.parametrize(("current", "spikes"), [(2, 0), (2.5, 1), (6, 2), (6.5, 17)])
+def test_hodgkin_huxley_fires_once_above_2_and_for_ever_above_6(
+    current: float, spikes: int
+) -> None:
+    """Periodic firing begins at 6.26 (Rinzel & Miller, Math. Biosci. 49, 27-59, 1980)."""
+    driven = zoo.load("hodgkin_huxley").do(SetParameter(I=current))
+    assert crossings(simulate(driven, np.linspace(0, 300, 6001)).V, 0) == spikes
 
 
 def test_the_voltage_clamp_lets_each_gate_settle_by_itself() -> None:
