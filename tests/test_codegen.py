@@ -71,6 +71,14 @@ def test_the_jacobian_agrees_with_central_differences(x: float, y: float) -> Non
         assert (np.abs((up - down) / (2 * step) - exact[:, column]) / scale < 1e-5).all()
 
 
+def test_conditions_may_occur_twice_and_hold_conditions_themselves() -> None:
+    twice = program("where(x < 1, x, 2)*where(x < 1 and y > 0, y, 3)")
+    np.testing.assert_allclose(twice.jacobian.dense(0.0, [0.5, 7.0], [0.0]), [[7, 0.5]])
+    nested = program("where(where(x < 1, y, k) > min(x, 2), x*y, 0)")
+    np.testing.assert_allclose(nested.jacobian.dense(0.0, [0.5, 7.0], [0.0]), [[7, 0.5]])
+    assert nested.scalar(0.0, [5.0, 7.0], [1.0]) == [0]
+
+
 def test_the_chain_rule_runs_through_definitions() -> None:
     nested = program("v*w + x", definitions={"v": "x*y + k", "w": "exp(v)"})
     flat = program("(x*y + k)*exp(x*y + k) + x")

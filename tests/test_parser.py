@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from physcm.mechanism.errors import InvalidValue, ParseError, UnknownVariable
-from physcm.mechanism.expression import derivative, exact, symbol, to_text
+from physcm.mechanism.expression import compared, derivative, exact, normalize, symbol, to_text
 from physcm.mechanism.parser import parse
 
 x, y, k = map(symbol, "xyk")
@@ -96,6 +96,12 @@ def test_what_is_no_expression_is_refused(value: object) -> None:
 numbers = st.integers(-99, 99).map(lambda n: exact(n / 10)) | st.floats(
     1e-12, 1e12, allow_nan=False
 ).map(exact)
+
+
+def cases_of_cases(a: sp.Expr, b: sp.Expr) -> sp.Expr:
+    return sp.Piecewise((1, compared(sp.Gt, a, b)), (b, x > k))
+
+
 expressions = st.recursive(
     st.sampled_from([x, y, k]) | numbers,
     lambda inner: st.one_of(
@@ -108,6 +114,8 @@ expressions = st.recursive(
         inner.filter(lambda e: e.free_symbols).map(sp.tanh),
         st.tuples(inner, inner).map(lambda ab: sp.Max(*ab)),
         st.tuples(inner, inner).map(lambda ab: sp.Piecewise((ab[0], x < y), (ab[1], True))),
+        st.tuples(inner, inner).map(lambda ab: cases_of_cases(*ab)),
+        st.tuples(inner, inner).map(lambda ab: k / (3 * (ab[0] ** 2 + ab[1]))),
     ),
     max_leaves=8,
 )
@@ -115,6 +123,7 @@ expressions = st.recursive(
 
 @given(expressions)
 def test_the_text_of_an_expression_reads_back_to_it(expression: sp.Expr) -> None:
+    expression = normalize(expression)
     assert parse(to_text(expression)) == expression
 
 

@@ -26,6 +26,7 @@ from physcm.sim.sbml.mathml import Scope, to_sympy
         ("quotient(7, y) + 100*quotient(-7, x)", -2 - 300),
         ("piecewise(1, x < 1, 2, x < 2, 3)", 3),
         ("piecewise(1, x < 1)", math.nan),
+        ("piecewise(1, piecewise(2, x < y) > 0, 3) + (piecewise(2, x > y) != 2)", 3),
         ("(1 < x) + (x == 2) + (x != 2) + (x >= 2)", 3),
         ("lt(y, 1, x) + 10*geq(3, x, x) + 100*gt(3, x, x)", 11),
         ("xor(true, x > 1, true) + 10*implies(x > 1, x > 3) + 100*implies(false, false)", 101),

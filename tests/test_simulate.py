@@ -55,6 +55,12 @@ def test_amounts_of_1e_16_beside_1e3_are_both_accurate() -> None:
     assert float(run.b[0, -1]) == pytest.approx(1e3 * np.exp(-2), rel=1e-6)
 
 
+def test_what_grows_by_decades_is_accurate_while_it_is_small() -> None:
+    t = np.linspace(0, 2, 9)
+    run = simulate(System({"x": "12*x"}, initial={"x": 1}), t)
+    np.testing.assert_allclose(run.x[0], np.exp(12 * t), rtol=1e-5)
+
+
 def test_a_stiff_system_is_followed() -> None:
     robertson = System(
         {

@@ -115,9 +115,13 @@ def test_events_and_jumps_are_mechanisms_of_the_graph() -> None:
 
 @pytest.mark.parametrize(
     "drift",
-    ["((x - y)/k - (y - z)/3)/k", "-(x - y)*(y - z)", "0.07*((1 - x)*exp(-y))", "-(x - 1)/y"],
-)
-def test_a_number_before_a_sum_survives_toml(drift: str) -> None:
+    [
+        "((x - y)/k - (y - z)/3)/k", "-(x - y)*(y - z)", "0.07*((1 - x)*exp(-y))", "-(x - 1)/y",
+        "x/(3*(y**2 + 1))", "where(x < 1, 2, where(y < 1, 3, where(z < 1, 4, nan)))",
+        "where(where(x < 1, y, z) > 1, x, 1)", "where(2*where(x < y, z, nan) > y, x, 1)",
+    ],
+)  # fmt: skip
+def test_every_form_of_a_drift_survives_toml(drift: str) -> None:
     system = chain().replace(drift={**chain().drift, "x": drift})
     assert System.from_dict(tomllib.loads(system.to_toml())) == system
 

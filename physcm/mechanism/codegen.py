@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
+from sympy.logic.boolalg import Boolean
 from sympy.simplify.cse_main import tree_cse
 
 from physcm.mechanism.expression import TIME, derivative, ordered, symbol
@@ -190,7 +191,9 @@ class Jacobian:
 
 
 def _slopes(expression: sp.Expr, known: Mapping[str, Mapping[str, sp.Expr]]) -> dict[str, sp.Expr]:
-    """Differentiate an expression of names whose own slopes are known."""
+    """Differentiate an expression of names whose own slopes are known; conditions have none."""
+    if isinstance(expression, Boolean) and not isinstance(expression, sp.Symbol):
+        return {}
     terms: dict[str, list[sp.Expr]] = {}
     for read in sorted(expression.free_symbols, key=lambda s: str(s.name)):
         inner = known.get(read.name)

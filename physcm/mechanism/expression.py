@@ -14,7 +14,7 @@ Jacobians are found by exact algebra and turn into floating point only in genera
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -89,7 +89,58 @@ def normalize(expression: sp.Basic) -> Any:
         s: symbol(s.name) for s in expression.free_symbols if isinstance(s, sp.Symbol)
     }
     replacements |= {f: exact(float(f)) for f in expression.atoms(sp.Float)}
-    return expression.xreplace(replacements)
+    return with_plain_cases(expression.xreplace(replacements))
+
+
+def compared(relation: Callable[..., Any], a: sp.Expr, b: sp.Expr) -> Any:
+    """Return a comparison after IEEE 754: NaN differs from everything, itself included.
+
+    What is given by cases is compared case by case.
+
+    >>> x, y = map(symbol, "xy")
+    >>> compared(sp.Gt, 1 + sp.Piecewise((x, y > 0)), y)
+    (y > 0) & (x + 1 > y)
+    """
+    with_nan = sp.true if relation is sp.Ne else sp.false
+    if sp.nan in (a, b):
+        return with_nan
+    for place, side in enumerate((a, b)):
+        cases = sp.piecewise_fold(side) if side.has(sp.Piecewise) else side
+        if isinstance(cases, sp.Piecewise):
+            result = with_nan
+            for value, condition in reversed(cases.args):
+                sides = (a, value) if place else (value, b)
+                result = chosen(condition, compared(relation, *sides), result)
+            return result
+    plain = relation is sp.Eq and not (a.is_Number and b.is_Number)
+    return relation(a, b, evaluate=False) if plain else relation(a, b)
+
+
+def with_plain_cases(expression: Any) -> Any:
+    """Return an expression with its case distinctions in the one form that texts can tell.
+
+    Cases within the last case are further cases, and NaN as the last is none. Where cases
+    stand inside a condition, SymPy puts an if-then-else of conditions, for which neither
+    texts nor generated code have a word.
+
+    >>> x, y = map(symbol, "xy")
+    >>> inner = sp.Piecewise((x, y > 0), (0, True))
+    >>> with_plain_cases(sp.Piecewise((1, inner > 2), (inner, True)))
+    Piecewise((1, (x > 2) & (y > 0)), (x, y > 0), (0, True))
+    """
+    if expression.has(sp.Piecewise):
+        expression = expression.replace(sp.Piecewise, _spread)
+    return expression.replace(sp.ITE, chosen) if expression.has(sp.ITE) else expression
+
+
+def _spread(*cases: Any) -> sp.Expr:
+    *first, (value, condition) = cases
+    if condition == sp.true and first:
+        if value is sp.nan:
+            return sp.Piecewise(*first)
+        if isinstance(value, sp.Piecewise):
+            return sp.Piecewise(*first, *value.args)
+    return sp.Piecewise(*cases)
 
 
 def ordered(definitions: Mapping[str, sp.Basic], what: str) -> list[str]:
@@ -140,20 +191,17 @@ def substitute(
     """
     for name in reversed(list(order)):
         expression = expression.xreplace({symbol(name): definitions[name]})
-    return expression
+    return with_plain_cases(expression)
 
 
 def cases(*pairs: tuple[Any, Any]) -> Any:
     """Return the first value whose condition holds, from pairs of a value and a condition.
 
-    SymPy turns a comparison between cases into a choice between conditions, ITE; it is
-    written as `and` and `or`, which files have a form for.
-
     >>> x = symbol("x")
-    >>> cases((1, cases((x, x > 2), (3, True)) > 3), (0, True))
-    Piecewise((1, x > 3), (0, True))
+    >>> cases((1, cases((x, x > 2), (3, True)) < 2.5), (0, True))
+    Piecewise((1, (x > 2) & (x < 2.5)), (0, True))
     """
-    return sp.Piecewise(*pairs).replace(sp.ITE, chosen)
+    return with_plain_cases(sp.Piecewise(*pairs))
 
 
 def chosen(test: Any, then: Any, otherwise: Any) -> Any:
@@ -220,11 +268,14 @@ class _TextPrinter(StrPrinter):  # type: ignore[misc]
         if coefficient != 1 and rest.is_Mul and (text := self._print(rest)).startswith("("):
             # Read back from left to right, a number would be multiplied into the sum.
             return f"-({text})" if coefficient == -1 else f"{self._print(coefficient)}*({text})"
-        decimal = _decimal(coefficient) if isinstance(coefficient, sp.Rational) else None
-        if decimal is None or (isinstance(coefficient, sp.Integer) and "e" not in decimal):
+        number = _decimal(coefficient) if isinstance(coefficient, sp.Rational) else None
+        if number is None and any(f.is_Add for f in sp.fraction(rest)[1].as_ordered_factors()):
+            # Likewise for a number that would stand beside a sum below the line.
+            number = self._print(coefficient)
+        if number is None or (isinstance(coefficient, sp.Integer) and "e" not in number):
             return str(super()._print_Mul(expr))
         text = self._print(rest) if rest.is_Mul else self.parenthesize(rest, PRECEDENCE["Mul"])
-        return decimal + (text[1:] if text.startswith("1/") else f"*{text}")
+        return number + (text[1:] if text.startswith("1/") else f"*{text}")
 
     def _call(self, name: str, *arguments: sp.Basic) -> str:
         return f"{name}({', '.join(self._print(a) for a in arguments)})"

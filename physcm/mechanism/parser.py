@@ -23,7 +23,7 @@ from typing import Any, TypeAlias
 import sympy as sp
 
 from physcm.mechanism.errors import InvalidValue, ParseError, UnknownVariable
-from physcm.mechanism.expression import cases, exact, normalize, symbol
+from physcm.mechanism.expression import cases, compared, exact, normalize, symbol
 
 Expression: TypeAlias = "str | int | float | sp.Basic"
 
@@ -59,7 +59,7 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[..., Any]] = {
     ast.LtE: sp.Le,
     ast.Gt: sp.Gt,
     ast.GtE: sp.Ge,
-    ast.Eq: lambda a, b: sp.Eq(a, b, evaluate=False),
+    ast.Eq: sp.Eq,
     ast.NotEq: sp.Ne,
 }
 
@@ -239,7 +239,7 @@ class _Reader:
         for operator, left, right in zip(node.ops, sides, sides[1:], strict=False):
             if type(operator) not in _COMPARISONS:
                 raise self.fail(node, f"{_describe(operator)} is not allowed")
-            parts.append(_COMPARISONS[type(operator)](left, right))
+            parts.append(compared(_COMPARISONS[type(operator)], left, right))
         return parts[0] if len(parts) == 1 else sp.And(*parts)
 
     def _IfExp(self, node: ast.IfExp) -> Any:

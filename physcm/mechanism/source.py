@@ -101,7 +101,7 @@ VECTOR = Target(
     "where({condition}, {value}, {otherwise})",
     {"and": "logical_and({}, {})", "or": "logical_or({}, {})", "not": "logical_not({})"},
 )
-REWRITTEN = {
+REWRITTEN: dict[type[sp.Basic], Callable[..., Any]] = {
     sp.sec: lambda x: 1 / sp.cos(x),
     sp.csc: lambda x: 1 / sp.sin(x),
     sp.cot: lambda x: sp.cos(x) / sp.sin(x),
@@ -115,6 +115,7 @@ REWRITTEN = {
     sp.acsch: lambda x: sp.asinh(1 / x),
     sp.acoth: lambda x: sp.atanh(1 / x),
     sp.factorial: lambda x: sp.gamma(x + 1),
+    sp.ITE: chosen,
 }
 
 

@@ -112,8 +112,8 @@ def _in_pieces(
 def tolerances(system: System, times: Floats, x0: Floats, p: Floats, rtol: float) -> Floats:
     """Return an absolute tolerance per state: a thousandth of rtol on the state's own scale.
 
-    Real models carry amounts of 1e-16 beside 1e3. The scale of a state is the largest value
-    it takes in a rough run, so that neither is computed to the other's accuracy.
+    Real models carry amounts of 1e-16 beside 1e3. The scale of a state is what it takes in a
+    rough run, so that neither is computed to the other's accuracy.
     """
     scale = np.abs(x0)
     start = np.where(scale > 0, 1e-9 * scale, 1e-30)
@@ -122,12 +122,17 @@ def tolerances(system: System, times: Floats, x0: Floats, p: Floats, rtol: float
 
 
 def scaled(rough: Floats, scale: Floats, rtol: float) -> Floats:
-    """Return a thousandth of rtol times the largest value of each row of a rough run."""
+    """Return a thousandth of rtol times the size of each row of a rough run.
+
+    The size is the median, so that what has grown by decades was accurate when it was small,
+    but no less than a millionth of the largest value, for what decays.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        largest = np.nanmax(np.abs(rough), axis=1) if rough.size else scale
-    largest = np.where(np.isfinite(largest) & (largest > 1e-300), largest, 1.0)
-    return 1e-3 * rtol * largest
+        sizes = np.abs(rough) if rough.size else scale[:, np.newaxis]
+        size = np.fmax(np.nanmedian(sizes, axis=1), 1e-6 * np.nanmax(sizes, axis=1))
+    size = np.where(np.isfinite(size) & (size > 1e-300), size, 1.0)
+    return 1e-3 * rtol * size
 
 
 def _lsoda(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import partial, reduce
 from itertools import pairwise
 from typing import Any
 
@@ -19,7 +19,7 @@ import sympy as sp
 from sympy.logic.boolalg import Boolean
 
 from physcm.mechanism.errors import InvalidFile, UnknownVariable, Unsupported
-from physcm.mechanism.expression import TIME, cases, exact, symbol
+from physcm.mechanism.expression import TIME, cases, compared, exact, symbol
 from physcm.mechanism.parser import closest
 
 AVOGADRO = sp.Rational("6.02214179e23")
@@ -161,7 +161,7 @@ def _condition(e: sp.Basic) -> Boolean:
     """Return a number as the condition that it is not 0, a condition as it is."""
     if isinstance(e, Boolean) and not isinstance(e, sp.Symbol):
         return e
-    return _compared(sp.Ne)(e, sp.S.Zero)
+    return compared(sp.Ne, e, sp.S.Zero)
 
 
 def _cases(arguments: list[sp.Basic]) -> sp.Expr:
@@ -177,21 +177,8 @@ def _cases(arguments: list[sp.Basic]) -> sp.Expr:
     return pairs[0][0] if pairs[0][1] == sp.true else cases(*pairs)
 
 
-def _compared(relation: Callable[..., Any]) -> Callable[[sp.Expr, sp.Expr], Boolean]:
-    """Return a comparison after IEEE 754: NaN differs from everything, itself included."""
-
-    def compare(a: sp.Expr, b: sp.Expr) -> Boolean:
-        if sp.nan in (a, b):
-            return sp.true if relation is sp.Ne else sp.false
-        plain = relation is sp.Eq and not (a.is_Number and b.is_Number)
-        return relation(a, b, evaluate=False) if plain else relation(a, b)
-
-    return compare
-
-
 def _chained(relation: Callable[..., Any]) -> Callable[..., Boolean]:
-    compare = _compared(relation)
-    return lambda *a: sp.And(*(compare(x, y) for x, y in pairwise(a)))
+    return lambda *a: sp.And(*(compared(relation, x, y) for x, y in pairwise(a)))
 
 
 def _either(a: Boolean, b: Boolean) -> Boolean:
@@ -207,7 +194,7 @@ def _divided(a: sp.Expr, b: sp.Expr) -> sp.Expr:
 def _truncated(a: sp.Expr, b: sp.Expr) -> sp.Expr:
     """Return the quotient without its fraction, rounded towards 0."""
     ratio = _divided(a, b)
-    return _cases([sp.floor(ratio), _compared(sp.Ge)(ratio, sp.S.Zero), sp.ceiling(ratio)])
+    return _cases([sp.floor(ratio), compared(sp.Ge, ratio, sp.S.Zero), sp.ceiling(ratio)])
 
 
 def _root(degree: sp.Expr, a: sp.Expr) -> sp.Expr:
@@ -260,7 +247,7 @@ _OPERATIONS: dict[int, _Operation] = {
         getattr(libsbml, f"AST_RELATIONAL_{n}"): _Operation(_chained(f), 2, _MANY)
         for n, f in _COMPARISONS.items()
     },
-    libsbml.AST_RELATIONAL_NEQ: _Operation(_compared(sp.Ne), 2, 2),
+    libsbml.AST_RELATIONAL_NEQ: _Operation(partial(compared, sp.Ne), 2, 2),
     libsbml.AST_LOGICAL_AND: _Operation(sp.And, 0, _MANY, _condition),
     libsbml.AST_LOGICAL_OR: _Operation(sp.Or, 0, _MANY, _condition),
     libsbml.AST_LOGICAL_NOT: _Operation(sp.Not, 1, 1, _condition),

@@ -25,7 +25,15 @@ from physcm.mechanism.errors import (
     InvalidValue,
     MissingInitialValue,
 )
-from physcm.mechanism.expression import TIME, initial_symbol, names_in, ordered, substitute, symbol
+from physcm.mechanism.expression import (
+    TIME,
+    initial_symbol,
+    names_in,
+    ordered,
+    substitute,
+    symbol,
+    with_plain_cases,
+)
 from physcm.sim.sbml.declarations import Declared, Species, declare
 from physcm.sim.sbml.dynamics import Dynamics
 from physcm.sim.sbml.laws import Laws, state_laws
@@ -126,7 +134,10 @@ class _Assembly:
             if name not in definitions:
                 stated[name] = start and self.dynamics.without_rates(start)
         at_start = self._at_start(filter(None, stated.values()), definitions)
-        starts = {name: start and start.xreplace(at_start) for name, start in stated.items()}
+        starts = {
+            name: start and with_plain_cases(start.xreplace(at_start))
+            for name, start in stated.items()
+        }
         values = {at_start.get(symbol(k), symbol(k)).name: v for k, v in starts.items() if v}
         ordered(values, "values at the start of")
         return starts
