@@ -191,9 +191,7 @@ class Jacobian:
 
 
 def _slopes(expression: sp.Expr, known: Mapping[str, Mapping[str, sp.Expr]]) -> dict[str, sp.Expr]:
-    """Differentiate an expression of names whose own slopes are known; conditions have none."""
-    if isinstance(expression, Boolean) and not isinstance(expression, sp.Symbol):
-        return {}
+    """Differentiate an expression of names whose own slopes are known."""
     terms: dict[str, list[sp.Expr]] = {}
     for read in sorted(expression.free_symbols, key=lambda s: str(s.name)):
         inner = known.get(read.name)
@@ -206,12 +204,20 @@ def _slopes(expression: sp.Expr, known: Mapping[str, Mapping[str, sp.Expr]]) -> 
 
 
 def _shared(program: Program) -> Program:
-    """Give every subexpression that occurs twice a definition of its own."""
+    """Give every subexpression that occurs twice a definition of its own, but no condition."""
     names, expressions = zip(*program.definitions, strict=True) if program.definitions else ((), ())
     taken = [symbol(name) for name in names]
     marks = sp.numbered_symbols("_c", exclude=taken, real=True)
     common, reduced = tree_cse([*expressions, *program.outputs], marks, order="none")
-    definitions = {mark.name: expression for mark, expression in common}
+    conditions: dict[sp.Symbol, Boolean] = {}
+    definitions: dict[str, sp.Expr] = {}
+    for mark, expression in common:
+        whole = expression.xreplace(conditions)
+        if isinstance(whole, Boolean):
+            conditions[mark] = whole
+        else:
+            definitions[mark.name] = whole
+    reduced = [expression.xreplace(conditions) for expression in reduced]
     definitions |= dict(zip(names, reduced, strict=False))
     order = ordered(definitions, "derived variables")
     return Program(

@@ -235,7 +235,7 @@ def _without_corners(expression: sp.Expr) -> sp.Expr:
     for kind, rule in rules:
         if expression.has(kind):
             expression = expression.replace(kind, rule)
-    return expression
+    return with_plain_cases(expression)
 
 
 def _extreme(arguments: tuple[sp.Expr, ...], beats: type[Relational]) -> sp.Expr:

@@ -18,7 +18,6 @@ from scipy import special
 from sympy.core.relational import Relational
 
 from physcm.mechanism.errors import Unsupported
-from physcm.mechanism.expression import chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +100,7 @@ VECTOR = Target(
     "where({condition}, {value}, {otherwise})",
     {"and": "logical_and({}, {})", "or": "logical_or({}, {})", "not": "logical_not({})"},
 )
-REWRITTEN: dict[type[sp.Basic], Callable[..., Any]] = {
+REWRITTEN = {
     sp.sec: lambda x: 1 / sp.cos(x),
     sp.csc: lambda x: 1 / sp.sin(x),
     sp.cot: lambda x: sp.cos(x) / sp.sin(x),
@@ -115,7 +114,6 @@ REWRITTEN: dict[type[sp.Basic], Callable[..., Any]] = {
     sp.acsch: lambda x: sp.asinh(1 / x),
     sp.acoth: lambda x: sp.atanh(1 / x),
     sp.factorial: lambda x: sp.gamma(x + 1),
-    sp.ITE: chosen,
 }
 
 

@@ -124,13 +124,15 @@ def tolerances(system: System, times: Floats, x0: Floats, p: Floats, rtol: float
 def scaled(rough: Floats, scale: Floats, rtol: float) -> Floats:
     """Return a thousandth of rtol times the size of each row of a rough run.
 
-    The size is the median, so that what has grown by decades was accurate when it was small,
-    but no less than a millionth of the largest value, for what decays.
+    The size is the median, so that what grows by decades is accurate while it is small. For
+    what decays it is no less than a millionth of the largest value in the first half.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         sizes = np.abs(rough) if rough.size else scale[:, np.newaxis]
-        size = np.fmax(np.nanmedian(sizes, axis=1), 1e-6 * np.nanmax(sizes, axis=1))
+        early = np.nanmax(sizes[:, : (sizes.shape[1] + 1) // 2], axis=1)
+        size = np.fmax(np.nanmedian(sizes, axis=1), 1e-6 * early)
+        size = np.where(size > 0, size, np.nanmax(sizes, axis=1))
     size = np.where(np.isfinite(size) & (size > 1e-300), size, 1.0)
     return 1e-3 * rtol * size
 
