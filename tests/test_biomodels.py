@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from physcm.abstraction import Report, Row, commutes, equilibrium_model, hold_each
-from physcm.sim import System
+from physcm.sim import System, settle
+from physcm.sim.status import LimitStatus
 
 pytestmark = pytest.mark.slow
 
@@ -100,3 +101,9 @@ def put_into(runner: Any, system: System, state: dict[str, float]) -> None:
             runner[f"[{name}]"] = state[f"concentration({name})"]
         elif name in state:
             runner[name] = state[name]
+
+
+def test_a_gene_that_is_never_shut_off_makes_protein_without_bound(shared_data: Path) -> None:
+    # With DA held, DAp, MA and A form a linear loop of positive gain: exponential growth.
+    vilar = System.from_sbml(shared_data / "biomodels" / "BIOMD0000000035.xml")
+    assert settle(vilar.do(DA=1.08719)).status.values == [LimitStatus.DIVERGED]

@@ -169,6 +169,15 @@ def test_simulate_follows_systems_with_noise(capsys: pytest.CaptureFixture[str])
     assert "x1" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "more", ["[events.e]\ntrigger='x<0.5'\nassign={x=1}", "[jumps.j]\nrate=1\nchanges={x=1}"]
+)
+def test_simulate_follows_events_and_jumps(more: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.toml"
+    path.write_text(f"[initial]\nx = 1\n[drift]\nx = '-x'\n{more}\n")
+    assert run("simulate", str(path)) == 0
+
+
 def test_help_is_there_before_the_numerical_libraries_are() -> None:
     code = (
         "import sys; from physcm.cli.app import main\n"

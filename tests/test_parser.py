@@ -63,6 +63,7 @@ def test_a_sum_of_a_thousand_terms_is_read() -> None:
         ("x + 1j", "not a real number", 5),
         ("x + 1e999", "too large", 5),
         ("10**10**10", "too large", 1),
+        ("x + factorial(10**9)", "too large", 5),
         ("x +", "invalid syntax", 4),
         ("1/0", "division by zero", 3),
         ("(x < y) + 1", "a condition stands where a number is needed", 2),

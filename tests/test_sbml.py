@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import tomllib
 from pathlib import Path
 
 import libsbml
@@ -209,6 +210,11 @@ def test_reserved_names_get_an_underscore(folder: Folder) -> None:
     names = [parameter(name, value=2) for name in ("t", "t_", "time")]
     system = folder.system(*names, one("assignmentRule", "t*t_", variable="time"))
     assert dict(system.algebraic) == {"time_": symbol("t__") * symbol("t_")}
+    words = [parameter(name, value=2) for name in ("and", "period", "lambda", "exp")]
+    rule = one("assignmentRule", "period*lambda*exp(exp)", variable="if")
+    system = folder.system(*words, parameter("if"), rule)
+    assert [*system.parameters] == ["and_", "period_", "lambda", "exp"]
+    assert System.from_dict(tomllib.loads(system.to_toml())) == system
 
 
 def test_functions_are_written_out_and_their_arguments_shadow(folder: Folder) -> None:

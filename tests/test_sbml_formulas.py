@@ -43,6 +43,8 @@ from physcm.sim.sbml.mathml import Scope, to_sympy
         ("(-8)^(1/3)", math.nan),
         ("arccos(2)", math.nan),
         ("y^3", -27),
+        ("9^9^9 - 9^-9^9 + factorial(1e9)", math.inf),
+        ("(-9)^(9^9)", -math.inf),
     ],
 )
 def test_formulas_have_the_value_of_the_specification(text: str, value: float) -> None:

@@ -69,6 +69,11 @@ def chain(**changes: Any) -> System:
         ({"algebraic": {"total": "b", "b": "total"}}, CyclicDefinition, "derived variables"),
         ({"noise": {"w": "1"}}, UnknownVariable, "noise of `w`"),
         ({"calculus": "none"}, InvalidValue, "use one of ito, stratonovich"),
+        ({"held_together": [[3]]}, InvalidValue, r"`\[3\]` is no group of names; write one"),
+        ({"held_together": ["xy"]}, InvalidValue, "`'xy'` is no group of names; write one"),
+        ({"noise": {"x": "sqrt(-1)"}}, InvalidValue, r"noise of .*`sqrt\(-1\)` is not a real"),
+        ({"algebraic": {"period": "1"}}, InvalidValue, "`period` in algebraic is reserved"),
+        ({"algebraic": {"not": "1"}}, InvalidValue, "`not` in algebraic is reserved"),
         ({"held_together": [["x", "w"]]}, UnknownVariable, "held_together: no variable `w`"),
         ({"bounds": {"x": (1, 0)}}, InvalidValue, "bounds of `x`"),
         ({"bounds": {"w": (0, 1)}}, UnknownVariable, "bounds of `w`"),
@@ -243,6 +248,19 @@ def test_a_file_is_written_and_read_back(tmp_path: Path) -> None:
         ("[drift]\nx='-x'\n[inital]\nx=1", "unknown key `inital`; did you mean `initial`"),
         ("drift = 3", "`drift` is `3`; write it as a table"),
         ("name = 3\n[drift]\nx='-x'", "`name` is `3`; write it as a string"),
+        ("schedule = 3\n[drift]\nx='-x'", "`schedule` is `3`; write it as a list"),
+        (
+            "schedule = [{Hold = {name=3, value=1}}]\n[drift]\nx='-x'",
+            "entry 1: `name` is `3`; write it as text",
+        ),
+        (
+            "schedule = [{Hold = {name='x', value=1, during=3}}]\n[drift]\nx='-x'",
+            "entry 1: `during` is `3`; write it as two times",
+        ),
+        (
+            "[drift]\nx='-x'\n[events.e]\ntrigger='x<1'\nassign=3",
+            "events `e`: `assign` is `3`; write it as a table",
+        ),
         ("[drift]\nx='k'\n[initial]\nx=1\n[parameters]\nk={Norml={mean=0,sd=1}}", "`Norml`"),
     ],
 )

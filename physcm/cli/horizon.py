@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from physcm.mechanism import Unsupported
 from physcm.sim import System, settle
 from physcm.sim.status import LimitStatus
 
@@ -25,10 +26,10 @@ def horizon(system: System, seed: int) -> float:
 
 def _known(system: System, seed: int) -> float:
     """Return the settling time or five periods, 0 where there is neither."""
-    disturbed = system.noise or system.jumps or system.events or system.schedule
-    if disturbed or not system.is_autonomous:
+    try:
+        limit = settle(system, seed=seed)
+    except Unsupported:
         return 0.0
-    limit = settle(system, seed=seed)
     status = LimitStatus(int(limit["status"][0]))
     if status is LimitStatus.PERIODIC:
         return _PERIODS * float(limit["period"][0])

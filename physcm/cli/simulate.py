@@ -66,14 +66,14 @@ def run(model: str, do: Sequence[str], out: Path | None, wanted: Run) -> None:
 
 def _simulated(system: System, times: Floats, step: float | None, wanted: Run) -> xr.Dataset:
     n, seed = wanted.samples, wanted.seed
-    if n > 1 and not system.noise:
+    if n > 1 and not _needs_step(system):
         return simulate(system, times, n=n, seed=seed, progress=is_watched())
     with working("simulating"):
         return simulate(system, times, n=n, seed=seed, step=step)
 
 
 def schedule(system: System, wanted: Run) -> tuple[Floats, float | None]:
-    """Return the times to save, and the step where there is noise, of which they are multiples.
+    """Return the times to save, and the step of which they are multiples, where one is needed.
 
     Raises:
         InvalidValue: for times and steps that are not positive, or do not go together.
@@ -84,7 +84,7 @@ def schedule(system: System, wanted: Run) -> tuple[Floats, float | None]:
         with working("looking how long to simulate"):
             until = horizon(system, wanted.seed)
     times = np.linspace(0.0, until, wanted.points)
-    if not system.noise:
+    if not _needs_step(system):
         if wanted.step is not None:
             raise InvalidValue(f"--step is for noise, and `{system.name}` has none; leave it out")
         return times, None
@@ -94,6 +94,10 @@ def schedule(system: System, wanted: Run) -> tuple[Floats, float | None]:
     if steps.size < 2:
         raise InvalidValue(f"--step is `{wanted.step:g}` and the run ends at {until:g}; shorten it")
     return steps * wanted.step, wanted.step
+
+
+def _needs_step(system: System) -> bool:
+    return bool(system.noise or system.jumps)
 
 
 def write(data: xr.Dataset, variables: Sequence[str], path: Path) -> None:

@@ -23,13 +23,15 @@ from typing import Any, TypeAlias
 import sympy as sp
 
 from physcm.mechanism.errors import InvalidValue, ParseError, UnknownVariable
-from physcm.mechanism.expression import cases, compared, exact, normalize, symbol
+from physcm.mechanism.expression import WORDS, cases, compared, exact, normalize, symbol
 
 Expression: TypeAlias = "str | int | float | sp.Basic"
 
-_SPELLED = {"and", "or", "not", "if", "else", "True", "False"}
-_RESERVED = re.compile(rf"\b({'|'.join(sorted(set(keyword.kwlist) - _SPELLED))})\b")
+_RESERVED = re.compile(rf"\b({'|'.join(sorted(set(keyword.kwlist) - WORDS))})\b")
 _LARGEST_BITS = 4096
+_GROWING = ("factorial", "gamma")
+_LARGEST_FACTORIAL = 170
+"""170! is the largest that is a floating-point number."""
 
 _FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
     **{
@@ -266,6 +268,8 @@ class _Reader:
             values = [self.condition(node.args[0]), *map(self.number, node.args[1:])]
         else:
             values = [self.number(a) for a in node.args]
+        if name in _GROWING and values[0].is_number and values[0] > _LARGEST_FACTORIAL:
+            raise self.fail(node, "the number is too large")
         return function(*values)
 
     def form(self, name: str, node: ast.Call) -> Any:

@@ -63,6 +63,9 @@ def read_intervention(mapping: Any, place: str) -> Intervention:
     if kind not in _KINDS:
         raise InvalidFile(f"{place}: no intervention is called `{kind}`; {closest(kind, _KINDS)}")
     given = _known(_KINDS[kind], content, f"{place}, {kind}")
+    _require(given, "name", str, "text", place)
+    _require(given, "during", list | tuple, "two times, [from, to]", place)
+    _require(given, "values", Mapping, "a table", place)
     if "during" in given:
         given["during"] = tuple(given["during"])
     if kind == "SetParameter":
@@ -81,7 +84,11 @@ def read_event(mapping: Any, place: str) -> Event:
     Raises:
         InvalidFile: for unknown or missing fields.
     """
-    made: Event = _made(Event, _known(Event, mapping, place), place)
+    given = _known(Event, mapping, place)
+    _require(given, "assign", Mapping, "a table", place)
+    for flag in ("persistent", "initially", "at_trigger"):
+        _require(given, flag, bool, "true or false", place)
+    made: Event = _made(Event, given, place)
     return made
 
 
@@ -92,7 +99,8 @@ def read_jump(mapping: Any, place: str) -> Jump:
         InvalidFile: for unknown or missing fields.
     """
     given = _known(Jump, mapping, place)
-    if isinstance(given.get("changes"), Mapping):
+    _require(given, "changes", Mapping, "a table", place)
+    if "changes" in given:
         given["changes"] = _values(given["changes"], place)
     made: Jump = _made(Jump, given, place)
     return made
@@ -127,6 +135,11 @@ def _known(kind: type[Any], content: Any, place: str) -> dict[str, Any]:
         if name not in names:
             raise InvalidFile(f"{place}: unknown field `{name}`; {closest(name, names)}")
     return dict(content)
+
+
+def _require(given: Mapping[str, Any], field: str, kind: Any, words: str, place: str) -> None:
+    if field in given and not isinstance(given[field], kind):
+        raise InvalidFile(f"{place}: `{field}` is `{given[field]!r}`; write it as {words}")
 
 
 def _made(kind: type[Any], given: Mapping[str, Any], place: str) -> Any:

@@ -31,6 +31,7 @@ _TABLES = (
     "parameters", "initial", "drift", "noise", "algebraic", "bounds", "held", "reactions",
     "events", "jumps",
 )  # fmt: skip
+_LISTS = ("held_together", "reflected", "schedule")
 _KEYS = (*_TEXTS, "held_together", "reflected", *_TABLES, "schedule")
 
 
@@ -74,6 +75,8 @@ def constructor_arguments(mapping: Mapping[str, Any], place: str) -> dict[str, A
             raise InvalidFile(f"{place}: `{key}` is `{value!r}`; write it as a table [{key}]")
         if key in _TEXTS and not isinstance(value, str):
             raise InvalidFile(f"{place}: `{key}` is `{value!r}`; write it as a string")
+        if key in _LISTS and not isinstance(value, list | tuple):
+            raise InvalidFile(f"{place}: `{key}` is `{value!r}`; write it as a list [...]")
     if "drift" not in arguments:
         raise InvalidFile(f"{place}: there is no table [drift]; add one with a line per state")
     for table in ("parameters", "initial"):

@@ -84,6 +84,8 @@ def _number(text: Any, names: Collection[str], place: str) -> sp.Expr:
     if isinstance(expression, sp.logic.boolalg.Boolean) and not isinstance(expression, sp.Symbol):
         raise InvalidValue(f"{place}: `{text}` is a condition; write where(condition, a, b)")
     never_read = expression.is_Atom and place.startswith("definition")
+    if expression.has(sp.I):
+        raise InvalidValue(f"{place}: `{text}` is not a real number; give a real expression")
     if expression.has(sp.oo, -sp.oo, sp.zoo, sp.nan) and not never_read:
         raise InvalidValue(f"{place}: `{text}` is not finite; give a finite expression")
     return expression
@@ -125,7 +127,7 @@ def _noise_pairs(noise: Mapping[Any, Any], drift: Mapping[str, Any]) -> dict[tup
         pair = (key, key) if isinstance(key, str) else tuple(key)
         if len(pair) != 2 or pair[0] not in drift:
             raise UnknownVariable(
-                f"noise of `{key}`: no such state; {closest(str(pair[0]), drift)}"
+                f"noise of {_quoted(key)}: no such state; {closest(str(pair[0]), drift)}"
             )
         pairs[pair] = coefficient
     return pairs
@@ -137,14 +139,18 @@ def _chosen(value: str, allowed: tuple[str, ...], place: str) -> str:
     return value
 
 
-def _group(group: Iterable[str], variables: Collection[str]) -> tuple[str, ...]:
-    members = tuple(group)
+def _group(group: Any, variables: Collection[str]) -> tuple[str, ...]:
+    members = group if isinstance(group, list | tuple) else ()
+    if not members or not all(isinstance(name, str) for name in members):
+        raise InvalidValue(
+            f'held_together: `{group!r}` is no group of names; write one such as ["Q", "P"]'
+        )
     for name in members:
         if name not in variables:
             raise UnknownVariable(
                 f"held_together: no variable `{name}`; {closest(name, variables)}"
             )
-    return members
+    return tuple(members)
 
 
 def _quoted(key: Any) -> str:
@@ -167,7 +173,7 @@ def _reflected(
     chosen = tuple(names)
     for name in chosen:
         if name not in drift:
-            raise UnknownVariable(f"reflected: `{name}` is no state; {closest(name, drift)}")
+            raise UnknownVariable(f"reflected: `{name}` is no state; {closest(str(name), drift)}")
         if name not in bounds:
             raise InvalidValue(
                 f"reflected: `{name}` has no bounds to be reflected at; add bounds, for example "

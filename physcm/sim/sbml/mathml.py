@@ -191,6 +191,15 @@ def _divided(a: sp.Expr, b: sp.Expr) -> sp.Expr:
     return a / b
 
 
+def _power(a: sp.Expr, b: sp.Expr) -> sp.Expr:
+    """Return a power; of numbers, one whose digits would fill the memory is infinite or 0."""
+    if a.is_Rational and b.is_Integer and a not in (0, 1, -1):
+        bits = abs(sp.log(abs(a), 2).evalf()) * b
+        if abs(bits) > 4096:
+            return sp.S.Zero if (abs(a) > 1) == (b < 0) else sp.sign(a) ** (b % 2) * sp.oo
+    return a**b
+
+
 def _truncated(a: sp.Expr, b: sp.Expr) -> sp.Expr:
     """Return the quotient without its fraction, rounded towards 0."""
     ratio = _divided(a, b)
@@ -231,13 +240,14 @@ class _Operation:
 
 _MANY = float("inf")
 _FUNCTIONS = {
-    **{name.upper(): getattr(sp, name) for name in "exp floor ceiling factorial".split()},
+    **{name.upper(): getattr(sp, name) for name in "exp floor ceiling".split()},
     **{
         prefix.upper() + name.upper(): getattr(sp, prefix[:1] + name)
         for name in "sin cos tan sec csc cot sinh cosh tanh sech csch coth".split()
         for prefix in ("", "arc")
     },
     "ABS": sp.Abs,
+    "FACTORIAL": lambda a: sp.oo if a.is_number and a > 170 else sp.factorial(a),
     "LN": lambda a: -sp.oo if a == 0 else sp.log(a),
 }
 _COMPARISONS = {"EQ": sp.Eq, "LT": sp.Lt, "LEQ": sp.Le, "GT": sp.Gt, "GEQ": sp.Ge}
@@ -259,8 +269,8 @@ _OPERATIONS: dict[int, _Operation] = {
     libsbml.AST_TIMES: _Operation(sp.Mul, 0, _MANY),
     libsbml.AST_MINUS: _Operation(lambda a, *b: a - b[0] if b else -a, 1, 2),
     libsbml.AST_DIVIDE: _Operation(_divided, 2, 2),
-    libsbml.AST_POWER: _Operation(sp.Pow, 2, 2),
-    libsbml.AST_FUNCTION_POWER: _Operation(sp.Pow, 2, 2),
+    libsbml.AST_POWER: _Operation(_power, 2, 2),
+    libsbml.AST_FUNCTION_POWER: _Operation(_power, 2, 2),
     libsbml.AST_FUNCTION_ROOT: _Operation(_root, 2, 2),
     libsbml.AST_FUNCTION_LOG: _Operation(
         lambda base, a: -sp.oo if a == 0 else sp.log(a) / sp.log(base), 2, 2
@@ -276,9 +286,7 @@ _OPERATIONS: dict[int, _Operation] = {
 _LEAVES: dict[int, Callable[[Any], sp.Basic]] = {
     libsbml.AST_INTEGER: lambda node: sp.Integer(node.getInteger()),
     libsbml.AST_REAL: lambda node: exact(node.getReal()),
-    libsbml.AST_REAL_E: lambda node: (
-        exact(node.getMantissa()) * sp.Integer(10) ** node.getExponent()
-    ),
+    libsbml.AST_REAL_E: lambda node: exact(float(f"{node.getMantissa()!r}e{node.getExponent()}")),
     libsbml.AST_RATIONAL: lambda node: sp.Rational(node.getNumerator(), node.getDenominator()),
     libsbml.AST_CONSTANT_E: lambda node: sp.E,
     libsbml.AST_CONSTANT_PI: lambda node: sp.pi,
