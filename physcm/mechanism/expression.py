@@ -204,7 +204,7 @@ def cases(*pairs: tuple[Any, Any]) -> Any:
 
     >>> x = symbol("x")
     >>> cases((1, cases((x, x > 2), (3, True)) < 2.5), (0, True))
-    Piecewise((1, (x > 2) & (x < 2.5)), (0, True))
+    Piecewise((1, (x < 2.5) & (x > 2)), (0, True))
     """
     return with_plain_cases(sp.Piecewise(*pairs))
 

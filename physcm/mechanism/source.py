@@ -18,6 +18,7 @@ from scipy import special
 from sympy.core.relational import Relational
 
 from physcm.mechanism.errors import Unsupported
+from physcm.mechanism.expression import chosen
 
 
 @dataclass(frozen=True, eq=False)
