@@ -210,10 +210,10 @@ def test_reserved_names_get_an_underscore(folder: Folder) -> None:
     names = [parameter(name, value=2) for name in ("t", "t_", "time")]
     system = folder.system(*names, one("assignmentRule", "t*t_", variable="time"))
     assert dict(system.algebraic) == {"time_": symbol("t__") * symbol("t_")}
-    words = [parameter(name, value=2) for name in ("and", "period", "lambda", "exp")]
-    rule = one("assignmentRule", "period*lambda*exp(exp)", variable="if")
-    system = folder.system(*words, parameter("if"), rule)
-    assert [*system.parameters] == ["and_", "period_", "lambda", "exp"]
+    words = [parameter(name, value=2) for name in ("mode", "period", "lambda", "exp")]
+    rule = one("assignmentRule", "period*lambda*exp(exp)", variable="class")
+    system = folder.system(*words, parameter("class"), rule)
+    assert [*system.parameters] == ["mode_", "period_", "lambda", "exp"]
     assert System.from_dict(tomllib.loads(system.to_toml())) == system
 
 

@@ -73,7 +73,6 @@ def chain(**changes: Any) -> System:
         ({"held_together": ["xy"]}, InvalidValue, "`'xy'` is no group of names; write one"),
         ({"noise": {"x": "sqrt(-1)"}}, InvalidValue, r"noise of .*`sqrt\(-1\)` is not a real"),
         ({"algebraic": {"period": "1"}}, InvalidValue, "`period` in algebraic is reserved"),
-        ({"algebraic": {"not": "1"}}, InvalidValue, "`not` in algebraic is reserved"),
         ({"held_together": [["x", "w"]]}, UnknownVariable, "held_together: no variable `w`"),
         ({"bounds": {"x": (1, 0)}}, InvalidValue, "bounds of `x`"),
         ({"bounds": {"w": (0, 1)}}, UnknownVariable, "bounds of `w`"),

@@ -27,12 +27,12 @@ from physcm.mechanism.errors import CyclicDefinition
 
 TIME = sp.Symbol("t", real=True)
 WORDS = frozenset({"and", "or", "not", "if", "else", "True", "False"})
-"""The words of the text form."""
-RESERVED = WORDS | frozenset(
+"""The words of the text form, which cannot stand for a variable there."""
+RESERVED = frozenset(
     "t time sample status solution equilibrium variable mode instant instant_time period "
     "settling_time stability found_by eigenvalue_real eigenvalue_imag".split()
 )
-"""Names that no variable or parameter can have: words, time, and what our datasets hold."""
+"""Names that no variable or parameter can have: time, and what our datasets hold."""
 
 
 def symbol(name: str) -> sp.Symbol:
