@@ -224,8 +224,24 @@ def derivative(expression: sp.Expr, variable: sp.Symbol) -> sp.Expr:
     """
     smooth = _without_corners(expression)
     steps = {step: sp.Dummy(real=True) for step in smooth.atoms(sp.floor, sp.ceiling, sp.sign)}
-    flat = smooth.xreplace(steps).diff(variable)
+    flat = _with_powers(smooth.xreplace(steps)).diff(variable).replace(_Power, sp.Pow)
     return flat.xreplace({dummy: step for step, dummy in steps.items()})
+
+
+class _Power(sp.Function):  # type: ignore[misc]
+    """x**n whose derivative is n*x**(n - 1), which has a value at x = 0, as n*x**n/x has not."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """Return the derivative by the base or by the exponent."""
+        base, exponent = self.args
+        if argindex == 1:
+            return exponent * _Power(base, exponent - 1)
+        return sp.log(base) * self
+
+
+def _with_powers(expression: sp.Expr) -> sp.Expr:
+    """Write powers whose exponent is no number as `_Power`."""
+    return expression.replace(lambda e: e.is_Pow and not e.exp.is_number, lambda e: _Power(*e.args))
 
 
 def _without_corners(expression: sp.Expr) -> sp.Expr:

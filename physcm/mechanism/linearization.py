@@ -73,6 +73,7 @@ class Linearized:
         noise: what rounding makes of each scaled residual, (equations, points).
         empty: where an equation has no size though no unknown is zero: its terms are too small
             for floating point, which says nothing.
+        slopes: the Jacobians as they are, (points, equations, unknowns).
     """
 
     residual: Floats
@@ -81,6 +82,7 @@ class Linearized:
     column: Floats
     noise: Floats
     empty: Flags
+    slopes: Floats
 
     @classmethod
     def at(cls, equations: Problem, x: Floats) -> Linearized:
@@ -97,6 +99,7 @@ class Linearized:
                 column=column,
                 noise=EPSILON * np.nan_to_num(size * row, nan=1.0, posinf=1.0),
                 empty=np.asarray((size == 0).any(axis=0) & (x != 0).all(axis=0)),
+                slopes=matrix,
             )
 
     def step(self) -> Floats:

@@ -272,7 +272,20 @@ def _judged(equations: Problem, x: Floats) -> Roots:
     near = np.abs(step) <= _STEP * size + _SLACK * error
     converged[which] = (certain & near).all(axis=0)
     errors[:, which] = error
+    steep = _solved_where_steep(equations, x, local)
+    converged[steep], errors[:, steep] = True, 0.0
     return Roots(x, converged, errors, singular)
+
+
+def _solved_where_steep(equations: Problem, x: Floats, local: Linearized) -> Flags:
+    """Say which points are exact roots with an infinite slope, as sqrt(x) = 0 has."""
+    steep: Flags = np.asarray(np.isfinite(x).all(axis=0))
+    steep &= np.isinf(local.slopes).any(axis=(1, 2)) & ~np.isnan(local.slopes).any(axis=(1, 2))
+    which = np.flatnonzero(steep)
+    if which.size:
+        with np.errstate(all="ignore"):
+            steep[which] = (equations.of(which).residual(x[:, which]) == 0).all(axis=0)
+    return steep
 
 
 def _times(matrix: Floats, vectors: Floats) -> Floats:

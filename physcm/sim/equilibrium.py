@@ -24,6 +24,7 @@ from physcm.sim.system import System
 
 _NEGLIGIBLE = 1e-9
 _SWEEPS = 60
+_STEEP = 1e6
 
 
 @dataclass(frozen=True)
@@ -106,12 +107,14 @@ class EquilibriumEquations:
     def eigenvalues(self, x: Floats, p: Floats, scale: Floats) -> NDArray[np.complex128]:
         """Return the eigenvalues of the dynamics on the conserved subspace, largest first.
 
+        A slope that is infinite, as that of sqrt at 0, counts as a million times the others.
+
         Args:
             x: an equilibrium, shape (states,).
             p: shape (parameters,).
             scale: the size of each state, which balances the matrix.
         """
-        f = self.system.rates.jacobian.dense(0.0, x, p)
+        f = _bounded(self.system.rates.jacobian.dense(0.0, x, p))
         reduced = f[np.ix_(self.free, self.free)]
         if len(self.laws):
             lift = -self.weights[:, self.free] / np.diag(self.weights[:, self.dependent])[:, None]
@@ -151,6 +154,12 @@ def stability(eigenvalues: NDArray[np.complex128]) -> str:
     if eigenvalues[0].real > slack:
         return "unstable"
     return "stable" if eigenvalues[0].real < -slack else "marginal"
+
+
+def _bounded(matrix: Floats) -> Floats:
+    """Return a matrix with large entries in place of infinite ones, such as sqrt has at 0."""
+    steep = _STEEP * max(1.0, float(np.abs(matrix[np.isfinite(matrix)]).max(initial=0.0)))
+    return np.nan_to_num(matrix, nan=0.0, posinf=steep, neginf=-steep)
 
 
 def scatter(equations: EquilibriumEquations, scale: Floats, total: Floats, count: int) -> Floats:
