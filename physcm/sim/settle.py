@@ -23,6 +23,7 @@ from physcm.mechanism.errors import Unsupported
 from physcm.sim.engine import Trajectory, integrate
 from physcm.sim.equilibrium import EquilibriumEquations, stability
 from physcm.sim.escape import escapes
+from physcm.sim.extension import extended
 from physcm.sim.period import is_closed, period_of
 from physcm.sim.provenance import provenance
 from physcm.sim.status import LimitStatus, RunStatus, flags
@@ -123,6 +124,7 @@ class _Watch:
 
     def __init__(self, equations: EquilibriumEquations, x0: Floats, p: Floats) -> None:
         self.equations, self.p = equations, p
+        self.system = equations.system
         self.total = equations.weights @ x0
         self.x, self.time = x0, 0.0
         self.scale = np.abs(x0)
@@ -160,6 +162,9 @@ class _Watch:
         if run.status is not RunStatus.COMPLETE:
             diverged = run.status is RunStatus.DIVERGED or self.outgrows(_GREW)
             diverged = diverged or self.escaped(times, run.states)
+            if not diverged and self.system is self.equations.system and self.system.bounds:
+                self.system = extended(self.system)
+                return self.advance(window)
             return self.ended(LimitStatus.DIVERGED if diverged else LimitStatus.BROKEN_OFF)
         before, self.x = self.x, run.states[:, -1]
         self.time += window
@@ -178,9 +183,7 @@ class _Watch:
 
     def follow(self, times: Floats) -> Trajectory:
         atol = 1e-3 * _RTOL * np.where(self.scale > 0, self.scale, 1e-20)
-        run = integrate(
-            self.equations.system, times, self.x, self.p, _RTOL, atol, most_steps=10_000
-        )
+        run = integrate(self.system, times, self.x, self.p, _RTOL, atol, most_steps=10_000)
         self.steps += run.steps
         return run
 
