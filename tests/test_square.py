@@ -364,3 +364,35 @@ def test_tau_names_variables_that_exist_on_both_sides() -> None:
         Abstraction(cascade(), total, tau={"total": "x + z"}).commutes([])
     with pytest.raises(InvalidValue, match="name no variable in common; say by `tau`"):
         commutes(cascade(), total, [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        (["h=1"], {}, "`'h=1'` is not"),
+        ([Hold("h", 1), None], {}, "`None` is not an intervention"),
+        (None, {}, "`None` is not a list of interventions"),
+        ([], {"tolerance": 0}, "tolerance is `0`"),
+        ([], {"tolerance": float("nan")}, "tolerance is `nan`"),
+        ([], {"n": 1.5}, "n is `1.5`"),
+        ([], {"starts": 0}, "starts is `0`"),
+    ],
+)
+def test_what_cannot_be_asked_is_named(arguments: Any, options: Any, message: str) -> None:
+    tank = System({"h": "q - k*h"}, parameters={"q": 1, "k": 2}, initial={"h": 0})
+    with pytest.raises(InvalidValue, match=message):
+        commutes(tank, equilibrium_model(tank), arguments, **options)
+
+
+def test_sides_that_are_no_models_are_named() -> None:
+    tank: Any = System({"h": "q - k*h"}, parameters={"q": 1, "k": 2}, initial={"h": 0})
+    with pytest.raises(InvalidValue, match="`low` is a `SCM`; give the System as"):
+        commutes(equilibrium_model(tank), tank, [])
+    with pytest.raises(InvalidValue, match="`'tank'` is no System"):
+        equilibrate("tank")
+
+
+def test_a_single_intervention_needs_no_list() -> None:
+    tank = System({"h": "q - k*h"}, parameters={"q": 1, "k": 2}, initial={"h": 0})
+    report = commutes(tank, equilibrate(tank, Hold("h", 1)), Hold("h", 1))
+    assert [row.intervention for row in report.rows] == ["nothing", "do(h = 1)"]

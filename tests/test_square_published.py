@@ -12,7 +12,7 @@ from scipy.optimize import brentq
 from physcm.abstraction import commutes, equilibrate, equilibrium_model, hold_each
 from physcm.mechanism import Hold, NotUnique, SetParameter
 from physcm.scm import SCM
-from physcm.sim import System, settle
+from physcm.sim import System, equilibria, settle
 
 AMOUNT = (0, math.inf)
 
@@ -169,3 +169,39 @@ def test_a_model_that_errs_is_not_excused_by_the_initial_state() -> None:
     row = commutes(tank, SCM({"h": "2*q/k"}, parameters={"q": 1, "k": 2}), []).rows[0]
     assert "simulated 0.5 and predicted 1" in row.why
     assert "the same from all initial states" in row.why
+
+
+def test_extinction_is_a_root_of_a_hill_function_whatever_its_exponent() -> None:
+    """x = 3 x^n/(1 + x^n) at n = 2: 0, and the roots of x^2 - 3 x + 1."""
+    roots = [0, (3 - math.sqrt(5)) / 2, (3 + math.sqrt(5)) / 2]
+    for exponent in ("n", "2"):
+        mechanisms = {"x": f"3*y**{exponent}/(1 + y**{exponent})", "y": "x"}
+        found = SCM(mechanisms, parameters={"n": 2}, domains={"x": AMOUNT}).solve()
+        np.testing.assert_allclose(found.x[0], roots, rtol=1e-9)
+
+
+def test_growth_by_a_surface_has_its_root_at_zero_too() -> None:
+    """Von Bertalanffy (1938): x' = a x^(2/3) - b x rests at 0, where it repels, and at (a/b)^3."""
+    system = System(
+        {"x": "a*x**(2/3) - b*x"},
+        parameters={"a": 3, "b": 1},
+        initial={"x": 1},
+        bounds={"x": AMOUNT},
+    )
+    found = equilibria(system)
+    np.testing.assert_allclose(found.x, [0, 27], atol=1e-12)
+    assert found.stability.values.tolist() == ["unstable", "stable"]
+    assert commutes(system, equilibrate(system), [SetParameter(a=5)]).ok
+
+
+def test_a_tank_that_runs_dry_in_finite_time_has_settled() -> None:
+    """Torricelli: h' = q - k sqrt(h) without inflow is dry at t = 2 sqrt(h(0))/k, and stays so."""
+    tank = System(
+        {"h": "q - k*sqrt(h)"},
+        parameters={"q": 1, "k": 2},
+        initial={"h": 1},
+        bounds={"h": AMOUNT},
+    )
+    report = commutes(tank, equilibrate(tank), [SetParameter(q=0), SetParameter(q=2)])
+    assert report.ok, report
+    np.testing.assert_allclose(report.table.simulated[:, 0, 0, 0], [0.25, 0, 1], atol=1e-6)

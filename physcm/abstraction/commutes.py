@@ -14,21 +14,23 @@ UAI 2017, definition 3; for equilibria Mooij, Janzing & Schölkopf, UAI 2013, th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Integral
 
 import sympy as sp
 
 from physcm.abstraction.compare import Causal, compare
 from physcm.abstraction.constraints import CausalConstraintsModel
+from physcm.abstraction.family import Family, Interventions, families_of
 from physcm.abstraction.outcome import Outcome
 from physcm.abstraction.report import Report
 from physcm.mechanism.errors import InvalidValue, UnknownVariable
-from physcm.mechanism.interventions import Hold, Intervention, label
+from physcm.mechanism.interventions import Hold
 from physcm.mechanism.parser import Expression, closest, parse
+from physcm.scm import SCM
 from physcm.sim import System
 
-Interventions = tuple[Intervention, ...]
 TOLERANCE = 1e-5
 _STARTS = 3
 
@@ -36,7 +38,7 @@ _STARTS = 3
 def commutes(
     low: System,
     high: Causal,
-    interventions: Iterable[Intervention | Sequence[Intervention]],
+    interventions: Family,
     *,
     n: int = 1,
     seed: int = 0,
@@ -101,7 +103,7 @@ class Abstraction:
 
     def commutes(
         self,
-        interventions: Iterable[Intervention | Sequence[Intervention]],
+        interventions: Family,
         *,
         n: int = 1,
         seed: int = 0,
@@ -110,9 +112,10 @@ class Abstraction:
         progress: bool = False,
     ) -> Report:
         """Walk the square both ways for every intervention; see `commutes`."""
-        _check(n=n, starts=starts)
+        self._check_sides()
+        _check(tolerance, n=n, starts=starts)
         tau = self._parsed_tau()
-        families = _listed(interventions)
+        families = families_of(interventions)
         omega = self.omega or self._likewise
         squares = [(self.low.do(*do), self.high.do(*omega(do))) for do in families]
         outcomes: list[Outcome] = []
@@ -121,6 +124,14 @@ class Abstraction:
                 compare(low, high, n=n, seed=seed, starts=starts, tolerance=tolerance, tau=tau)
             )
         return Report.of(self.low, self.high, families, outcomes)
+
+    def _check_sides(self) -> None:
+        for side, kind in (("low", System), ("high", SCM | CausalConstraintsModel)):
+            if not isinstance(getattr(self, side), kind):
+                raise InvalidValue(
+                    f"`{side}` is a `{type(getattr(self, side)).__name__}`; give the System as "
+                    "`low` and its causal model as `high`"
+                )
 
     def _likewise(self, do: Interventions) -> Interventions:
         """Return interventions with holds of all that is held together with what they hold."""
@@ -144,21 +155,12 @@ class Abstraction:
         return {name: parse(text, names, f"tau of `{name}`") for name, text in self.tau.items()}
 
 
-def _listed(
-    interventions: Iterable[Intervention | Sequence[Intervention]],
-) -> list[Interventions]:
-    """Return tuples of interventions without repetition, doing nothing first."""
-    listed: dict[str, Interventions] = {label(()): ()}
-    for entry in interventions:
-        family = (entry,) if isinstance(entry, Intervention) else tuple(entry)
-        listed.setdefault(label(family), family)
-    return list(listed.values())
-
-
-def _check(**counts: int) -> None:
+def _check(tolerance: float, **counts: int) -> None:
     for name, count in counts.items():
-        if count < 1:
+        if not isinstance(count, Integral) or count < 1:
             raise InvalidValue(f"{name} is `{count}`; give a whole number of at least 1")
+    if not 0 < tolerance < 1:
+        raise InvalidValue(f"tolerance is `{tolerance}`; give a number between 0 and 1")
 
 
 def _tracked(

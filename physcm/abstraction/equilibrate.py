@@ -7,17 +7,23 @@ make them do so (Blom, Bongers & Mooij, UAI 2019).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 import numpy as np
 
 from physcm.abstraction.compare import Causal, compare
 from physcm.abstraction.constraints import CausalConstraintsModel
 from physcm.abstraction.equations import equilibrium_scm
 from physcm.abstraction.explain import reason_for
+from physcm.abstraction.family import Family, families_of
 from physcm.abstraction.outcome import Outcome
-from physcm.mechanism.errors import NoEquilibrium, NotConverged, NotStable, NotUnique, PhyscmError
-from physcm.mechanism.interventions import Intervention, label
+from physcm.mechanism.errors import (
+    InvalidValue,
+    NoEquilibrium,
+    NotConverged,
+    NotStable,
+    NotUnique,
+    PhyscmError,
+)
+from physcm.mechanism.interventions import label
 from physcm.sim import System, conservation_laws
 from physcm.sim.settle import require_autonomous
 
@@ -26,7 +32,7 @@ _STARTS = 4
 
 def equilibrate(
     system: System,
-    interventions: Iterable[Intervention | Sequence[Intervention]] = (),
+    interventions: Family = (),
     *,
     seed: int = 0,
 ) -> Causal:
@@ -53,8 +59,7 @@ def equilibrate(
     q/k
     """
     model = equilibrium_model(system)
-    for entry in ((), *interventions):
-        do = (entry,) if isinstance(entry, Intervention) else tuple(entry)
+    for do in families_of(interventions):
         outcome = compare(
             system.do(*do), model.do(*do), n=1, seed=seed, starts=_STARTS, tolerance=1e-5
         )
@@ -68,7 +73,10 @@ def equilibrium_model(system: System) -> Causal:
 
     Raises:
         Unsupported: for a system with noise or explicit time.
+        InvalidValue: for what is no system.
     """
+    if not isinstance(system, System):
+        raise InvalidValue(f"`{system!r}` is no System; make one, or load it from the zoo")
     require_autonomous(system)
     laws = conservation_laws(system)
     if any(not law.is_trivial for law in laws):
