@@ -146,6 +146,14 @@ def test_a_regular_root_at_zero_is_zero_where_rounding_hides_its_neighbours():
     assert not roots.singular.any()
 
 
+def test_a_double_root_at_zero_is_no_line_of_roots():
+    """At (0, 0) the Jacobian of a linear exchange is singular; only the squares say where."""
+    problem = Problem("y - 2*x + x**2", "2*x - y + y**2")
+    roots = problem.solve([[1e-22, 1e-17, 3e-12], [2e-22, 2e-17, 6e-12]])
+    assert roots.converged.all()
+    assert not roots.x.any()
+
+
 # fmt: off
 def test_a_continuum_is_told_from_a_multiple_root():
     for equations, expected in [

@@ -33,6 +33,7 @@ _GROWTH = 10.0
 _HALVINGS = 10
 _SETTLING = 12
 _WIGGLE = 1e-3
+_MULTIPLES = tuple(10.0**power for power in range(3, 40, 6))
 _ABOUT_ZERO = (0.0, 0.38, -0.62)
 
 
@@ -197,8 +198,10 @@ def _roots(equations: Problem, begin: Floats, low: Floats, high: Floats, iterati
 def _blurred(equations: Problem, roots: Roots) -> Flags:
     """Mark, in singular roots, the unknowns that rounding cannot tell from zero.
 
-    They no longer move some equation, so that rank seems lost, and the equations hold at 0 and
-    on both sides of it as well; about a multiple root they do not.
+    They no longer move some equation, or no longer by what makes 0 a root of its own, such as
+    a square; so that rank seems lost. The equations hold at 0 and on both sides of it as well,
+    which about a multiple root they do not, and fail at large multiples, which on a line of
+    roots they do not.
     """
     marks = np.zeros(roots.x.shape, bool)
     which = np.flatnonzero(roots.converged & roots.singular)
@@ -208,11 +211,12 @@ def _blurred(equations: Problem, roots: Roots) -> Flags:
         pull = np.abs(local.matrix).max(axis=2, initial=0.0)
         faint = ((pull > 0) & (pull < _SLACK * EPSILON)).any(axis=1)
         directions = np.abs(inverses(local.matrix)[1]).max(axis=1, initial=0.0)
-        idle = (directions > _STEP) & faint & (x != 0)
+        idle = (directions > _STEP) & (x != 0)
         for fraction in _ABOUT_ZERO:
             with np.errstate(all="ignore"):
                 left = np.abs(there.residual(np.where(idle, fraction * x, x)) * local.row)
             idle &= (left <= _SLACK * EPSILON).all(axis=0)
+        idle &= faint | ~_scales_up(there, x, idle)
         marks[:, which] = idle
     return marks
 
@@ -253,6 +257,17 @@ def _advanced(equations: Problem, x: Floats, low: Floats, high: Floats) -> tuple
         fraction /= 2
     going[waiting] = False
     return reached, going
+
+
+def _scales_up(equations: Problem, x: Floats, which: Flags) -> Flags:
+    """Say which roots (unknowns, points) stay roots when some unknowns are enlarged together."""
+    stay = np.ones(x.shape[1], bool)
+    for factor in _MULTIPLES:
+        larger = np.where(which, factor * x, x)
+        with np.errstate(all="ignore"):
+            left = equations.residual(larger) / equations.magnitude(*equations.arguments(larger))
+        stay &= ~(np.abs(left) > _RESIDUAL).any(axis=0)
+    return stay
 
 
 def _judged(equations: Problem, x: Floats) -> Roots:
