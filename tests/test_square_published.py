@@ -205,3 +205,11 @@ def test_a_tank_that_runs_dry_in_finite_time_has_settled() -> None:
     report = commutes(tank, equilibrate(tank), [SetParameter(q=0), SetParameter(q=2)])
     assert report.ok, report
     np.testing.assert_allclose(report.table.simulated[:, 0, 0, 0], [0.25, 0, 1], atol=1e-6)
+
+
+def test_a_marginal_state_that_no_run_comes_to_does_not_count_beside_a_stable_one() -> None:
+    """Growth by pairs, x' = x^2 - x^3: 0 is marginal and repels, 1 attracts."""
+    system = System({"x": "x**2 - x**3"}, initial={"x": 0.1}, bounds={"x": AMOUNT})
+    row = commutes(system, equilibrate(system), []).rows[0]
+    assert row.prediction == "2 solutions, 1 stable, 1 marginal"
+    assert row.agree

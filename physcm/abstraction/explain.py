@@ -175,7 +175,7 @@ def _why_restless(outcome: Outcome, column: int, attracting: int) -> str:
 
 
 def _why_elsewhere(outcome: Outcome, column: int) -> str:
-    kind = next(kind for kind in outcome.kinds[column] if kind not in ("", "unstable"))
+    kind = outcome.kinds[column, outcome.attracting[column].argmax()]
     which = "the one solution" if kind == UNKNOWN else f"the one {kind} solution"
     if len(limit_shares(outcome, column // outcome.starts)) > 1:
         reason = "the limit depends on the initial state"

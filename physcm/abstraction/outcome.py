@@ -60,8 +60,14 @@ class Outcome:
 
     @property
     def attracting(self) -> NDArray[np.bool_]:
-        """Which solutions do not repel, shape (columns, solutions)."""
-        return np.asarray((self.kinds != "") & (self.kinds != "unstable"))
+        """Which solutions attract, shape (columns, solutions).
+
+        Marginal ones may; that they do is claimed only where no other does. A population of
+        zero, from which growth begins as the square of the population, is marginal and repels.
+        """
+        stable = (self.kinds == "stable") | (self.kinds == UNKNOWN)
+        lone = ~stable.any(axis=1, keepdims=True)
+        return np.asarray(stable | ((self.kinds == "marginal") & lone))
 
     @cached_property
     def scale(self) -> Floats:

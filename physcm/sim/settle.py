@@ -161,11 +161,13 @@ class _Watch:
         run = self.follow(times)
         if run.status is not RunStatus.COMPLETE:
             diverged = run.status is RunStatus.DIVERGED or self.outgrows(_GREW)
-            diverged = diverged or self.escaped(times, run.states)
-            if not diverged and self.system is self.equations.system and self.system.bounds:
+            last = int(np.isfinite(run.states).all(axis=0).sum()) - 1
+            if diverged or self.escaped(run.states[:, last], times[-1] - times[last]):
+                return self.ended(LimitStatus.DIVERGED)
+            if self.system is self.equations.system and self.in_bounds(run.states[:, last]):
                 self.system = extended(self.system)
                 return self.advance(window)
-            return self.ended(LimitStatus.DIVERGED if diverged else LimitStatus.BROKEN_OFF)
+            return self.ended(LimitStatus.BROKEN_OFF)
         before, self.x = self.x, run.states[:, -1]
         self.time += window
         self.scale = np.maximum(self.scale, np.abs(run.states).max(axis=1))
@@ -176,10 +178,13 @@ class _Watch:
             or self.diverged(before)
         )
 
-    def escaped(self, times: Floats, states: Floats) -> bool:
+    def escaped(self, x: Floats, within: float) -> bool:
         """Say whether a run that broke off was on its way to infinity."""
-        last = int(np.isfinite(states).all(axis=0).sum()) - 1
-        return escapes(self.equations.system, states[:, last], self.p, times[-1] - times[last])
+        return escapes(self.system, x, self.p, within)
+
+    def in_bounds(self, x: Floats) -> bool:
+        """Say whether there are bounds and a state lies within them."""
+        return bool(self.system.bounds) and self.equations.is_feasible(x, self.positive_scale())
 
     def follow(self, times: Floats) -> Trajectory:
         atol = 1e-3 * _RTOL * np.where(self.scale > 0, self.scale, 1e-20)
