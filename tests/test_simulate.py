@@ -55,6 +55,12 @@ def test_amounts_of_1e_16_beside_1e3_are_both_accurate() -> None:
     assert float(run.b[0, -1]) == pytest.approx(1e3 * np.exp(-2), rel=1e-6)
 
 
+@pytest.mark.parametrize("engine", ["numba", "scipy"])
+def test_what_starts_at_next_to_nothing_is_followed(engine: str) -> None:
+    system = System({"a": "-50*a", "b": "50*a"}, initial={"a": 1, "b": 1.5e-15})
+    assert float(simulate(system, [0, 1], engine=engine).b[0, -1]) == pytest.approx(1, rel=1e-6)
+
+
 def test_what_grows_by_decades_is_accurate_while_it_is_small() -> None:
     t = np.linspace(0, 2, 9)
     run = simulate(System({"x": "12*x"}, initial={"x": 1}), t)
