@@ -91,6 +91,15 @@ class _Due:
     assigned: dict[str, float] | None
 
 
+def require_in_run(name: str, at: float, begin: float) -> None:
+    """Refuse an impulse on a state before the run begins."""
+    if not begin <= at < math.inf:
+        raise InvalidValue(
+            f"the impulse on `{name}` at `{at}` is before the run, which begins at {begin:g}; "
+            "choose a later time, or begin earlier"
+        )
+
+
 @dataclass(frozen=True)
 class Instant:
     """One instant at which something was done to a sample: the full vector before and after."""
@@ -163,11 +172,7 @@ class Agenda:
             if trigger.event is not None:
                 self.truth[i] = trigger.event.initially
         for place, at in self._impulses.items():
-            if not t <= at < math.inf:
-                raise InvalidValue(
-                    f"the impulse on `{self.plan.impulses[place][0]}` at `{at}` is before the run, "
-                    f"which begins at {t:g}; choose a later time, or begin earlier"
-                )
+            require_in_run(self.plan.impulses[place][0], at, t)
         return self.act(t, values)
 
     def watch(self, t: float | Floats, values: Floats) -> NDArray[np.bool_]:

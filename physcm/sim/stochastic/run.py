@@ -31,6 +31,7 @@ from physcm.sim.status import RunStatus
 from physcm.sim.stochastic.clocks import Clocks
 from physcm.sim.stochastic.schemes import SCHEMES, Scheme
 from physcm.sim.stochastic.wiener import Wiener
+from physcm.sim.timetable import Timetable
 
 Columns = NDArray[np.int64]
 _SNAP = 1e-9
@@ -111,15 +112,19 @@ class _Runner:
         self._begin()
 
     def _begin(self) -> None:
-        """Start the agendas, if there is anything to put on them."""
+        """Start with what can be done to the samples: for all together, or one by one."""
         self.agendas: list[Agenda] = []
-        self.due = np.full(self.everyone.size, np.inf)
-        if self.system.schedule or self.system.events or self.system.jumps:
+        self.timetable: Timetable | None = None
+        self.due, t = np.full(self.everyone.size, np.inf), float(self.times[0])
+        if self.plan.triggers or self.system.jumps:
             self.agendas = [Agenda(self.plan, int(k)) for k in self.everyone]
-            t = float(self.times[0])
             for k, agenda in enumerate(self.agendas):
                 self.full[:, k] = agenda.begin(t, self.full[:, k])
                 self.due[k] = agenda.next_time(t)
+        elif self.system.schedule:
+            self.timetable = Timetable(self.plan)
+            self.full = self.timetable.begin(t, self.full)
+            self.due = self.timetable.next_time(np.full_like(self.due, t), self.everyone)
         self.saved[:, :, 0] = self.full
 
     def result(self, why: RunStatus) -> StochasticRun:
@@ -127,9 +132,10 @@ class _Runner:
         rows = [self.plan.modes.names.index(name) for name in self.system.states]
         good = np.isfinite(self.saved[rows]).all(axis=(0, 2))
         ended = tuple(RunStatus.COMPLETE if fine else why for fine in good)
-        return StochasticRun(
-            self.saved, ended, tuple(tuple(agenda.instants) for agenda in self.agendas)
-        )
+        instants = tuple(tuple(agenda.instants) for agenda in self.agendas)
+        if self.timetable:
+            instants = self.timetable.instants()
+        return StochasticRun(self.saved, ended, instants)
 
     def advance(self, k: int, deadline: float) -> int:
         """Take base steps from k on, many at once where that is possible; return the next."""
@@ -201,10 +207,15 @@ class _Runner:
             after[:, columns] = self._advanced(k, view, columns, before[:, columns], 0.0, 1.0)
             self._save_inside(k, view, columns, before[:, columns], 0.0, 1.0)
         busy = (self.due < end - _SNAP * self.step) | self._disturbed(begin, end, before, after)
-        for column in np.flatnonzero(busy):
-            after[:, column] = self._in_pieces(k, int(column), before[:, column])
-        for column in np.flatnonzero(~busy & (self.due <= end + _SNAP * self.step)):
-            after[:, column] = self._acted(int(column), end, after[:, column])
+        turning = ~busy & (self.due <= end + _SNAP * self.step)
+        if self.timetable:
+            due = np.flatnonzero(busy | turning)
+            after[:, due] = self._in_pieces_together(k, due, before[:, due], 0.0)
+        else:
+            for column in np.flatnonzero(busy):
+                after[:, column] = self._in_pieces(k, int(column), before[:, column])
+            for column in np.flatnonzero(turning):
+                after[:, column] = self._acted(int(column), end, after[:, column])
         self.full = after
         self.saved[:, :, self.edge == k + 1] = after[:, :, np.newaxis]
 
@@ -213,6 +224,8 @@ class _Runner:
 
     def _groups(self) -> list[tuple[View, Columns]]:
         """Return the samples by the mode that acts on them."""
+        if self.timetable:
+            return list(self.timetable.views(self.everyone))
         if not self.agendas:
             return [(self.plan.modes.view(), self.everyone)]
         members: dict[int, tuple[View, list[int]]] = {}
@@ -261,6 +274,38 @@ class _Runner:
                 quiet = ~marks[columns] & (self.due[columns] >= end - _SNAP * self.step)
                 self.clocks.run(rates[:, quiet], self.step, columns[quiet])
         return marks
+
+    def _in_pieces_together(
+        self, k: int, columns: Columns, full: Floats, position: float
+    ) -> Floats:
+        """Take the rest of a base step with samples whose windows or impulses fall in it."""
+        assert self.timetable is not None  # noqa: S101 - by the caller
+        after = full.copy()
+        for due in np.unique(self.due[columns]):
+            at = np.flatnonzero(self.due[columns] == due)
+            end = min(max((due - self._time(k)) / self.step, position), 1.0)
+            end = 1.0 if end > 1.0 - _SNAP else end
+            new = self._moved(k, columns[at], full[:, at], position, end)
+            t = self._time(k + 1) if end == 1.0 else self._time(k) + end * self.step
+            if due <= t + _SNAP * self.step:
+                now = np.full(at.size, max(t, due))
+                new = self.timetable.act(now, columns[at], new)
+                self.due[columns[at]] = self.timetable.next_time(now, columns[at])
+            if end < 1.0:
+                new = self._in_pieces_together(k, columns[at], new, end)
+            after[:, at] = new
+        return after
+
+    def _moved(self, k: int, columns: Columns, full: Floats, begin: float, end: float) -> Floats:
+        """Return samples on a timetable at one fraction of a base step from those at another."""
+        if end <= begin:
+            return full
+        after = full.copy()
+        assert self.timetable is not None  # noqa: S101 - by the caller
+        for view, at in self.timetable.views(columns):
+            after[:, at] = self._advanced(k, view, columns[at], full[:, at], begin, end)
+            self._save_inside(k, view, columns[at], full[:, at], begin, end)
+        return after
 
     def _in_pieces(self, k: int, column: int, full: Floats) -> Floats:
         """Take a base step with one sample to which something happens on the way."""
