@@ -154,20 +154,7 @@ class Jacobian:
     @classmethod
     def of(cls, program: Program) -> Jacobian:
         """Differentiate a program by the chain rule through its definitions."""
-        definitions = dict(program.definitions)
-        slopes: dict[str, dict[str, sp.Expr]] = {v: {v: sp.S.One} for v in program.variables}
-        for name, expression in program.definitions:
-            slopes[name] = {}
-            for variable, slope in _slopes(expression, slopes).items():
-                label = f"d({name})/d({variable})"
-                definitions[label] = slope
-                slopes[name][variable] = slope if slope.is_number else symbol(label)
-        index = {v: i for i, v in enumerate(program.variables)}
-        entries = [
-            (row, index[variable], slope)
-            for row, output in enumerate(program.outputs)
-            for variable, slope in _slopes(output, slopes).items()
-        ]
+        definitions, entries = derivatives(program, program.variables)
         rows, columns, values = zip(*entries, strict=True) if entries else ((), (), ())
         return cls(
             rows,
@@ -188,6 +175,36 @@ class Jacobian:
         matrices = np.zeros((values.shape[1], *self.shape))
         matrices[:, self.rows, self.columns] = values.T
         return matrices
+
+
+def derivatives(
+    program: Program, names: Sequence[str]
+) -> tuple[dict[str, sp.Expr], list[tuple[int, int, sp.Expr]]]:
+    """Differentiate a program by some of the names that it reads, time `t` among them if wanted.
+
+    Returns:
+        The definitions of the program and of what the chain rule needs, and the derivatives that
+        do not vanish identically as (output, place of the name, expression).
+
+    >>> x, t = symbol("x"), TIME
+    >>> derivatives(Program(("x",), (), (), (x * t**2,)), ("x", "t"))[1]
+    [(0, 1, 2*t*x), (0, 0, t**2)]
+    """
+    definitions = dict(program.definitions)
+    slopes: dict[str, dict[str, sp.Expr]] = {name: {name: sp.S.One} for name in names}
+    for name, expression in program.definitions:
+        slopes[name] = {}
+        for variable, slope in _slopes(expression, slopes).items():
+            label = f"d({name})/d({variable})"
+            definitions[label] = slope
+            slopes[name][variable] = slope if slope.is_number else symbol(label)
+    index = {name: i for i, name in enumerate(names)}
+    entries = [
+        (row, index[variable], slope)
+        for row, output in enumerate(program.outputs)
+        for variable, slope in _slopes(output, slopes).items()
+    ]
+    return definitions, entries
 
 
 def _slopes(expression: sp.Expr, known: Mapping[str, Mapping[str, sp.Expr]]) -> dict[str, sp.Expr]:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import sympy as sp
 from sympy.core.relational import Relational
 
 from physcm.mechanism.errors import Unsupported
-from physcm.mechanism.expression import TIME, symbol
 from physcm.mechanism.lanes.elementary import FUNCTIONS
 from physcm.mechanism.lanes.vectors import Vectors
 from physcm.mechanism.source import REWRITTEN
@@ -31,20 +29,15 @@ class Expressions:
         self.v = vectors
         self.known: dict[sp.Basic, str] = {}
 
-    def read_time(self, value: str) -> None:
-        """Let time stand for a value."""
-        self.known[TIME] = value
+    def read(self, name: sp.Symbol, pointer: str, row: int, offset: str, stride: int) -> None:
+        """Let a name stand for a row of a block."""
+        self.v.comment(f"{name} = {pointer[1:]}[{row}]")
+        self.known[name] = self.v.load(pointer, row, offset, stride, pointer[1:])
 
-    def read_rows(self, pointer: str, names: Sequence[str], stride: int) -> None:
-        """Let names stand for the rows of a block."""
-        for i, name in enumerate(names):
-            self.v.comment(f"{name} = {pointer[1:]}[{i}]")
-            self.known[symbol(name)] = self.v.load(pointer, i, "%lane", stride, pointer[1:])
-
-    def define(self, name: str, expression: sp.Expr) -> None:
+    def define(self, name: sp.Symbol, expression: sp.Expr) -> None:
         """Let a name stand for the value of an expression."""
         self.v.comment(f"{name} = {expression}")
-        self.known[symbol(name)] = self.value(expression)
+        self.known[name] = self.value(expression)
 
     def value(self, e: sp.Basic) -> str:
         """Write the value of an expression.

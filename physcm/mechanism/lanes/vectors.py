@@ -72,6 +72,10 @@ class Vectors:
         """Return a / b."""
         return self.emit(f"fdiv {FLOATS} {a}, {b}")
 
+    def negative(self, a: str) -> str:
+        """Return -a."""
+        return self.emit(f"fneg {FLOATS} {a}")
+
     def fma(self, a: str, b: str, c: str) -> str:
         """Return a b + c, rounded once."""
         return self.intrinsic("fma", a, b, c)
@@ -166,8 +170,9 @@ class Vectors:
         self.lines.append(f"  store {FLOATS} {value}, ptr {place}, align 8")
 
     def _at(self, pointer: str, row: int, offset: str, stride: int) -> str:
-        place = self.emit(f"add i64 {offset}, {row * stride}")
-        return self.emit(f"getelementptr double, ptr {pointer}, i64 {place}")
+        return self.emit(
+            f"getelementptr [{stride} x double], ptr {pointer}, i64 {row}, i64 {offset}"
+        )
 
 
 def _pairwise(operation: Callable[[str, str], str], items: Sequence[str]) -> str:

@@ -27,6 +27,8 @@ class Row(IntEnum):
     STEEP = 13
     NEXT = 14
     REACHED = 15
+    SCALE = 16
+    DRIFT = 17
 
 
 def read(v: Vectors, row: Row, lane: int) -> str:
@@ -39,9 +41,9 @@ def write(v: Vectors, row: Row, lane: int, value: str) -> None:
     v.store(value, "%l", row, str(lane), LANES)
 
 
-def pointer(row: Row) -> str:
-    """Return an expression for a pointer to a row of the ledger."""
-    return f"ptr getelementptr (double, ptr %l, i64 {row * LANES})"
+def place(row: Row, register: str) -> str:
+    """Return the instruction that lets a register point to a row of the ledger."""
+    return f"%{register} = getelementptr double, ptr %l, i64 {row * LANES}"
 
 
 def accumulate(v: Vectors, row: Row, lane: int, value: str) -> None:

@@ -1,8 +1,8 @@
-"""Ensembles by explicit Runge-Kutta methods, with a step of its own for each sample.
+"""Ensembles by one-step methods, with a step of its own for each sample.
 
 A block holds `LANES` samples. In each turn all of them try a step, of their own length from
 their own time; what they have in common is the code alone. A sample that has arrived makes room
-for the next one.
+for the next one. Which method it is, explicit or implicit, is in the code that is called.
 
 A sample is given up as stiff where h times the slope of f between the two states last seen at
 the step's end stays beyond what the method is stable for, with many such steps ahead (Hairer &
@@ -24,7 +24,7 @@ ARRIVED, STIFF, LOST, TIRED = 1, 2, 3, 4
 after too many; 0 where it was interrupted."""
 
 _STIFF_STEPS, _MILD_STEPS, _STEPS_AHEAD = 15, 6, 200
-_SHORTEST = 1e-14
+_SHORTEST, _TINY = 1e-14, 1e-300
 _TIME, _STEP, _END, _LONGEST, _RTOL = (
     Row.TIME.value,
     Row.STEP.value,
@@ -39,17 +39,19 @@ _ROWS = len(Row)
 
 @Kernel
 def run(
-    f: int, code: Any, stages: int, stability: float, tolerance: Any, rtol: float,
+    code: Any, system: Any, stages: int, storage: int, stability: float,
+    tolerance: Any, rtol: float,
     begin: Any, end: Any, start: Any, parameters: Any, longest: float, step: Any, status: Any,
     steps: Any, times: Any, out: Any, low: int, high: int, most: int, stop: Any,
 ) -> None:  # fmt: skip
     """Integrate the samples low, ..., high - 1 from `begin` to `end`.
 
     Args:
-        f: the address of the code of the drift.
         code: addresses of the method's begin, attempt, extend, mix and commit.
+        system: addresses of the system's functions that the method calls.
         stages: how many stages of the method are kept.
-        stability: how far |h lambda| may reach.
+        storage: how many rows of its own the method needs.
+        stability: how far |h lambda| may reach, infinite for implicit methods.
         tolerance: absolute tolerances, (states, LANES).
         rtol: relative tolerance.
         begin: the time of each sample there, and then here.
@@ -71,6 +73,7 @@ def run(
     l = np.zeros((_ROWS, LANES))
     x, y, z = np.zeros((n, LANES)), np.zeros((n, LANES)), np.zeros((n, LANES))
     k, p, w = np.zeros((stages, n, LANES)), np.zeros((m, LANES)), np.zeros((stages, LANES))
+    q = np.zeros((storage, LANES))
     sample, place = np.full(LANES, -1), np.zeros(LANES, np.int64)
     count, stiff, mild = (
         np.zeros(LANES, np.int64),
@@ -82,8 +85,8 @@ def run(
         l[_RTOL, i] = rtol
     waiting, active = low, 0
     everything = (
-        n, f, l.ctypes.data, x.ctypes.data, p.ctypes.data, k.ctypes.data, y.ctypes.data,
-        z.ctypes.data, tolerance.ctypes.data,
+        n, system.ctypes.data, l.ctypes.data, x.ctypes.data, p.ctypes.data, k.ctypes.data,
+        y.ctypes.data, z.ctypes.data, q.ctypes.data, tolerance.ctypes.data,
     )  # fmt: skip
     while stop[0] == 0:
         if active < LANES and waiting < high:
@@ -159,7 +162,7 @@ def run(
             l[_STEP, i] = l[_NEXT, i]
             if remaining <= 0.0:
                 ended = ARRIVED
-            elif l[_STEP, i] < _SHORTEST * max(abs(l[_TIME, i]), end[s] - begin[s]):
+            elif l[_STEP, i] < max(_SHORTEST * abs(l[_TIME, i]), _TINY):
                 ended = LOST
             elif count[i] >= most:
                 ended = TIRED

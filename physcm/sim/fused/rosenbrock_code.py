@@ -1,0 +1,116 @@
+"""The machine code of a Rosenbrock method, for blocks of samples.
+
+Of a system it calls `drift`, `prepare` and `solve` of `physcm.mechanism.lanes.implicit`. While a
+step is tried, y holds the state at a stage and z the rates there.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from physcm.mechanism.lanes.blocks import LANES, over_lanes, over_rows, sequence
+from physcm.mechanism.lanes.module import assembled
+from physcm.mechanism.lanes.vectors import Vectors
+from physcm.sim.fused.control import CLEAR, JUDGE, begin, judge, tolerated
+from physcm.sim.fused.rosenbrock import Rosenbrock
+from physcm.sim.fused.rows import Row, accumulate, place, read, write
+from physcm.sim.fused.stages import ARGUMENTS, combination, mix, stage_places
+
+
+def method_code(method: Rosenbrock) -> str:
+    """Return the text of a module with a method's `begin`, `attempt`, `extend`, `mix`, `commit`."""
+    d: set[str] = set()
+    bodies = [*begin(method.order, d), *_attempt(method, d), sequence("extend", ARGUMENTS, [])]
+    bodies += [*mix(method.weights, False, d), _commit(d)]
+    return assembled(method.name, bodies, d)
+
+
+def _attempt(method: Rosenbrock, d: set[str]) -> list[str]:
+    """Return one step of all samples: the new state in z, and its error."""
+    count = len(method.b)
+    bodies = [over_rows("origin", "x k y", _origin, d)]
+    calls = [*_places(count), CLEAR, "call void @origin(i64 %n, ptr %x, ptr %k, ptr %y)"]
+    for i in range(count):
+        bodies += _stage(method, i, d)
+        calls += _stage_calls(i)
+
+    def measure(v: Vectors, at: str, lane: int) -> None:
+        size = v.emit(f"mul i64 %n, {LANES}")
+        x, y = v.load("%x", 0, at, 1), v.load("%y", 0, at, 1)
+        new = v.add(y, combination(v, method.b - method.a[-1], at, size))
+        v.store(new, "%z", 0, at, 1)
+        estimate = combination(v, method.error, at, size)
+        accumulate(v, Row.SIZE, lane, v.div(estimate, tolerated(v, at, lane, x, new)))
+
+    calls += ["call void @measure(i64 %n, ptr %l, ptr %x, ptr %k, ptr %y, ptr %z, ptr %tolerance)"]
+    bodies += [
+        over_rows("measure", "l x k y z tolerance", measure, d),
+        judge(method.order, 1, d),
+        sequence("attempt", ARGUMENTS, [*calls, JUDGE]),
+    ]
+    return bodies
+
+
+def _origin(v: Vectors, at: str, lane: int) -> None:
+    v.store(v.load("%x", 0, at, 1), "%y", 0, at, 1)
+    v.store(v.number(0.0), "%k", 0, at, 1)
+
+
+def _stage(method: Rosenbrock, i: int, d: set[str]) -> list[str]:
+    """Return what leads up to a stage: its state, its right-hand side, and its time."""
+    further = method.a[i] - method.a[i - 1]
+
+    def state(v: Vectors, at: str, lane: int) -> None:
+        size = v.emit(f"mul i64 %n, {LANES}")
+        # Some stages go on from the state of the one before.
+        short = np.count_nonzero(further) < np.count_nonzero(method.a[i])
+        origin, row = ("%y", further) if short else ("%x", method.a[i])
+        new = v.add(v.load(origin, 0, at, 1), combination(v, row, at, size))
+        v.store(new, "%y", 0, at, 1)
+        right = combination(v, method.gamma * method.couplings[i], at, size)
+        own = v.emit(f"add i64 {v.emit(f'mul i64 {size}, {i}')}, {at}")
+        v.store(right, "%k", 0, own, 1)
+
+    def time(v: Vectors, lane: int) -> None:
+        h, t = read(v, Row.STEP, lane), read(v, Row.TIME, lane)
+        scale = v.mul(v.number(method.gamma), h)
+        write(v, Row.SCALE, lane, scale)
+        write(v, Row.AT, lane, v.fma(h, v.number(float(method.c[i])), t))
+        write(v, Row.DRIFT, lane, v.mul(scale, h, v.number(float(method.d[i]))))
+
+    own = [over_rows(f"stage_{i}", "x k y", state, d)] if i else []
+    return [*own, over_lanes(f"time_{i}", "l", time, d)]
+
+
+def _stage_calls(i: int) -> list[str]:
+    rates = (
+        "call void %drift(ptr %at, ptr %y, ptr %p, ptr %z)"
+        if i
+        else "call void %prepare(ptr %at, ptr %y, ptr %p, ptr %scale, ptr %z, ptr %q)"
+    )
+    own = [f"call void @stage_{i}(i64 %n, ptr %x, ptr %k, ptr %y)"] if i else []
+    return [
+        *own,
+        f"call void @time_{i}(ptr %l)",
+        rates,
+        f"call void %solve(ptr %scale, ptr %slope, ptr %z, ptr %q, ptr %k{i})",
+    ]
+
+
+def _places(stages: int) -> list[str]:
+    lines = [place(Row.AT, "at"), place(Row.SCALE, "scale"), place(Row.DRIFT, "slope")]
+    for i, name in enumerate(("drift", "prepare", "solve")):
+        lines += [f"%{name}_at = getelementptr ptr, ptr %system, i64 {i}"]
+        lines += [f"%{name} = load ptr, ptr %{name}_at"]
+    return [*lines, *stage_places(stages)]
+
+
+def _commit(d: set[str]) -> str:
+    """Return what moves on to the new state where the step is accurate enough."""
+
+    def move(v: Vectors, at: str, lane: int) -> None:
+        good = v.compare("<=", read(v, Row.SIZE, lane), v.number(1.0))
+        new = v.select(good, v.load("%z", 0, at, 1), v.load("%x", 0, at, 1))
+        v.store(new, "%x", 0, at, 1)
+
+    return over_rows("commit", "l x k z", move, d)

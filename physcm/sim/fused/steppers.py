@@ -1,0 +1,79 @@
+"""One-step methods made for a system: what `physcm.sim.fused.adaptive` runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from physcm.mechanism.codegen import Program
+from physcm.mechanism.lanes.compiler import Code, compiled
+from physcm.mechanism.lanes.implicit import implicit
+from physcm.mechanism.lanes.module import module
+from physcm.sim.fused import explicit_code, rosenbrock_code
+from physcm.sim.fused.rosenbrock import Rosenbrock, rodas5p
+from physcm.sim.fused.runge_kutta import RungeKutta
+
+_METHOD = ("begin", "attempt", "extend", "mix", "commit")
+
+
+@dataclass(frozen=True, eq=False)
+class Stepper:
+    """Machine code that steps a system, in the order in which `adaptive.run` takes it.
+
+    Attributes:
+        codes: the code, which lives as long as this object.
+        method: addresses of the method's functions.
+        system: addresses of the system's functions that the method calls.
+        stages: how many stages of the method are kept.
+        storage: how many rows of its own the method needs.
+        stability: how far |h lambda| may reach, infinite for implicit methods.
+    """
+
+    codes: tuple[Code, Code]
+    method: NDArray[np.int64]
+    system: NDArray[np.int64]
+    stages: int
+    storage: int
+    stability: float
+
+    @classmethod
+    def of(
+        cls, method: Code, system: Code, functions: tuple[str, ...], stages: int, storage: int,
+        stability: float,
+    ) -> Stepper:  # fmt: skip
+        """Return the stepper of a method's code and a system's, of which it calls functions."""
+        addresses = _addresses(method, _METHOD), _addresses(system, functions)
+        return cls((method, system), *addresses, stages, storage, stability)
+
+
+@lru_cache(maxsize=256)
+def explicit(name: str, rates: Program, method: RungeKutta) -> Stepper:
+    """Return a Runge-Kutta method for a system of some name and rates.
+
+    Raises:
+        Unsupported: for a function that lanes do not have.
+    """
+    system = compiled(module(name, {"drift": rates}))
+    code = compiled(explicit_code.method_code(method))
+    return Stepper.of(code, system, ("drift",), len(method.weights), 0, method.stability)
+
+
+@lru_cache(maxsize=256)
+def stiff(name: str, rates: Program, method: Rosenbrock | None = None) -> Stepper:
+    """Return a Rosenbrock method for a system of some name and rates, Rodas5P unless told.
+
+    Raises:
+        Unsupported: for a function that lanes do not have.
+    """
+    method = method or rodas5p()
+    made = implicit(name, rates)
+    code = compiled(rosenbrock_code.method_code(method))
+    functions = ("drift", "prepare", "solve")
+    return Stepper.of(code, compiled(made.text), functions, len(method.b), made.rows, np.inf)
+
+
+def _addresses(code: Code, functions: tuple[str, ...]) -> NDArray[np.int64]:
+    return np.array([code.address(function) for function in functions])
