@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from physcm.mechanism.codegen import Floats, Program
+from physcm.mechanism.codegen import Floats
 from physcm.mechanism.lanes.blocks import LANES
-from physcm.mechanism.lanes.compiler import Code, compiled
-from physcm.mechanism.lanes.module import module
-from physcm.sim.engine import integrate, scaled
-from physcm.sim.fused import explicit
-from physcm.sim.fused.explicit_code import method_code
-from physcm.sim.fused.numba_engine import Numba
+from physcm.sim.engine import scaled
+from physcm.sim.fused import adaptive, steppers
+from physcm.sim.fused.numba_engine import AUTO, DORMAND_PRINCE_5, DORMAND_PRINCE_8, RODAS5P, Numba
 from physcm.sim.fused.pool import share
-from physcm.sim.fused.runge_kutta import RungeKutta, dormand_prince_5, dormand_prince_8
+from physcm.sim.fused.runge_kutta import dormand_prince_5, dormand_prince_8
+from physcm.sim.fused.steppers import Stepper
 from physcm.sim.status import RunStatus
 from physcm.sim.stepping import HUGE
 from physcm.sim.system import System
@@ -27,7 +24,6 @@ _FEWEST_STEPS = 100
 _MOST_STEPS = 1_000_000
 _ROUGH = 1e-5
 _LOOSE = 1e-5
-_PARTS = ("begin", "attempt", "extend", "mix", "commit")
 
 
 def follow(
@@ -86,37 +82,49 @@ class _Run:
 
     def to_the_end(self, seconds: float, done: Callable[[int], None]) -> None:
         """Go on to the last time, in pieces between the times at which mechanisms switch."""
-        code, method = _drift(self.system.rates, self.system.name), self._method()
-        own = compiled(method_code(method))
-        addresses = np.array([own.address(part) for part in _PARTS])
-        tolerance = np.repeat(self.atol[:, np.newaxis], LANES, axis=1)
-        parameters = np.ascontiguousarray(self.p)
         pieces = self._edges()
         for end in pieces:
-            self.status[:] = np.where(self.time >= end, explicit.ARRIVED, 0)
-            moving = np.flatnonzero(self.status == 0)
-
-            def work(low: int, high: int, stop: Integers, end: Floats = end) -> None:
-                explicit.run(
-                    code.address("drift"), addresses, len(method.weights), method.stability,
-                    tolerance, self.rtol, self.time, end, self.x, parameters, self.longest,
-                    self.step, self.status, self.steps, self.times, self.out, low, high,
-                    _MOST_STEPS, stop,
-                )  # fmt: skip
-
-            share(
-                work, moving.size and self.time.size, threads=self.engine.workers, grain=LANES,
-                seconds=seconds, done=done if end is pieces[-1] else lambda _: None,
-            )  # fmt: skip
+            self.status[:] = np.where(self.time >= end, adaptive.ARRIVED, 0)
+            count = done if end is pieces[-1] else lambda _: None
+            if self.engine.method != RODAS5P:
+                self._advance(self._explicit(), end, seconds, count)
+                # Samples that are stiff go on from where that was seen.
+                self.status[self.status == adaptive.STIFF] = 0
+                count = lambda _: None  # noqa: E731
+            if (self.status == 0).any():
+                self._advance(self._stiff(), end, seconds, count)
             self.step[:] = 0.0
-        self._stiffly()
 
-    def _method(self) -> RungeKutta:
-        if self.engine.method == "auto":
-            return dormand_prince_5() if self.rtol > _LOOSE else dormand_prince_8()
-        return {"dormand-prince-5": dormand_prince_5, "dormand-prince-8": dormand_prince_8}[
-            self.engine.method
-        ]()
+    def _advance(
+        self, stepper: Stepper, end: Floats, seconds: float, done: Callable[[int], None]
+    ) -> None:
+        """Step the samples that have not ended, up to a time of each."""
+        tolerance = np.repeat(self.atol[:, np.newaxis], LANES, axis=1)
+        parameters = np.ascontiguousarray(self.p)
+
+        def work(low: int, high: int, stop: Integers) -> None:
+            adaptive.run(
+                stepper.method, stepper.system, stepper.stages, stepper.storage,
+                stepper.stability, tolerance, self.rtol, self.time, end, self.x, parameters,
+                self.longest, self.step, self.status, self.steps, self.times, self.out, low,
+                high, _MOST_STEPS, stop,
+            )  # fmt: skip
+
+        moving = (self.status == 0).any()
+        share(
+            work, moving and self.time.size, threads=self.engine.workers, grain=LANES,
+            seconds=seconds, done=done,
+        )  # fmt: skip
+
+    def _explicit(self) -> Stepper:
+        name = self.engine.method
+        if name == AUTO:
+            name = DORMAND_PRINCE_5 if self.rtol > _LOOSE else DORMAND_PRINCE_8
+        method = {DORMAND_PRINCE_5: dormand_prince_5, DORMAND_PRINCE_8: dormand_prince_8}[name]()
+        return steppers.explicit(self.system.name, self.system.rates, method)
+
+    def _stiff(self) -> Stepper:
+        return steppers.stiff(self.system.name, self.system.rates)
 
     def _edges(self) -> list[Floats]:
         """Return the ends of the pieces, each over the samples; the last is the last time."""
@@ -128,28 +136,14 @@ class _Run:
         edges = np.sort(np.where(inside, switches, last), axis=0)
         return [edge for edge in edges if (edge < last).any()] + [last]
 
-    def _stiffly(self) -> None:
-        """Run the samples that are stiff again with LSODA."""
-        for k in np.flatnonzero(self.status == explicit.STIFF):
-            run = integrate(
-                self.system, self.times, self.x0[:, k], self.p[:, k], self.rtol, self.atol
-            )
-            self.out[:, k], self.steps[k] = run.states, run.steps
-            self.status[k] = explicit.ARRIVED if run.status is RunStatus.COMPLETE else explicit.LOST
-
     def ended(self) -> list[RunStatus]:
         """Say how each sample ended."""
         largest = np.abs(self.x).max(axis=0), np.abs(self.x0).max(axis=0)
         with np.errstate(invalid="ignore"):
             grew = largest[0] / HUGE > np.maximum(1.0, largest[1])
         lost = np.where(grew, RunStatus.DIVERGED, RunStatus.STOPPED)
-        kinds = {explicit.ARRIVED: RunStatus.COMPLETE, 0: RunStatus.TIME_LIMIT}
+        kinds = {adaptive.ARRIVED: RunStatus.COMPLETE, 0: RunStatus.TIME_LIMIT}
         return [
             kinds.get(status, RunStatus(how))
             for status, how in zip(self.status.tolist(), lost.tolist(), strict=True)
         ]
-
-
-@lru_cache(maxsize=256)
-def _drift(rates: Program, name: str) -> Code:
-    return compiled(module(name, {"drift": rates}))

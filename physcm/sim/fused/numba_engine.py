@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from physcm.mechanism.errors import InvalidValue
 from physcm.sim.fused.pool import cores
 
-METHODS = ("auto", "dormand-prince-5", "dormand-prince-8")
+AUTO = "auto"
+DORMAND_PRINCE_5, DORMAND_PRINCE_8 = "dormand-prince-5", "dormand-prince-8"
+RODAS5P = "rodas5p"
+METHODS = (AUTO, DORMAND_PRINCE_5, DORMAND_PRINCE_8, RODAS5P)
 
 
 @dataclass(frozen=True)
@@ -15,8 +18,9 @@ class Numba:
     """Integrate ensembles in blocks of samples, by machine code made for the system.
 
     Attributes:
-        method: "dormand-prince-5", "dormand-prince-8", or "auto" for the one that suits the
-            tolerance.
+        method: "dormand-prince-5" or "dormand-prince-8", or "auto" for the one of these that
+            suits the tolerance; samples that turn out to be stiff go on by "rodas5p". That
+            takes all samples by the method for stiff systems.
         threads: how many samples' blocks run at once, as many as there are cores unless told.
             Results do not depend on it.
 
@@ -24,7 +28,7 @@ class Numba:
     Numba(method='dormand-prince-5', threads=None)
     """
 
-    method: str = "auto"
+    method: str = AUTO
     threads: int | None = None
 
     def __post_init__(self) -> None:

@@ -13,7 +13,7 @@ from physcm.mechanism.lanes.compiler import Code, compiled
 from physcm.mechanism.lanes.implicit import implicit
 from physcm.mechanism.lanes.module import module
 from physcm.sim.fused import explicit_code, rosenbrock_code
-from physcm.sim.fused.rosenbrock import Rosenbrock, rodas5p
+from physcm.sim.fused.rosenbrock import rodas5p
 from physcm.sim.fused.runge_kutta import RungeKutta
 
 _METHOD = ("begin", "attempt", "extend", "mix", "commit")
@@ -62,17 +62,16 @@ def explicit(name: str, rates: Program, method: RungeKutta) -> Stepper:
 
 
 @lru_cache(maxsize=256)
-def stiff(name: str, rates: Program, method: Rosenbrock | None = None) -> Stepper:
-    """Return a Rosenbrock method for a system of some name and rates, Rodas5P unless told.
+def stiff(name: str, rates: Program) -> Stepper:
+    """Return the Rosenbrock method Rodas5P for a system of some name and rates.
 
     Raises:
         Unsupported: for a function that lanes do not have.
     """
-    method = method or rodas5p()
-    made = implicit(name, rates)
-    code = compiled(rosenbrock_code.method_code(method))
+    method, equations = rodas5p(), implicit(name, rates)
+    code, system = compiled(rosenbrock_code.method_code(method)), compiled(equations.text)
     functions = ("drift", "prepare", "solve")
-    return Stepper.of(code, compiled(made.text), functions, len(method.b), made.rows, np.inf)
+    return Stepper.of(code, system, functions, len(method.b), equations.rows, np.inf)
 
 
 def _addresses(code: Code, functions: tuple[str, ...]) -> NDArray[np.int64]:
