@@ -20,17 +20,22 @@ from physcm.sim.fused.stages import ARGUMENTS, combination, mix, stage_places
 def method_code(method: Rosenbrock) -> str:
     """Return the text of a module with a method's `begin`, `attempt`, `extend`, `mix`, `commit`."""
     d: set[str] = set()
-    bodies = [*begin(method.order, d), *_attempt(method, d), sequence("extend", ARGUMENTS, [])]
-    bodies += [*mix(method.weights, False, d), _commit(d)]
+    bodies = [*begin(method.order, d), *_attempt(method, d)]
+    bodies += [sequence("extend", ARGUMENTS, []), *mix(method.weights, False, d), _commit(d)]
     return assembled(method.name, bodies, d)
+
+
+def stages(method: Rosenbrock) -> int:
+    """Return how many blocks of stages the code of a method writes to."""
+    return len(method.b) + 2
 
 
 def _attempt(method: Rosenbrock, d: set[str]) -> list[str]:
     """Return one step of all samples: the new state in z, and its error."""
-    count = len(method.b)
     bodies = [over_rows("origin", "x k y", _origin, d)]
-    calls = [*_places(count), CLEAR, "call void @origin(i64 %n, ptr %x, ptr %k, ptr %y)"]
-    for i in range(count):
+    calls = [*_places(stages(method)), CLEAR]
+    calls += ["call void @origin(i64 %n, ptr %x, ptr %k, ptr %y)"]
+    for i in range(len(method.b)):
         bodies += _stage(method, i, d)
         calls += _stage_calls(i)
 
@@ -43,12 +48,64 @@ def _attempt(method: Rosenbrock, d: set[str]) -> list[str]:
         accumulate(v, Row.SIZE, lane, v.div(estimate, tolerated(v, at, lane, x, new)))
 
     calls += ["call void @measure(i64 %n, ptr %l, ptr %x, ptr %k, ptr %y, ptr %z, ptr %tolerance)"]
-    bodies += [
-        over_rows("measure", "l x k y z tolerance", measure, d),
-        judge(method.order, 1, d),
-        sequence("attempt", ARGUMENTS, [*calls, JUDGE]),
+    bodies += [over_rows("measure", "l x k y z tolerance", measure, d)]
+    calls += [*_inside_calls(len(method.b)), JUDGE]
+    inside = _inside(method, d)
+    return [*bodies, *inside, judge(method.order, 1, d), sequence("attempt", ARGUMENTS, calls)]
+
+
+def _inside(method: Rosenbrock, d: set[str]) -> list[str]:
+    """Return what finds the error of the interpolant X in the middle of the step.
+
+    X' differs from f(t, X) by what an error e would bring about: (1 - g h J) e = g h (f - X').
+    States that follow time, or a simple motion, closely may be exact at the end of the longest
+    step, whatever happens inside. So the larger of the two errors counts.
+    """
+    count, degree = len(method.b), np.arange(method.weights.shape[1])
+    value = method.weights @ 0.5 ** (degree + 1)
+    slope = method.weights @ ((degree + 1) * 0.5**degree)
+
+    def middle(v: Vectors, at: str, lane: int) -> None:
+        size = v.emit(f"mul i64 %n, {LANES}")
+        state = v.add(v.load("%x", 0, at, 1), combination(v, value, at, size))
+        v.store(state, "%y", 0, at, 1)
+        v.store(combination(v, -method.gamma * slope, at, size), "%k", 0, _own(v, count, at), 1)
+
+    def half(v: Vectors, lane: int) -> None:
+        h, t = read(v, Row.STEP, lane), read(v, Row.TIME, lane)
+        write(v, Row.AT, lane, v.fma(h, v.number(0.5), t))
+        write(v, Row.DRIFT, lane, v.number(0.0))
+
+    def compare(v: Vectors, at: str, lane: int) -> None:
+        estimate = v.load("%k", 0, _own(v, count, at), 1)
+        x, new = v.load("%x", 0, at, 1), v.load("%z", 0, at, 1)
+        accumulate(v, Row.OTHER, lane, v.div(estimate, tolerated(v, at, lane, x, new)))
+
+    def larger(v: Vectors, lane: int) -> None:
+        size, other = read(v, Row.SIZE, lane), read(v, Row.OTHER, lane)
+        write(v, Row.SIZE, lane, v.select(v.compare("<", other, size), size, other))
+
+    return [
+        over_rows("middle", "x k y", middle, d),
+        over_lanes("half", "l", half, d),
+        over_rows("compare", "l x k z tolerance", compare, d),
+        over_lanes("larger", "l", larger, d),
     ]
-    return bodies
+
+
+def _inside_calls(count: int) -> list[str]:
+    return [
+        "call void @middle(i64 %n, ptr %x, ptr %k, ptr %y)",
+        "call void @half(ptr %l)",
+        f"call void %drift(ptr %at, ptr %y, ptr %p, ptr %k{count + 1})",
+        f"call void %solve(ptr %scale, ptr %slope, ptr %k{count + 1}, ptr %q, ptr %k{count})",
+        "call void @compare(i64 %n, ptr %l, ptr %x, ptr %k, ptr %z, ptr %tolerance)",
+        "call void @larger(ptr %l)",
+    ]
+
+
+def _own(v: Vectors, stage: int, at: str) -> str:
+    return v.emit(f"add i64 {v.emit(f'mul i64 %n, {stage * LANES}')}, {at}")
 
 
 def _origin(v: Vectors, at: str, lane: int) -> None:
@@ -68,8 +125,7 @@ def _stage(method: Rosenbrock, i: int, d: set[str]) -> list[str]:
         new = v.add(v.load(origin, 0, at, 1), combination(v, row, at, size))
         v.store(new, "%y", 0, at, 1)
         right = combination(v, method.gamma * method.couplings[i], at, size)
-        own = v.emit(f"add i64 {v.emit(f'mul i64 {size}, {i}')}, {at}")
-        v.store(right, "%k", 0, own, 1)
+        v.store(right, "%k", 0, _own(v, i, at), 1)
 
     def time(v: Vectors, lane: int) -> None:
         h, t = read(v, Row.STEP, lane), read(v, Row.TIME, lane)

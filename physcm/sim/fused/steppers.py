@@ -69,9 +69,10 @@ def stiff(name: str, rates: Program) -> Stepper:
         Unsupported: for a function that lanes do not have.
     """
     method, equations = rodas5p(), implicit(name, rates)
-    code, system = compiled(rosenbrock_code.method_code(method)), compiled(equations.text)
+    code = compiled(rosenbrock_code.method_code(method))
+    stages = rosenbrock_code.stages(method)
     functions = ("drift", "prepare", "solve")
-    return Stepper.of(code, system, functions, len(method.b), equations.rows, np.inf)
+    return Stepper.of(code, compiled(equations.text), functions, stages, equations.rows, np.inf)
 
 
 def _addresses(code: Code, functions: tuple[str, ...]) -> NDArray[np.int64]:
