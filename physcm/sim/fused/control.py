@@ -16,6 +16,9 @@ from physcm.sim.fused.rows import Row, accumulate, place, read, write
 from physcm.sim.fused.stages import ARGUMENTS
 
 _SAFETY, _SHRINK, _GROW, _AFTER_REJECTION = 0.9, 0.2, 10.0, 0.9
+_SHORTEST = 1e-10
+"""The shortest first step, as a share of the run; the error of it is judged like any other."""
+
 CLEAR = "call void @clear(ptr %l)"
 JUDGE = "call void @judge(ptr %l)"
 
@@ -68,9 +71,12 @@ def begin(order: int, d: set[str]) -> list[str]:
         chosen = v.select(v.compare("<", chosen, v.number(math.inf)), chosen, h)
         own = read(v, Row.STEP, lane)
         known = v.compare(">", own, v.number(0.0))
+        span = v.sub(read(v, Row.END, lane), read(v, Row.TIME, lane))
+        # What starts at next to nothing, such as 1e-15, would set a step that is as short.
+        shortest = v.mul(v.number(_SHORTEST), span)
+        chosen = v.select(v.compare(">", chosen, shortest), chosen, shortest)
         new = v.select(known, own, chosen)
         new = smaller(v, new, read(v, Row.LONGEST, lane))
-        span = v.sub(read(v, Row.END, lane), read(v, Row.TIME, lane))
         fresh = v.compare(">", read(v, Row.FRESH, lane), v.number(0.0))
         write(v, Row.STEP, lane, v.select(fresh, smaller(v, new, span), own))
         write(v, Row.FRESH, lane, v.number(0.0))
