@@ -340,6 +340,15 @@ def test_what_makes_no_sense_is_refused(
         System({"x": "0"}, initial={"x": 1}, **change)
 
 
+def test_a_sample_that_is_lost_is_not_revived_by_an_intervention() -> None:
+    system = System({"x": "log(0.5 - t)"}, noise={"x": 0.1}, initial={"x": 1})
+    revived = system.do(Hold("x", 1, during=(0.93, 1.3)), Hold("x", 2, during=(1.5, 9)))
+    for step in (0.1, 1.0):
+        run = simulate(revived, [0, 0.5, 1, 2], step=step)
+        assert np.isnan(run.x.values[0]).tolist()[2:] == [True, True]
+        assert run.status.item() != 0
+
+
 # Abduction
 
 

@@ -103,6 +103,8 @@ class _Runner:
         self.fast = fast and noise is None and not plan.triggers and not self.system.jumps
         self.clocks = Clocks(plan)
         self.full = modes.start(float(times[0]))
+        self.rows = [modes.names.index(name) for name in self.system.states]
+        self.lost = np.zeros(n, dtype=bool)
         self.saved = np.full((len(modes.names), n, times.size), np.nan)
         self.everyone = np.arange(n)
         place = (times - times[0]) / step
@@ -129,8 +131,7 @@ class _Runner:
 
     def result(self, why: RunStatus) -> StochasticRun:
         """Return what has been saved, and why it is not complete where it is not."""
-        rows = [self.plan.modes.names.index(name) for name in self.system.states]
-        good = np.isfinite(self.saved[rows]).all(axis=(0, 2))
+        good = np.isfinite(self.saved[self.rows]).all(axis=(0, 2))
         ended = tuple(RunStatus.COMPLETE if fine else why for fine in good)
         instants = tuple(tuple(agenda.instants) for agenda in self.agendas)
         if self.timetable:
@@ -148,6 +149,7 @@ class _Runner:
             self._save_inside(k, view, columns, self.full[:, columns], 0.0, 1.0)
             if not self._stretched(k, last, view, columns, deadline):
                 return int(self.steps)
+        self.full = self._while_finite(self.full)
         return last
 
     def _quiet_until(self, k: int) -> int:
@@ -216,8 +218,13 @@ class _Runner:
                 after[:, column] = self._in_pieces(k, int(column), before[:, column])
             for column in np.flatnonzero(turning):
                 after[:, column] = self._acted(int(column), end, after[:, column])
-        self.full = after
-        self.saved[:, :, self.edge == k + 1] = after[:, :, np.newaxis]
+        self.full = self._while_finite(after)
+        self.saved[:, :, self.edge == k + 1] = self.full[:, :, np.newaxis]
+
+    def _while_finite(self, full: Floats) -> Floats:
+        """Return the full vectors, NaN for good where a state has ever not been finite."""
+        self.lost |= ~np.isfinite(full[self.rows]).all(axis=0)
+        return np.where(self.lost, np.nan, full)
 
     def _time(self, k: int) -> float:
         return float(self.times[0] + k * self.step)
@@ -316,6 +323,8 @@ class _Runner:
             reached, new = self._piece(k, column, full, position, end)
             self.clocks.run(rates, (reached - position) * self.step, np.array([column]))
             position, full, t = reached, new, self._time(k) + reached * self.step
+            if not np.isfinite(full[self.rows]).all():
+                break
             if ring >= 0 and reached == end:
                 p = agenda.view.everything[:, column]
                 full = agenda.jump(t, full, self.clocks.changes(ring, column, t, full, p))
