@@ -149,7 +149,7 @@ class _Runner:
             self._save_inside(k, view, columns, self.full[:, columns], 0.0, 1.0)
             if not self._stretched(k, last, view, columns, deadline):
                 return int(self.steps)
-        self.full = self._while_finite(self.full)
+        self.full = self._while_finite(self.full, slice(None))
         return last
 
     def _quiet_until(self, k: int) -> int:
@@ -218,13 +218,13 @@ class _Runner:
                 after[:, column] = self._in_pieces(k, int(column), before[:, column])
             for column in np.flatnonzero(turning):
                 after[:, column] = self._acted(int(column), end, after[:, column])
-        self.full = self._while_finite(after)
+        self.full = self._while_finite(after, slice(None))
         self.saved[:, :, self.edge == k + 1] = self.full[:, :, np.newaxis]
 
-    def _while_finite(self, full: Floats) -> Floats:
+    def _while_finite(self, full: Floats, columns: Columns | slice) -> Floats:
         """Return the full vectors, NaN for good where a state has ever not been finite."""
-        self.lost |= ~np.isfinite(full[self.rows]).all(axis=0)
-        return np.where(self.lost, np.nan, full)
+        self.lost[columns] |= ~np.isfinite(full[self.rows]).all(axis=0)
+        return np.where(self.lost[columns], np.nan, full)
 
     def _time(self, k: int) -> float:
         return float(self.times[0] + k * self.step)
@@ -293,6 +293,7 @@ class _Runner:
             end = min(max((due - self._time(k)) / self.step, position), 1.0)
             end = 1.0 if end > 1.0 - _SNAP else end
             new = self._moved(k, columns[at], full[:, at], position, end)
+            new = self._while_finite(new, columns[at])
             t = self._time(k + 1) if end == 1.0 else self._time(k) + end * self.step
             if due <= t + _SNAP * self.step:
                 now = np.full(at.size, max(t, due))
