@@ -52,7 +52,8 @@ class Agendas(ABC):
 def agendas(plan: Plan) -> Agendas:
     """Return the agendas of all samples of a run."""
     system = plan.modes.system
-    if system.schedule or any(event.delay != 0 for event in system.events.values()):
+    late = any(event.delay != 0 for event in system.events.values())
+    if system.schedule or system.reflected or late:
         return _OneByOne(plan)
     return _AllTogether(plan)
 
@@ -92,7 +93,7 @@ class _OneByOne(Agendas):
 
 class _AllTogether(Agendas):
     def __init__(self, plan: Plan) -> None:
-        self.plan, self.view = plan, plan.modes.view(frozenset())
+        self.plan, self.view = plan, plan.modes.view()
         self.events = tuple(plan.modes.system.events.values())
         self.assign = [plan.modes.program([*event.assign.values()]) for event in self.events]
         count = plan.modes.samples.size
