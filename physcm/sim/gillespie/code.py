@@ -138,7 +138,7 @@ class _Block:
         rows = Expressions(self.v)
         rows.known |= known
         for name, expression in program.definitions:
-            rows.define(name, expression)
+            rows.define(symbol(name), expression)
         return [rows.value(output) for output in program.outputs]
 
     def function(self, label: str, arguments: str) -> str:
