@@ -49,6 +49,7 @@ def march(
             stepper.method, stepper.system, stepper.stages, stepper.storage, stepper.stability,
             tolerance, rtol, begin, end, x, p, longest, np.full(count, first), status, steps,
             times, out, low, min(low + (chunk or count), count), 100_000, np.zeros(1, np.int64),
+            0, np.zeros((0, count)), np.zeros(count),
         )  # fmt: skip
     return Run(out, status, steps, x)
 

@@ -23,11 +23,17 @@ from physcm.sim.status import RunStatus
 from physcm.sim.stepping import MOST_STEPS, Path, Solver
 from physcm.sim.trouble import trouble
 
-_MOST_INSTANTS = 100_000
+MOST_INSTANTS = 100_000
+"""A run of one sample with more instants than that is broken off."""
+
+GUARD = 1e-12
+"""For so much of the span of a run nothing is looked at after something was done."""
+
+LOOKS_AT_CLOCK = 20_000
+"""How often conditions are looked at that time alone may turn on and off."""
+
 _ROUGH_INSTANTS, _ROUGH_STEPS = 200, 2_000
 _CROWD, _CROWDED = 1_000, 1e-8
-_GUARD = 1e-12
-_LOOKS_AT_CLOCK = 20_000
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class Settings:
     method: str
     seconds: float = math.inf
     most_steps: int = MOST_STEPS
-    most_instants: int = _MOST_INSTANTS
+    most_instants: int = MOST_INSTANTS
 
 
 @dataclass(frozen=True)
@@ -81,12 +87,12 @@ def run(plan: Plan, column: int, times: Floats, start: Floats, settings: Setting
     agenda, deadline = Agenda(plan, column), time.monotonic() + settings.seconds
     saved = np.full((start.size, times.size), np.nan)
     t, last = float(times[0]), float(times[-1])
-    values, guard = agenda.begin(t, start), _GUARD * (last - t)
-    apart = (last - t) / _LOOKS_AT_CLOCK if plan.is_restless else math.inf
+    values, guard = agenda.begin(t, start), GUARD * (last - t)
+    apart = (last - t) / LOOKS_AT_CLOCK if plan.is_restless else math.inf
     saved[:, 0] = values
     good, view = (t, values), agenda.view
     while t < last and np.isfinite(values[agenda.view.rows]).all():
-        if _crowded(agenda, last - times[0], settings.most_instants):
+        if crowded(agenda, last - times[0], settings.most_instants):
             break
         good, view = (t, values), agenda.view
         stop = min(agenda.next_time(t), last)
@@ -116,7 +122,7 @@ def run(plan: Plan, column: int, times: Floats, start: Floats, settings: Setting
     return HybridRun(saved, status, tuple(agenda.instants), why)
 
 
-def _crowded(agenda: Agenda, span: float, most: int) -> bool:
+def crowded(agenda: Agenda, span: float, most: int = MOST_INSTANTS) -> bool:
     """Say whether too much has happened, in all or within a moment, as a bouncing ball does."""
     times = [instant.time for instant in agenda.instants[-_CROWD:]]
     crowd = len(times) == _CROWD and times[-1] - times[0] < _CROWDED * span

@@ -128,9 +128,10 @@ def simulate(
         )
     chosen = ode_engine(engine)
     relative = RTOL if rtol is None else positive_number(rtol, "rtol")
-    if isinstance(chosen, Numba) and not system.schedule and not system.events:
+    if isinstance(chosen, Numba):
+        fused = _fused_hybrid if system.schedule or system.events else _fused
         try:
-            return _fused(system, times, samples, seed, relative, atol, chosen, seconds, progress)
+            return fused(system, times, samples, seed, relative, atol, chosen, seconds, progress)
         except Unsupported:
             if engine != "auto":
                 raise
@@ -182,6 +183,29 @@ def _fused(
         )  # fmt: skip
     settings = _settings(seed, "numba", engine.method, rtol, absolute)
     return _smooth_dataset(system, times, values, p, ended, settings)
+
+
+def _fused_hybrid(
+    system: System, times: Floats, samples: NDArray[np.int64], seed: int, rtol: float,
+    atol: float | Sequence[float] | None, engine: Numba, seconds: float, progress: bool,
+) -> xr.Dataset:  # fmt: skip
+    """Run a system with a schedule or events, in blocks of samples."""
+    from physcm.sim.fused.hybrid import follow
+
+    plan = Plan(Modes(system, samples, seed))
+    absolute = None if atol is None else _spread(system, atol)
+    with counted(samples.size, progress) as done:
+        absolute, runs = follow(plan, times, rtol, absolute, engine, seconds, done)
+    return as_dataset(
+        system,
+        times,
+        runs.saved,
+        plan.modes.parameters,
+        runs.ended(),
+        _settings(seed, "numba", engine.method, rtol, absolute),
+        runs.instants(),
+        {k: why for k, (_, why) in sorted(runs.over.items())},
+    )
 
 
 def _smooth(
@@ -245,8 +269,7 @@ def _hybrid(
     if atol is None:
         absolute = hybrid.tolerances(plan, times, start[:, 0], rtol, method, seconds)
     else:
-        absolute = np.zeros(len(start))
-        absolute[: len(system.states)] = checked_tolerances(atol, len(system.states))
+        absolute = _spread(system, atol)
     settings = hybrid.Settings(rtol, absolute, method, seconds)
     runs = [
         hybrid.run(plan, k, times, start[:, k], settings)
@@ -262,6 +285,13 @@ def _hybrid(
         [run.instants for run in runs] if system.schedule or system.events else (),
         {k: run.trouble for k, run in enumerate(runs) if run.trouble},
     )
+
+
+def _spread(system: System, atol: float | Sequence[float]) -> Floats:
+    """Return an absolute tolerance of each variable from those of the states."""
+    absolute = np.zeros(len(system.variables))
+    absolute[: len(system.states)] = checked_tolerances(atol, len(system.states))
+    return absolute
 
 
 def _absolute(

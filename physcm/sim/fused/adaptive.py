@@ -19,9 +19,9 @@ from physcm.mechanism.lanes.blocks import LANES
 from physcm.sim.fused.native import Kernel, invoke
 from physcm.sim.fused.rows import Row
 
-ARRIVED, STIFF, LOST, TIRED = 1, 2, 3, 4
-"""How a sample's run ended: at its end, given up as stiff, without a step that it can take, or
-after too many; 0 where it was interrupted."""
+ARRIVED, STIFF, LOST, TIRED, CALLED = 1, 2, 3, 4, 5
+"""How a sample's run ended: at its end, given up as stiff, without a step that it can take,
+after too many, or where a watched condition changed; 0 where it was interrupted."""
 
 _STIFF_STEPS, _MILD_STEPS, _STEPS_AHEAD = 15, 6, 200
 _SHORTEST, _TINY = 1e-14, 1e-300
@@ -34,6 +34,8 @@ _TIME, _STEP, _END, _LONGEST, _RTOL = (
 )
 _COUNT, _FRESH, _THETA, _SIZE = Row.COUNT.value, Row.FRESH.value, Row.THETA.value, Row.SIZE.value
 _STEEP, _NEXT, _REACHED = Row.STEEP.value, Row.NEXT.value, Row.REACHED.value
+_FIRST, _LAST, _AT = Row.FIRST.value, Row.LAST.value, Row.AT.value
+LOOKS, _HALVINGS = 8, 60
 _ROWS = len(Row)
 
 
@@ -43,6 +45,7 @@ def run(
     tolerance: Any, rtol: float,
     begin: Any, end: Any, start: Any, parameters: Any, longest: float, step: Any, status: Any,
     steps: Any, times: Any, out: Any, low: int, high: int, most: int, stop: Any,
+    watch: int, truth: Any, blind: Any,
 ) -> None:  # fmt: skip
     """Integrate the samples low, ..., high - 1 from `begin` to `end`.
 
@@ -68,6 +71,9 @@ def run(
         high: the first beyond.
         most: steps of a sample at the most.
         stop: the run breaks off when this is not 0, (1).
+        watch: the address of the code of conditions, each 1 or 0; without any it is 0.
+        truth: what they were when last looked at, (conditions, samples).
+        blind: up to which time nothing is looked at, (samples).
     """
     n, m = start.shape[0], parameters.shape[0]
     l = np.zeros((_ROWS, LANES))
@@ -83,6 +89,8 @@ def run(
     for i in range(LANES):
         l[_COUNT, i] = n
         l[_RTOL, i] = rtol
+    called, near, far = np.zeros(LANES, np.bool_), np.zeros(LANES), np.zeros(LANES)
+    seen = np.zeros((truth.shape[0], LANES))
     waiting, active = low, 0
     everything = (
         n, system.ctypes.data, l.ctypes.data, x.ctypes.data, p.ctypes.data, k.ctypes.data,
@@ -100,6 +108,8 @@ def run(
                     sample[i] = s
                     l[_TIME, i], l[_END, i], l[_STEP, i] = begin[s], end[s], step[s]
                     l[_LONGEST, i], l[_FRESH, i] = longest, 1.0
+                    l[_FIRST, i] = np.nextafter(begin[s], end[s])
+                    l[_LAST, i] = np.nextafter(end[s], begin[s])
                     for r in range(n):
                         x[r, i] = start[r, s]
                     for r in range(m):
@@ -113,7 +123,51 @@ def run(
         if active == 0:
             break
         invoke(code[1], everything)
-        extended = False
+        extended = watch != 0
+        if watch != 0:
+            invoke(code[2], everything)
+            # Look at a few places between the ends of the step; then halve where one changes.
+            some = False
+            for i in range(LANES):
+                called[i], near[i], far[i] = False, 0.0, 1.0
+            for turn in range(LOOKS + _HALVINGS):
+                if turn == LOOKS and not some:
+                    break
+                for i in range(LANES):
+                    middle = 0.5 * (near[i] + far[i])
+                    l[_THETA, i] = middle if called[i] else min((turn + 1.0) / LOOKS, 1.0)
+                    l[_AT, i] = l[_TIME, i] + l[_THETA, i] * l[_STEP, i]
+                invoke(
+                    code[3],
+                    (n, l.ctypes.data, x.ctypes.data, k.ctypes.data, w.ctypes.data, y.ctypes.data),
+                )
+                invoke(watch, (l[_AT].ctypes.data, y.ctypes.data, p.ctypes.data, seen.ctypes.data))
+                for i in range(LANES):
+                    s = sample[i]
+                    if s < 0 or l[_SIZE, i] > 1.0 or (turn >= LOOKS and not called[i]):
+                        continue
+                    changed = False
+                    if l[_AT, i] > blind[s]:
+                        for r in range(truth.shape[0]):
+                            changed |= (seen[r, i] > 0.0) != (truth[r, s] > 0.0)
+                    if changed:
+                        if not called[i]:
+                            near[i] = turn / LOOKS
+                        called[i], far[i], some = True, l[_THETA, i], True
+                    elif called[i]:
+                        near[i] = l[_THETA, i]
+            if some:
+                for i in range(LANES):
+                    l[_THETA, i] = far[i]
+                invoke(
+                    code[3],
+                    (n, l.ctypes.data, x.ctypes.data, k.ctypes.data, w.ctypes.data, y.ctypes.data),
+                )
+                for i in range(LANES):
+                    if called[i]:
+                        l[_REACHED, i] = l[_TIME, i] + far[i] * l[_STEP, i]
+                        for r in range(n):
+                            z[r, i] = y[r, i]
         while True:
             some = False
             for i in range(LANES):
@@ -168,6 +222,8 @@ def run(
                 ended = TIRED
             elif l[_STEP, i] > remaining:
                 l[_STEP, i] = remaining
+            if watch != 0 and called[i]:
+                ended = CALLED
             if ended > 0:
                 status[s] = ended
                 steps[s] += count[i]

@@ -12,7 +12,7 @@ import math
 
 from physcm.mechanism.lanes.blocks import over_lanes, over_rows, sequence
 from physcm.mechanism.lanes.vectors import Vectors
-from physcm.sim.fused.rows import Row, accumulate, place, read, write
+from physcm.sim.fused.rows import Row, accumulate, look_at, place, read, write
 from physcm.sim.fused.stages import ARGUMENTS
 
 _SAFETY, _SHRINK, _GROW, _AFTER_REJECTION = 0.9, 0.2, 10.0, 0.9
@@ -25,6 +25,9 @@ JUDGE = "call void @judge(ptr %l)"
 
 def begin(order: int, d: set[str]) -> list[str]:
     """Return what finds the first step of samples that are new; f there goes into k_0."""
+
+    def start(v: Vectors, lane: int) -> None:
+        look_at(v, lane, read(v, Row.TIME, lane))
 
     def adopt(v: Vectors, at: str, lane: int) -> None:
         fresh = v.compare(">", read(v, Row.FRESH, lane), v.number(0.0))
@@ -47,7 +50,7 @@ def begin(order: int, d: set[str]) -> list[str]:
         h = v.select(clear, v.div(v.mul(v.number(0.01), d0), d1), small)
         h = smaller(v, h, span)
         write(v, Row.NEXT, lane, h)
-        write(v, Row.AT, lane, v.add(read(v, Row.TIME, lane), h))
+        look_at(v, lane, v.add(read(v, Row.TIME, lane), h))
         write(v, Row.SIZE, lane, v.number(0.0))
 
     def euler(v: Vectors, at: str, lane: int) -> None:
@@ -83,10 +86,10 @@ def begin(order: int, d: set[str]) -> list[str]:
 
     calls = [
         "%f = load ptr, ptr %system",
-        place(Row.TIME, "start"),
         place(Row.AT, "at"),
         CLEAR,
-        "call void %f(ptr %start, ptr %x, ptr %p, ptr %y)",
+        "call void @start(ptr %l)",
+        "call void %f(ptr %at, ptr %x, ptr %p, ptr %y)",
         "call void @adopt(i64 %n, ptr %l, ptr %x, ptr %k, ptr %y, ptr %tolerance)",
         "call void @guess(ptr %l)",
         "call void @euler(i64 %n, ptr %l, ptr %x, ptr %k, ptr %y)",
@@ -96,6 +99,7 @@ def begin(order: int, d: set[str]) -> list[str]:
     ]
     return [
         over_lanes("clear", "l", _clear, d),
+        over_lanes("start", "l", start, d),
         over_rows("adopt", "l x k y tolerance", adopt, d),
         over_lanes("guess", "l", guess, d),
         over_rows("euler", "l x k y", euler, d),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.lanes.blocks import LANES
+from physcm.mechanism.lanes.compiler import Code
 from physcm.sim.engine import scaled
 from physcm.sim.fused import adaptive, steppers
 from physcm.sim.fused.numba_engine import AUTO, DORMAND_PRINCE_5, DORMAND_PRINCE_8, RODAS5P, Numba
@@ -16,13 +19,13 @@ from physcm.sim.fused.pool import share
 from physcm.sim.fused.runge_kutta import dormand_prince_5, dormand_prince_8
 from physcm.sim.fused.steppers import Stepper
 from physcm.sim.status import RunStatus
-from physcm.sim.stepping import HUGE
+from physcm.sim.stepping import FEWEST_STEPS, HUGE
 from physcm.sim.system import System
 
 Integers = NDArray[np.int64]
-_FEWEST_STEPS = 100
+Flags = NDArray[np.bool_]
 _MOST_STEPS = 1_000_000
-_ROUGH = 1e-5
+ROUGH = 1e-5
 _LOOSE = 1e-5
 
 
@@ -55,7 +58,7 @@ def follow(
     if atol is None:
         rough = np.empty((len(x0), 1, len(times)))
         start = np.where(np.abs(x0[:, 0]) > 0, 1e-9 * np.abs(x0[:, 0]), 1e-30)
-        follow(system, times, x0[:, :1], p[:, :1], _ROUGH, start, engine, rough, seconds=seconds)
+        follow(system, times, x0[:, :1], p[:, :1], ROUGH, start, engine, rough, seconds=seconds)
         atol = scaled(rough[:, 0], np.abs(x0[:, 0]), rtol)
     run = _Run(system, times, x0, p, rtol, atol, engine, out)
     run.to_the_end(seconds, done)
@@ -63,51 +66,136 @@ def follow(
 
 
 class _Run:
-    """All samples on their way; the last axis of each array is over them."""
+    """All samples of a run; the last axis of each array is over them."""
 
     def __init__(
         self, system: System, times: Floats, x0: Floats, p: Floats, rtol: float, atol: Floats,
         engine: Numba, out: Floats,
     ) -> None:  # fmt: skip
-        count = x0.shape[1]
-        self.system, self.times, self.x0, self.p, self.out = system, times, x0, p, out
-        self.rtol, self.atol, self.engine = rtol, atol, engine
-        self.x, self.time = np.ascontiguousarray(x0).copy(), np.full(count, times[0])
-        self.step = np.zeros(count)
-        self.status, self.steps = np.zeros(count, np.int64), np.zeros(count, np.int64)
-        span = times[-1] - times[0]
-        self.longest = np.inf if system.is_autonomous else span / _FEWEST_STEPS
+        self.x0, self.batch = x0, Batch(
+            system, engine, rtol, atol, np.full(x0.shape[1], times[0]), x0, p, times, out,
+            span=times[-1] - times[0],
+        )  # fmt: skip
         out[:, :, 1:] = np.nan
         out[:, :, 0] = x0
 
     def to_the_end(self, seconds: float, done: Callable[[int], None]) -> None:
         """Go on to the last time, in pieces between the times at which mechanisms switch."""
-        pieces = self._edges()
-        for end in pieces:
-            self.status[:] = np.where(self.time >= end, adaptive.ARRIVED, 0)
-            count = done if end is pieces[-1] else lambda _: None
-            if self.engine.method != RODAS5P:
-                self._advance(self._explicit(), end, seconds, count)
-                # Samples that are stiff go on from where that was seen.
-                self.status[self.status == adaptive.STIFF] = 0
-                count = lambda _: None  # noqa: E731
-            if (self.status == 0).any():
-                self._advance(self._stiff(), end, seconds, count)
-            self.step[:] = 0.0
+        batch, deadline = self.batch, time.monotonic() + seconds
+        last = np.full(batch.time.size, batch.times[-1])
+        while (batch.alive & (batch.time < last)).any() and time.monotonic() < deadline:
+            end = np.minimum(next_switches(batch.system, batch.time, batch.p), last)
+            count = done if (end >= last).all() else lambda _: None
+            batch.advance(end, deadline - time.monotonic(), count)
 
-    def _advance(
-        self, stepper: Stepper, end: Floats, seconds: float, done: Callable[[int], None]
+    def ended(self) -> list[RunStatus]:
+        """Say how each sample ended."""
+        return endings(self.batch.status, self.batch.x, self.x0)
+
+
+def endings(status: Integers, x: Floats, x0: Floats) -> list[RunStatus]:
+    """Say how samples ended that began with states x0 and came to x."""
+    largest = np.abs(x).max(axis=0, initial=0.0), np.abs(x0).max(axis=0, initial=0.0)
+    with np.errstate(invalid="ignore"):
+        grew = largest[0] / HUGE > np.maximum(1.0, largest[1])
+    lost = np.where(grew, RunStatus.DIVERGED, RunStatus.STOPPED)
+    kinds = {adaptive.ARRIVED: RunStatus.COMPLETE, 0: RunStatus.TIME_LIMIT}
+    return [
+        kinds.get(kind, RunStatus(how))
+        for kind, how in zip(status.tolist(), lost.tolist(), strict=True)
+    ]
+
+
+def next_switches(system: System, now: Floats, p: Floats) -> Floats:
+    """Return when a mechanism of each sample switches by the clock next, infinite if never."""
+    never = np.full(now.size, np.inf)
+    if system.is_autonomous or not system.switches.outputs:
+        return never
+    switches = system.switches.vector(0.0, np.empty((0, now.size)), p)
+    later = np.where(switches > now, switches, np.inf)
+    return np.asarray(np.min([never, *later], axis=0))
+
+
+class Batch:
+    """Samples of one system on their way; the last axis of each array is over them.
+
+    Attributes:
+        time: where they are.
+        x: the states there.
+        status: how the last advance ended, as in `adaptive`.
+        steps: how many steps were tried.
+    """
+
+    def __init__(
+        self, system: System, engine: Numba, rtol: float, atol: Floats, begin: Floats, x: Floats,
+        p: Floats, times: Floats, out: Floats, *, span: float, stiff: Flags | None = None,
+        watch: Watch | None = None, looks_apart: float = np.inf,
+    ) -> None:  # fmt: skip
+        """Take samples, and what to save of them.
+
+        Args:
+            system: the dynamics, with one state at least.
+            engine: the method and the number of threads.
+            rtol: relative tolerance.
+            atol: absolute tolerance per state.
+            begin: the time of each.
+            x: the states there.
+            p: the parameters.
+            times: to save, increasing.
+            out: the states at these times, (states, samples, times).
+            span: of the whole run.
+            stiff: which samples are known to be stiff.
+            watch: conditions at whose change a sample is to stop.
+            looks_apart: the longest time between two looks at them.
+        """
+        count = begin.size
+        self.system, self.engine, self.rtol, self.times, self.out = system, engine, rtol, times, out
+        self.time, self.x = begin.copy(), np.array(x, order="C")
+        self.p = np.ascontiguousarray(p)
+        self.tolerance = np.repeat(atol[:, np.newaxis], LANES, axis=1)
+        self.status, self.steps = np.zeros(count, np.int64), np.zeros(count, np.int64)
+        self.stiff = np.zeros(count, dtype=bool) if stiff is None else stiff
+        self.watch = watch or Watch(None, np.zeros((0, count)), np.zeros(count))
+        self.longest = np.inf if system.is_autonomous else span / FEWEST_STEPS
+        self.longest = min(self.longest, looks_apart * adaptive.LOOKS)
+
+    @property
+    def alive(self) -> Flags:
+        """Which samples can go on."""
+        return ~np.isin(self.status, (adaptive.LOST, adaptive.TIRED))
+
+    def advance(
+        self, end: Floats, seconds: float, done: Callable[[int], None] = lambda _: None
     ) -> None:
-        """Step the samples that have not ended, up to a time of each."""
-        tolerance = np.repeat(self.atol[:, np.newaxis], LANES, axis=1)
-        parameters = np.ascontiguousarray(self.p)
+        """Go on to a time of each sample, explicitly until that turns out to be too stiff.
 
+        Raises:
+            Unsupported: for a function that lanes do not have.
+        """
+        arrived = np.where(self.time >= end, adaptive.ARRIVED, 0)
+        self.status[:] = np.where(self.alive, arrived, self.status)
+        step = np.zeros_like(self.time)
+        if self.engine.method != RODAS5P:
+            waiting = self.stiff & (self.status == 0)
+            self.status[waiting] = adaptive.STIFF
+            self._step(self._explicit(), end, step, seconds, done)
+            self.stiff |= self.status == adaptive.STIFF
+            self.status[self.status == adaptive.STIFF] = 0
+            done = lambda _: None  # noqa: E731
+        if (self.status == 0).any():
+            stepper = steppers.stiff(self.system.name, self.system.rates)
+            self._step(stepper, end, step, seconds, done)
+
+    def _step(
+        self, stepper: Stepper, end: Floats, step: Floats, seconds: float,
+        done: Callable[[int], None],
+    ) -> None:  # fmt: skip
         def work(low: int, high: int, stop: Integers) -> None:
             adaptive.run(
                 stepper.method, stepper.system, stepper.stages, stepper.storage,
-                stepper.stability, tolerance, self.rtol, self.time, end, self.x, parameters,
-                self.longest, self.step, self.status, self.steps, self.times, self.out, low,
-                high, _MOST_STEPS, stop,
+                stepper.stability, self.tolerance, self.rtol, self.time, end, self.x, self.p,
+                self.longest, step, self.status, self.steps, self.times, self.out, low,
+                high, _MOST_STEPS, stop, self.watch.address, self.watch.truth, self.watch.blind,
             )  # fmt: skip
 
         moving = (self.status == 0).any()
@@ -123,27 +211,22 @@ class _Run:
         method = {DORMAND_PRINCE_5: dormand_prince_5, DORMAND_PRINCE_8: dormand_prince_8}[name]()
         return steppers.explicit(self.system.name, self.system.rates, method)
 
-    def _stiff(self) -> Stepper:
-        return steppers.stiff(self.system.name, self.system.rates)
 
-    def _edges(self) -> list[Floats]:
-        """Return the ends of the pieces, each over the samples; the last is the last time."""
-        count, last = self.time.size, np.full(self.time.size, self.times[-1])
-        if self.system.is_autonomous or not self.system.switches.outputs:
-            return [last]
-        switches = self.system.switches.vector(0.0, np.empty((0, count)), self.p)
-        inside = (switches > self.times[0]) & (switches < self.times[-1])
-        edges = np.sort(np.where(inside, switches, last), axis=0)
-        return [edge for edge in edges if (edge < last).any()] + [last]
+@dataclass(frozen=True, eq=False)
+class Watch:
+    """Conditions that are watched in all samples.
 
-    def ended(self) -> list[RunStatus]:
-        """Say how each sample ended."""
-        largest = np.abs(self.x).max(axis=0), np.abs(self.x0).max(axis=0)
-        with np.errstate(invalid="ignore"):
-            grew = largest[0] / HUGE > np.maximum(1.0, largest[1])
-        lost = np.where(grew, RunStatus.DIVERGED, RunStatus.STOPPED)
-        kinds = {adaptive.ARRIVED: RunStatus.COMPLETE, 0: RunStatus.TIME_LIMIT}
-        return [
-            kinds.get(status, RunStatus(how))
-            for status, how in zip(self.status.tolist(), lost.tolist(), strict=True)
-        ]
+    Attributes:
+        code: of `watch(t, x, p, out)`, or None if there are none.
+        truth: what they were when last looked at, 1 or 0, (conditions, samples).
+        blind: up to which time nothing is looked at, (samples).
+    """
+
+    code: Code | None
+    truth: Floats
+    blind: Floats
+
+    @property
+    def address(self) -> int:
+        """Where the code is."""
+        return self.code.address("watch") if self.code else 0

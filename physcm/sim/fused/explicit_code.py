@@ -11,7 +11,7 @@ from physcm.mechanism.lanes.blocks import LANES, over_lanes, over_rows, sequence
 from physcm.mechanism.lanes.module import assembled
 from physcm.mechanism.lanes.vectors import Vectors
 from physcm.sim.fused.control import CLEAR, JUDGE, begin, judge, tolerated
-from physcm.sim.fused.rows import Row, accumulate, place, read, write
+from physcm.sim.fused.rows import Row, accumulate, look_at, place, read, write
 from physcm.sim.fused.runge_kutta import RungeKutta
 from physcm.sim.fused.stages import ARGUMENTS, combination, mix, stage_at, stage_places
 
@@ -104,7 +104,7 @@ def _stage(i: int, row: Floats, c: float, d: set[str]) -> list[str]:
 
     def time(v: Vectors, lane: int) -> None:
         h, t = read(v, Row.STEP, lane), read(v, Row.TIME, lane)
-        write(v, Row.AT, lane, v.fma(h, v.number(float(c)), t))
+        look_at(v, lane, v.fma(h, v.number(float(c)), t))
 
     return [
         over_rows(f"stage_{i}", "l x k y", state, d),

@@ -13,7 +13,7 @@ from physcm.mechanism.lanes.module import assembled
 from physcm.mechanism.lanes.vectors import Vectors
 from physcm.sim.fused.control import CLEAR, JUDGE, begin, judge, tolerated
 from physcm.sim.fused.rosenbrock import Rosenbrock
-from physcm.sim.fused.rows import Row, accumulate, place, read, write
+from physcm.sim.fused.rows import Row, accumulate, look_at, place, read, write
 from physcm.sim.fused.stages import ARGUMENTS, combination, mix, stage_places
 
 
@@ -73,7 +73,7 @@ def _inside(method: Rosenbrock, d: set[str]) -> list[str]:
 
     def half(v: Vectors, lane: int) -> None:
         h, t = read(v, Row.STEP, lane), read(v, Row.TIME, lane)
-        write(v, Row.AT, lane, v.fma(h, v.number(0.5), t))
+        look_at(v, lane, v.fma(h, v.number(0.5), t))
         write(v, Row.DRIFT, lane, v.number(0.0))
 
     def compare(v: Vectors, at: str, lane: int) -> None:
@@ -131,7 +131,7 @@ def _stage(method: Rosenbrock, i: int, d: set[str]) -> list[str]:
         h, t = read(v, Row.STEP, lane), read(v, Row.TIME, lane)
         scale = v.mul(v.number(method.gamma), h)
         write(v, Row.SCALE, lane, scale)
-        write(v, Row.AT, lane, v.fma(h, v.number(float(method.c[i])), t))
+        look_at(v, lane, v.fma(h, v.number(float(method.c[i])), t))
         write(v, Row.DRIFT, lane, v.mul(scale, h, v.number(float(method.d[i]))))
 
     own = [over_rows(f"stage_{i}", "x k y", state, d)] if i else []

@@ -29,6 +29,8 @@ class Row(IntEnum):
     REACHED = 15
     SCALE = 16
     DRIFT = 17
+    FIRST = 18
+    LAST = 19
 
 
 def read(v: Vectors, row: Row, lane: int) -> str:
@@ -49,3 +51,14 @@ def place(row: Row, register: str) -> str:
 def accumulate(v: Vectors, row: Row, lane: int, value: str) -> None:
     """Add the square of a value to a row of the ledger."""
     write(v, row, lane, v.fma(value, value, read(v, row, lane)))
+
+
+def look_at(v: Vectors, lane: int, time: str) -> None:
+    """Let functions be evaluated at a time, but not outside of the piece that is integrated.
+
+    At its ends they are taken just inside, so that what switches there by the clock has the
+    value that it has in between.
+    """
+    first, last = read(v, Row.FIRST, lane), read(v, Row.LAST, lane)
+    time = v.select(v.compare(">", time, first), time, first)
+    write(v, Row.AT, lane, v.select(v.compare("<", time, last), time, last))

@@ -1,0 +1,258 @@
+"""Ensembles of hybrid systems: smooth pieces in blocks of samples, between instants.
+
+In each turn every sample goes on, in the mode that acts on it, to the next time on its own
+agenda, or to where a watched condition changes: that is noticed and located by the machine
+code, to neighboring floating point numbers. What is then to be done is done by the agenda of
+the sample; where nothing but the clock decides, by the timetable of all samples at once.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from physcm.mechanism.codegen import Floats, Program
+from physcm.mechanism.errors import Unsupported
+from physcm.mechanism.lanes.compiler import Code, compiled
+from physcm.mechanism.lanes.module import module
+from physcm.sim.agenda import Agenda, Instant, Plan
+from physcm.sim.engine import scaled
+from physcm.sim.fused import adaptive
+from physcm.sim.fused.ensemble import ROUGH, Batch, Watch, endings, next_switches
+from physcm.sim.fused.numba_engine import Numba
+from physcm.sim.hybrid import GUARD, LOOKS_AT_CLOCK, crowded
+from physcm.sim.modes import Modes, View
+from physcm.sim.status import RunStatus
+from physcm.sim.timetable import Timetable
+from physcm.sim.triggers import watched
+from physcm.sim.trouble import trouble
+
+Columns = NDArray[np.int64]
+
+
+def follow(
+    plan: Plan, times: Floats, rtol: float, atol: Floats | None, engine: Numba, seconds: float,
+    done: Callable[[int], None],
+) -> tuple[Floats, HybridEnsemble]:  # fmt: skip
+    """Run all samples of a system with a schedule or events.
+
+    Args:
+        plan: of the system.
+        times: to save, increasing.
+        rtol: relative tolerance.
+        atol: absolute tolerance of each variable; if `None`, as `hybrid.tolerances` has it.
+        engine: the method and the number of threads.
+        seconds: how long all of it may take.
+        done: called with the number of samples each time that some have arrived.
+
+    Returns:
+        The absolute tolerances, and the samples at the last time.
+
+    Raises:
+        Unsupported: for a function that lanes do not have, and a mode without states.
+    """
+    if atol is None:
+        modes = plan.modes
+        first = Plan(Modes(modes.system, modes.samples[:1], modes.seed))
+        scale = np.abs(first.modes.start(times[0]))[:, 0]
+        near = np.where(scale > 0, 1e-9 * scale, 1e-30)
+        grid = np.union1d(times, np.linspace(times[0], times[-1], 50))
+        _, rough = follow(first, grid, ROUGH, near, engine, seconds, lambda _: None)
+        atol = scaled(rough.saved[:, 0], scale, rtol)
+    ensemble = HybridEnsemble(plan, times, plan.modes.start(times[0]), rtol, atol, engine)
+    ensemble.run(seconds, done)
+    return atol, ensemble
+
+
+class HybridEnsemble:
+    """All samples of a run of a system with a schedule or events."""
+
+    def __init__(
+        self, plan: Plan, times: Floats, start: Floats, rtol: float, atol: Floats, engine: Numba
+    ) -> None:
+        """Take the full vectors at the first time, before anything is done.
+
+        Args:
+            plan: of the system.
+            times: to save, increasing.
+            start: the full vectors, (variables, samples).
+            rtol: relative tolerance.
+            atol: absolute tolerance of each variable.
+            engine: the method and the number of threads.
+        """
+        count, self.plan, self.times = start.shape[1], plan, times
+        self.rtol, self.atol, self.engine = rtol, atol, engine
+        self.everyone, begin = np.arange(count), float(times[0])
+        self.span, self.last = float(times[-1]) - begin, float(times[-1])
+        self.time, self.blind = np.full(count, begin), np.full(count, begin + GUARD * self.span)
+        self.over: dict[int, tuple[RunStatus, str]] = {}
+        self.stiff = np.zeros(count, dtype=bool)
+        self.start, self.full = start, start.copy()
+        self.agendas: list[Agenda] = []
+        self.timetable: Timetable | None = None
+        if plan.triggers:
+            self.agendas = [Agenda(plan, int(k)) for k in self.everyone]
+            for k, agenda in enumerate(self.agendas):
+                self.full[:, k] = agenda.begin(begin, start[:, k])
+        else:
+            self.timetable = Timetable(plan)
+            self.full = self.timetable.begin(begin, start)
+        self.saved = np.full((*start.shape, times.size), np.nan)
+        self.saved[:, :, 0] = self.full
+
+    def run(self, seconds: float, done: Callable[[int], None] = lambda _: None) -> None:
+        """Go on to the last time.
+
+        Raises:
+            Unsupported: for a function that lanes do not have, and a mode without states.
+        """
+        deadline = time.monotonic() + seconds
+        moving = self.everyone
+        while moving.size and time.monotonic() < deadline:
+            for view, columns in list(self._groups(moving)):
+                self._piece(view, columns, deadline - time.monotonic())
+            still = self._moving()
+            done(moving.size - still.size)
+            moving = still
+        rows = self.plan.modes.view().rows
+        good = np.logical_and.accumulate(np.isfinite(self.saved[rows]).all(axis=0), axis=1)
+        self.saved[:, ~good] = np.nan
+        for k in moving:
+            why = f"the time limit was reached after t = {self.time[k]:.6g}"
+            self.over[int(k)] = RunStatus.TIME_LIMIT, why
+
+    def instants(self) -> list[tuple[Instant, ...]]:
+        """Return what was done to each sample, in order."""
+        if self.timetable:
+            return list(self.timetable.instants())
+        return [tuple(agenda.instants) for agenda in self.agendas]
+
+    def ended(self) -> list[RunStatus]:
+        """Say how each sample ended."""
+        nothing = RunStatus.COMPLETE, ""
+        return [self.over.get(k, nothing)[0] for k in self.everyone.tolist()]
+
+    def _moving(self) -> Columns:
+        on = self.time < self.last
+        on[list(self.over)] = False
+        return np.flatnonzero(on)
+
+    def _groups(self, columns: Columns) -> Iterator[tuple[View, Columns]]:
+        """Yield the modes that act, with the samples on which they do."""
+        if self.timetable:
+            for view, at in self.timetable.views(columns):
+                yield view, columns[at]
+            return
+        members: dict[int, tuple[View, list[int]]] = {}
+        for k in columns.tolist():
+            view = self.agendas[k].view
+            members.setdefault(id(view), (view, []))[1].append(k)
+        for view, own in members.values():
+            yield view, np.array(own)
+
+    def _next_times(self, columns: Columns) -> Floats:
+        if self.timetable:
+            return self.timetable.next_time(self.time[columns], columns)
+        return np.array([self.agendas[k].next_time(self.time[k]) for k in columns.tolist()])
+
+    def _piece(self, view: View, columns: Columns, seconds: float) -> None:
+        """Take samples of one mode to what comes next for each of them, and do it."""
+        if not view.rows.size:
+            raise Unsupported("a mode without states has nothing for the numba engine to integrate")
+        begin, p = self.time[columns], view.p[:, columns]
+        due = np.minimum(self._next_times(columns), self.last)
+        stop = np.minimum(due, next_switches(view.system, begin, p))
+        inside = np.flatnonzero((self.times > begin.min()) & (self.times <= stop.max()))
+        out = np.full((view.rows.size, columns.size, inside.size), np.nan)
+        batch = Batch(
+            view.system, self.engine, self.rtol, self.atol[view.rows], begin,
+            self.full[np.ix_(view.rows, columns)], p, self.times[inside], out, span=self.span,
+            stiff=self.stiff[columns], watch=self._watch(view, columns),
+            looks_apart=self.span / LOOKS_AT_CLOCK if self.plan.is_restless else math.inf,
+        )  # fmt: skip
+        batch.advance(stop, seconds)
+        self.stiff[columns] = batch.stiff
+        self._save(view, columns, begin, batch, inside)
+        self.time[columns] = batch.time
+        self.full[:, columns] = view.completed(batch.time, batch.x, columns)
+        for i in np.flatnonzero(~batch.alive):
+            self._lost(view, int(columns[i]), batch, int(i), float(stop[i]))
+        self._act(columns, batch.status, due)
+
+    def _watch(self, view: View, columns: Columns) -> Watch | None:
+        if not self.agendas:
+            return None
+        truth = np.array([self.agendas[k].truth for k in columns.tolist()], dtype=float).T
+        code = _watch_code(_conditions(self.plan, view), self.plan.modes.system.name)
+        return Watch(code, np.ascontiguousarray(truth), self.blind[columns])
+
+    def _save(
+        self, view: View, columns: Columns, begin: Floats, batch: Batch, inside: Columns
+    ) -> None:
+        """Save full vectors at the times that the samples have passed."""
+        times = self.times[inside]
+        passed = (times > begin[:, np.newaxis]) & (times <= batch.time[:, np.newaxis])
+        which, when = np.nonzero(passed)
+        if which.size:
+            full = view.completed(times[when], batch.out[:, which, when], columns[which])
+            self.saved[:, columns[which], inside[when]] = full
+
+    def _lost(self, view: View, k: int, batch: Batch, i: int, stop: float) -> None:
+        """Take note of a sample that cannot go on, and why."""
+        begun, one = self.start[view.rows, k : k + 1], slice(i, i + 1)
+        (status,) = endings(batch.status[one], batch.x[:, one], begun)
+        why = trouble(view.system, float(batch.time[i]), batch.x[:, i], batch.p[:, i], stop, status)
+        self.over[k] = status, why
+
+    def _act(self, columns: Columns, status: NDArray[np.int64], due: Floats) -> None:
+        """Do what is due with the samples that have come to it."""
+        here = (status == adaptive.ARRIVED) & (self.time[columns] >= due)
+        if self.timetable:
+            at = columns[here]
+            if at.size:
+                self.full[:, at] = self.timetable.act(self.time[at], at, self.full[:, at])
+                self._acted(at)
+            return
+        for i in np.flatnonzero(here | (status == adaptive.CALLED)):
+            k = int(columns[i])
+            agenda, t = self.agendas[k], float(self.time[k])
+            self.blind[k] = t + GUARD * self.span
+            truth = agenda.watch(t, self.full[:, [k]])[:, 0]
+            if here[i] or agenda.notice(truth):
+                self.full[:, k] = agenda.act(t, self.full[:, k])
+                self._acted(np.array([k]))
+                if crowded(agenda, self.span):
+                    why = f"after t = {t:.6g} something happens again and again without end"
+                    self.over[k] = RunStatus.STOPPED, why
+
+    def _acted(self, columns: Columns) -> None:
+        """Save what is after an instant at a saved time, and see whether it can go on."""
+        place = np.searchsorted(self.times, self.time[columns])
+        at = np.flatnonzero(
+            self.times[np.minimum(place, self.times.size - 1)] == self.time[columns]
+        )
+        self.saved[:, columns[at], place[at]] = self.full[:, columns[at]]
+        for k in columns[~np.isfinite(self.full[:, columns]).all(axis=0)].tolist():
+            bad = np.flatnonzero(~np.isfinite(self.full[:, k]))[0]
+            if not np.isfinite(self.full[self.plan.modes.view().rows, k]).all():
+                name = self.plan.modes.names[bad]
+                why = f"at t = {self.time[k]:.6g} `{name}` has no finite value"
+                self.over[k] = RunStatus.STOPPED, why
+
+
+def _conditions(plan: Plan, view: View) -> Program:
+    """Return what is watched, as a program over the states and parameters of a mode."""
+    system = view.system
+    return Program.over(
+        system.states, tuple(system.parameters), system.derived, watched(plan.triggers)
+    )
+
+
+@lru_cache(maxsize=256)
+def _watch_code(program: Program, name: str) -> Code:
+    return compiled(module(name, {"watch": program}))
