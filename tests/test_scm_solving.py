@@ -54,6 +54,8 @@ def satisfied(model, row, rtol=1e-9):
         ({"x": "x"}, SolutionStatus.CONTINUUM),
         ({"x": "x - x == 0*x"}, SolutionStatus.CONTINUUM),
         ({"x": "x - x == 1"}, SolutionStatus.NONE),
+        ({"x": "1 == 1"}, SolutionStatus.CONTINUUM),
+        ({"x": "where(x > 0, 2, -2) == x"}, SolutionStatus.SEVERAL),
         ({"x": "x**2 == x"}, SolutionStatus.SEVERAL),
         ({"x": "x**2 + 1 == 0"}, SolutionStatus.NONE),
         ({"x": "x**2 - 2*x + 1 == 0"}, SolutionStatus.UNIQUE),

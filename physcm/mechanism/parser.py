@@ -87,7 +87,7 @@ def parse(text: Expression, names: Collection[str] | None = None, place: str = "
     """
     place = f"{place}: " if place else ""
     if isinstance(text, str):
-        return _Reader(text, names, place).read()
+        return _Reader(text, names, place).read(_Reader.convert)
     if isinstance(text, bool) or not isinstance(text, int | float | sp.Basic):
         raise InvalidValue(
             f"{place}`{text!r}` is neither a number nor an expression; write it as a string"
@@ -97,6 +97,24 @@ def parse(text: Expression, names: Collection[str] | None = None, place: str = "
         if names is not None and name not in names:
             raise UnknownVariable(place + _unknown(name, names, str(text)))
     return expression
+
+
+def parse_mechanism(
+    text: Expression, names: Collection[str] | None = None, place: str = ""
+) -> Any:
+    """Return an equation `left == right` between numbers as it stands, all else as `parse` does.
+
+    As a condition, an equation becomes true or false where its sides say so, and one with
+    cases becomes several; as a mechanism it has two sides, whatever they are.
+
+    >>> parse_mechanism("x - x == 1"), parse("x - x == 1")
+    (Eq(0, 1), False)
+    """
+    if isinstance(text, sp.Eq):
+        return sp.Eq(*(parse(side, names, place) for side in text.args), evaluate=False)
+    if isinstance(text, str):
+        return _Reader(text, names, f"{place}: " if place else "").read(_Reader.mechanism)
+    return parse(text, names, place)
 
 
 def closest(name: str, names: Collection[str]) -> str:
@@ -128,12 +146,12 @@ class _Reader:
             lambda m: chr(ord(m[0][0]) + 0xFEE0) + m[0][1:], text.replace("\n", " ").strip()
         )
 
-    def read(self) -> Any:
+    def read(self, convert: Callable[[_Reader, ast.AST], Any]) -> Any:
         if not self.source:
             raise self.error("the expression is empty")
         try:
             tree = ast.parse(self.source, mode="eval")
-            return self.convert(tree.body)
+            return convert(self, tree.body)
         except SyntaxError as error:
             raise self.error(error.msg, error.offset or len(self.source) + 1) from None
         except (RecursionError, MemoryError):
@@ -157,6 +175,12 @@ class _Reader:
         if method is None:
             raise self.fail(node, f"{_describe(node)} are not allowed")
         return method(node)
+
+    def mechanism(self, node: ast.AST) -> Any:
+        if isinstance(node, ast.Compare) and [type(operator) for operator in node.ops] == [ast.Eq]:
+            left, right = self.number(node.left), self.number(node.comparators[0])
+            return sp.Eq(left, right, evaluate=False)
+        return self.convert(node)
 
     def number(self, node: ast.AST) -> Any:
         value = self.convert(node)

@@ -11,7 +11,7 @@ import sympy as sp
 from physcm.mechanism.declarations import as_interval, check_names
 from physcm.mechanism.errors import InvalidValue, UnknownVariable
 from physcm.mechanism.expression import RESERVED, ordered
-from physcm.mechanism.parser import closest, parse
+from physcm.mechanism.parser import closest, parse_mechanism
 from physcm.mechanism.values import Value, as_value
 
 _TAKEN = RESERVED | {"count"}
@@ -53,10 +53,7 @@ def mechanism(raw: Any, names: Collection[str], name: str) -> sp.Basic:
     Eq(a*x**2, 3)
     """
     place = f"mechanism of `{name}`"
-    if isinstance(raw, sp.Eq):
-        read: Any = sp.Eq(*(parse(side, names, place) for side in raw.args), evaluate=False)
-    else:
-        read = parse(raw, names, place)
+    read = parse_mechanism(raw, names, place)
     if isinstance(read, sp.logic.boolalg.Boolean) and not isinstance(read, sp.Symbol | sp.Eq):
         raise InvalidValue(
             f"{place}: `{raw}` is a condition; give an expression, or an equation `left == right`"
