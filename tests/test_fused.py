@@ -82,7 +82,8 @@ def test_a_sample_alone_has_the_noise_of_that_sample(scheme: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["euler-maruyama", "milstein", "sra1"])
 def test_stretches_of_steps_give_what_single_steps_in_numpy_give(scheme: str) -> None:
-    system = NOISY.do(Hold("x1", 0.5, during=(3.005, 7)), SetParameter(a=3, during=(5, 6)))
+    system = NOISY.replace(parameters={**RING.parameters, "n": 4})  # finite below 0, too
+    system = system.do(Hold("x1", 0.5, during=(3.005, 7)), SetParameter(a=3, during=(5, 6)))
     if scheme == "sra1":
         system = system.replace(noise={"x0": "0.1*cos(t)", ("x1", "x0"): 0.2, "x3": "a/10"})
     times = np.array([0, 0.005, 1, 3.0049, 3.1, 5, 6.5, 7, 20])

@@ -99,9 +99,7 @@ def parse(text: Expression, names: Collection[str] | None = None, place: str = "
     return expression
 
 
-def parse_mechanism(
-    text: Expression, names: Collection[str] | None = None, place: str = ""
-) -> Any:
+def parse_mechanism(text: Expression, names: Collection[str] | None = None, place: str = "") -> Any:
     """Return an equation `left == right` between numbers as it stands, all else as `parse` does.
 
     As a condition, an equation becomes true or false where its sides say so, and one with

@@ -96,6 +96,10 @@ def run(
         n, system.ctypes.data, l.ctypes.data, x.ctypes.data, p.ctypes.data, k.ctypes.data,
         y.ctypes.data, z.ctypes.data, q.ctypes.data, tolerance.ctypes.data,
     )  # fmt: skip
+    mixed = (
+        n, l.ctypes.data, x.ctypes.data, z.ctypes.data, k.ctypes.data, w.ctypes.data,
+        y.ctypes.data,
+    )  # fmt: skip
     while stop[0] == 0:
         if active < LANES and waiting < high:
             for i in range(LANES):
@@ -139,7 +143,7 @@ def run(
                     l[_AT, i] = l[_TIME, i] + l[_THETA, i] * l[_STEP, i]
                 invoke(
                     code[3],
-                    (n, l.ctypes.data, x.ctypes.data, k.ctypes.data, w.ctypes.data, y.ctypes.data),
+                    mixed,
                 )
                 invoke(watch, (l[_AT].ctypes.data, y.ctypes.data, p.ctypes.data, seen.ctypes.data))
                 for i in range(LANES):
@@ -156,18 +160,9 @@ def run(
                         called[i], far[i], some = True, l[_THETA, i], True
                     elif called[i]:
                         near[i] = l[_THETA, i]
-            if some:
-                for i in range(LANES):
-                    l[_THETA, i] = far[i]
-                invoke(
-                    code[3],
-                    (n, l.ctypes.data, x.ctypes.data, k.ctypes.data, w.ctypes.data, y.ctypes.data),
-                )
-                for i in range(LANES):
-                    if called[i]:
-                        l[_REACHED, i] = l[_TIME, i] + far[i] * l[_STEP, i]
-                        for r in range(n):
-                            z[r, i] = y[r, i]
+            for i in range(LANES):
+                if called[i]:
+                    l[_REACHED, i] = l[_TIME, i] + far[i] * l[_STEP, i]
         while True:
             some = False
             for i in range(LANES):
@@ -184,13 +179,21 @@ def run(
                 extended = True
             invoke(
                 code[3],
-                (n, l.ctypes.data, x.ctypes.data, k.ctypes.data, w.ctypes.data, y.ctypes.data),
+                mixed,
             )
             for i in range(LANES):
                 if l[_THETA, i] >= 0.0:
                     for r in range(n):
                         out[r, sample[i], place[i]] = y[r, i]
                     place[i] += 1
+        if watch != 0:
+            for i in range(LANES):
+                l[_THETA, i] = far[i]
+            invoke(code[3], mixed)
+            for i in range(LANES):
+                if called[i]:
+                    for r in range(n):
+                        z[r, i] = y[r, i]
         invoke(code[4], (n, l.ctypes.data, x.ctypes.data, k.ctypes.data, z.ctypes.data))
         for i in range(LANES):
             s = sample[i]

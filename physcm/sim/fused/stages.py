@@ -5,6 +5,8 @@ The stages k of a block are (stages, n, LANES).
 
 from __future__ import annotations
 
+import numpy as np
+
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.lanes.blocks import LANES, over_lanes, over_rows, sequence
 from physcm.mechanism.lanes.vectors import Vectors
@@ -41,35 +43,62 @@ def stage_at(v: Vectors, stage: int, at: str, size: str) -> str:
 
 
 def mix(weights: Floats, rates: bool, d: set[str]) -> list[str]:
-    """Return what writes the states at t + theta h to y: x + sum_j w_j(theta) k_j.
+    """Return what writes the states at t + theta h to y.
+
+    That is x + sum_j w_j(theta) k_j, taken as the chord to the new state z and a bulge,
+
+        x + theta (z - x) + theta (1 - theta) sum_j v_j(theta) k_j,
+
+    so that rounding does not show at the ends, nor, with k_j - k_0 instead of k_j where stages
+    are rates of change, on a straight line.
 
     Args:
         weights: the coefficients of theta, theta^2, ... in each w_j.
         rates: whether stages are rates of change, to be multiplied by h.
         d: the declarations of the module.
     """
-    used = [j for j, row in enumerate(weights) if row.any()]
+    bulge = _bulge(weights)
+    used = [j for j, row in enumerate(bulge) if row.any() and not (rates and j == 0)]
 
     def weigh(v: Vectors, lane: int) -> None:
         theta = read(v, Row.THETA, lane)
-        scale = v.mul(theta, read(v, Row.STEP, lane)) if rates else theta
+        scale = v.mul(theta, v.sub(v.number(1.0), theta))
+        scale = v.mul(scale, read(v, Row.STEP, lane)) if rates else scale
         for j in used:
             value = v.number(0.0)
-            for coefficient in weights[j, ::-1]:
+            for coefficient in bulge[j, ::-1]:
                 value = v.fma(value, theta, v.number(coefficient))
             v.store(v.mul(value, scale), "%w", j, str(lane), LANES)
 
     def blend(v: Vectors, at: str, lane: int) -> None:
         size = v.emit(f"mul i64 %n, {LANES}")
-        parts = [v.mul(v.load("%w", j, str(lane), LANES), stage_at(v, j, at, size)) for j in used]
-        v.store(v.add(v.load("%x", 0, at, 1), v.add(*parts)), "%y", 0, at, 1)
+        x, new = v.load("%x", 0, at, 1), v.load("%z", 0, at, 1)
+        first = stage_at(v, 0, at, size)
+        parts = []
+        for j in used:
+            k = stage_at(v, j, at, size)
+            k = v.sub(k, first) if rates else k
+            parts.append(v.mul(v.load("%w", j, str(lane), LANES), k))
+        chord = v.fma(read(v, Row.THETA, lane), v.sub(new, x), x)
+        v.store(v.add(chord, v.add(*parts)), "%y", 0, at, 1)
 
     calls = [
         "call void @weigh(ptr %l, ptr %w)",
-        "call void @blend(i64 %n, ptr %x, ptr %k, ptr %w, ptr %y)",
+        "call void @blend(i64 %n, ptr %l, ptr %x, ptr %z, ptr %k, ptr %w, ptr %y)",
     ]
     return [
         over_lanes("weigh", "l w", weigh, d),
-        over_rows("blend", "x k w y", blend, d),
-        sequence("mix", "i64 %n, ptr %l, ptr %x, ptr %k, ptr %w, ptr %y", calls),
+        over_rows("blend", "l x z k w y", blend, d),
+        sequence("mix", "i64 %n, ptr %l, ptr %x, ptr %z, ptr %k, ptr %w, ptr %y", calls),
     ]
+
+
+def _bulge(weights: Floats) -> Floats:
+    """Return the coefficients of 1, theta, ... in v_j = (w_j - theta w_j(1)) / (theta (1 - theta)).
+
+    >>> _bulge(np.array([[2.0, -1.0, 0.0]]))  # 2 theta - theta^2 = theta + theta (1 - theta)
+    array([[1., 0.]])
+    """
+    straight = weights.copy()
+    straight[:, 0] -= weights.sum(axis=1)
+    return np.asarray(np.cumsum(straight, axis=1)[:, :-1])

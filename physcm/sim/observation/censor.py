@@ -36,9 +36,9 @@ class Censor(Step):
 
     >>> from physcm.sim import System, observe, simulate
     >>> run = simulate(System({"x": "1"}, initial={"x": 0}), [0, 1, 2, 3])
-    >>> seen = observe(run, Censor(low=0.5, high=2))
-    >>> seen.x.values.tolist(), seen.x_censored.values.tolist()
-    ([[0.5, 1.0, 2.0, 2.0]], [[-1, 0, 0, 1]])
+    >>> seen = observe(run, Censor(low=0.5, high=2.5))
+    >>> seen.x.values.round(6).tolist(), seen.x_censored.values.tolist()
+    ([[0.5, 1.0, 2.0, 2.5]], [[-1, 0, 0, 1]])
     """
 
     low: float | None = None
