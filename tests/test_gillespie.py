@@ -212,6 +212,102 @@ def test_what_nothing_changes_stays_as_it_is_drawn() -> None:
     np.testing.assert_allclose(data.X % 1, 0.3, rtol=1e-12)
 
 
+# Propensities that read time
+
+SEASONS = System.from_reactions(
+    {"birth": ("b*(1 + sin(t))", {"X": 1}), "death": ("X", {"X": -1})},
+    parameters={"b": 5},
+    initial={"X": 0},
+)
+
+
+def test_immigration_with_seasons_is_poisson_at_all_times() -> None:
+    """Its mean m solves m' = 5 (1 + sin t) - m."""
+    times, n = np.linspace(0, 10, 11), 10_000
+    x, t = run(SEASONS, times, n=n).X.values[:, 1:], times[1:]
+    law = stats.poisson(5 * (1 - np.exp(-t)) + 2.5 * (np.sin(t) - np.cos(t) + np.exp(-t)))
+    assert (np.abs(z_of_mean(x, law.mean(), law.var())) < 4).all()
+    assert (np.abs(z_of_variance(x, law.mean(), law.var(), 3 + 1 / law.mean())) < 4).all()
+
+
+CLOCKS: dict[str, tuple[str, Any]] = {
+    "linear": ("2*t", lambda t: t**2),
+    "short pulse": (
+        "where(t > 0.7 and t < 0.7001, 1e4, 0)",
+        lambda t: np.clip(1e4 * t - 7e3, 0, 1),
+    ),
+    "switch by a wave": (
+        "where(sin(pi*t) > 0, 3, 1)",
+        lambda t: t + 2 * (np.floor(t / 2) + np.minimum(t % 2, 1)),
+    ),
+    "pole": ("1/sqrt(abs(t - 0.3))", lambda t: 2 * np.sqrt(0.3) + 2 * np.sqrt(t - 0.3)),
+}
+
+
+@pytest.mark.parametrize("kind", CLOCKS)
+def test_a_reaction_on_a_clock_fires_as_a_poisson_process_of_its_rate(kind: str) -> None:
+    rate, integral = CLOCKS[kind]
+    system = System.from_reactions({"tick": (rate, {"N": 1})}, initial={"N": 0})
+    exact = integral(np.array([0.5, 2]))
+    x = run(system, [0, 0.5, 2], n=4000).N.values[:, 1:]
+    assert (np.abs(z_of_mean(x, exact, exact + 1e-9)) < 4).all()
+
+
+def test_a_rate_that_is_constant_written_with_time_fires_at_the_same_times() -> None:
+    plain = run(IMMIGRATION, n=20)
+    written = run(IMMIGRATION.do(Replace("birth", "b*(1 + t)/(1 + t)")), n=20)
+    timed = run(IMMIGRATION.do(Replace("birth", "b*(sin(t)**2 + cos(t)**2)")), n=20)
+    np.testing.assert_array_equal(written.X, plain.X)
+    np.testing.assert_array_equal(timed.X, plain.X)
+
+
+@pytest.mark.parametrize("together", [1, 3, 7])
+def test_a_run_with_seasons_is_the_same_however_many_samples_run_together(together: int) -> None:
+    system = SEASONS.do(Hold("X", 5, during=(1, 2)), When("X > 9", Impulse("X", -6), rearm=0))
+    whole, parts = (
+        histories(system, TIMES, np.arange(20), 3, together=number) for number in (4096, together)
+    )
+    np.testing.assert_array_equal(whole.values, parts.values)
+
+
+def test_what_changes_no_rate_moves_no_firing_with_seasons() -> None:
+    plain = run(SEASONS, n=20)
+    done = run(SEASONS.do(SetParameter(b=5, during=(1, "b/2")), Impulse("X", 0, at=1.7)), n=20)
+    np.testing.assert_array_equal(plain.X, done.X)
+
+
+def test_a_species_held_along_a_path_reacts_at_the_rate_along_it() -> None:
+    """D'  = k1 P (P - 1) / 2 with P = 10 + t, while D does not break."""
+    data = run(DIMER.do(Replace("break_", 0), P="10 + t"), [0, 2], n=4000)
+    mean = 0.01 * ((12**3 - 10**3) / 3 - (12**2 - 10**2) / 2)
+    assert abs(z_of_mean(data.D.values[:, 1], mean, mean)) < 4
+    np.testing.assert_array_equal(data.P[0], [10, 12])
+
+
+def test_a_change_that_reads_time_is_that_of_the_firing() -> None:
+    """A Poisson process of rate 1 that adds t at each firing has mean and variance t^2/2, t^3/3."""
+    system = System.from_reactions({"up": ("1", {"X": "t"})}, initial={"X": 0})
+    x = run(system, [0, 3], n=4000).X.values[:, 1]
+    assert abs(z_of_mean(x, 4.5, 9)) < 4
+    slow = histories(system, np.array([0.0, 3.0]), np.arange(20), 0, fast=False).values
+    quick = histories(system, np.array([0.0, 3.0]), np.arange(20), 0).values
+    np.testing.assert_allclose(quick, slow, rtol=1e-12)
+
+
+def test_a_rate_that_turns_negative_by_the_clock_is_refused_with_that_time() -> None:
+    system = System.from_reactions({"net": ("2 - t", {"X": 1})}, initial={"X": 0})
+    assert run(system, [0, 2]).status.item() == 0
+    with pytest.raises(InvalidValue, match="`net` has the negative propensity `-.*` at t = 2 in s"):
+        run(system)
+
+
+def test_a_rate_that_ends_to_exist_ends_the_sample_there() -> None:
+    system = System.from_reactions({"net": ("sqrt(2 - t)", {"X": 1})}, initial={"X": 0})
+    data = run(system, n=5)
+    assert (data.status != RunStatus.COMPLETE).all()
+    np.testing.assert_array_equal(np.isnan(data.X[0]), TIMES > 2)
+
+
 # Laws of the draws
 
 
@@ -583,16 +679,6 @@ REFUSED: dict[str, tuple[System, str]] = {
     "drift that is the sum below 100": (
         IMMIGRATION.replace(drift={"X": "where(X < 100, b - d*X, 0)"}),
         "`X` is not moved by reactions alone",
-    ),
-    "time in a rate": (IMMIGRATION.do(Replace("birth", "b*(1 + sin(t))")), "`birth` reads the t"),
-    "time through another": (
-        IMMIGRATION.replace(algebraic={**IMMIGRATION.algebraic, "w": "t", "birth": "b*w"}),
-        "reaction `birth` reads the time",
-    ),
-    "time in what is held": (DIMER.do(P="10 + t"), "reaction `bind` reads the time"),
-    "time in a change": (
-        System.from_reactions({"up": ("1", {"X": "t"})}, initial={"X": 0}),
-        "reaction `up` reads the time",
     ),
     "time in a condition": (
         IMMIGRATION.do(When("sin(t) > 0.5", Impulse("X", 1))),

@@ -94,18 +94,8 @@ def require_reactions_alone(system: System) -> None:
         raise Unsupported(
             f"jump `{name}` is no reaction; write it as one, with its rate and its changes"
         )
-    for name, changes in system.reactions.items():
-        _require_timeless(system, name, changes)
     for state in system.states:
         _require_sum(system, state)
-
-
-def _require_timeless(system: System, name: str, changes: Mapping[str, sp.Expr]) -> None:
-    if changes and reads_time(system, [symbol(name), *changes.values()]):
-        raise Unsupported(
-            f"reaction `{name}` reads the time `t`, so that it does not fire at a constant rate "
-            "between firings; write its rate and changes without `t`, or use another engine"
-        )
 
 
 def reads_time(system: System, expressions: Iterable[sp.Basic]) -> bool:

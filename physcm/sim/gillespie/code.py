@@ -176,7 +176,7 @@ def _look(b: _Block) -> str:
         b.write(layout.seen + i, value)
         calm.append(v.compare("==", value, b.read(layout.truth + i)))
     for i, (_, _, change) in enumerate(b.firings.lattice.own):
-        b.write(layout.own + i, b.values(change, known)[0])
+        b.write(layout.own + i, b.values(change, known | {TIME: due})[0])
     _alert(b, calm)
     return b.function("look", "ptr noalias %b, ptr noalias %alert")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from physcm.mechanism.codegen import Floats
 from physcm.sim.agendas import Agendas
 from physcm.sim.gillespie.firing import Firings
 from physcm.sim.gillespie.front import Front, Integers, Mask, Record, draws
+from physcm.sim.gillespie.waiting import Waiting
 from physcm.sim.status import RunStatus
 
 MOST_FIRINGS = 10_000_000
@@ -78,11 +80,11 @@ class DirectMethod:
         x = record.values[view.rows[:, np.newaxis], columns]
         x0, unit, count = self.firings.lattice.place(x, p)
         number, now = record.number[columns], record.now[columns]
-        none = np.empty((0, columns.size))
+        none, zero = np.empty((0, columns.size)), np.zeros(columns.size)
         front = Front(
             columns, x0, unit, count, p, now, record.left[columns], record.pick[columns],
-            number, record.reached[columns], edges, edges.copy(), none, none > 0, none, none,
-            number + MOST_FIRINGS,
+            number, record.reached[columns], edges, edges.copy(), none, zero + np.inf, zero,
+            none > 0, none, none, number + MOST_FIRINGS,
         )  # fmt: skip
         front.truth = self.firings.watch.vector(now, front.x, p) > 0
         self._look(front, front.x)
@@ -108,9 +110,8 @@ class DirectMethod:
         """Record where samples stand at the time at which something is to be done to them."""
         record, columns = self.record, front.columns
         waiting = np.isfinite(front.until) & (front.until > front.now)
-        if len(front.heights):
-            used = front.heights[-1] * (front.until - front.now)
-            front.left = np.where(waiting, np.maximum(front.left - used, _AT_ONCE), front.left)
+        rest = np.maximum(front.left - front.used, _AT_ONCE)
+        front.left = np.where(waiting, rest, front.left)
         front.now = np.where(waiting, front.until, front.now)
         record.now[columns], record.left[columns] = front.now, front.left
         record.pick[columns], record.number[columns] = front.pick, front.number
@@ -124,7 +125,7 @@ class DirectMethod:
         front.count = front.count + np.take(lattice.steps, chosen, axis=1)
         for state, reaction, change in lattice.own:
             fires = chosen == reaction
-            front.x0[state, fires] += change.vector(0.0, x, front.p)[0, fires]
+            front.x0[state, fires] += change.vector(due, x, front.p)[0, fires]
         front.now = due
         self._draw(front)
         self._look(front, front.x)
@@ -150,10 +151,36 @@ class DirectMethod:
         if firings.watch.outputs:
             self._watch(front, x)
         if firings.names:
-            propensities = firings.propensities.vector(0.0, x, front.p)
-            front.heights = np.add.accumulate(propensities)
+            propensities = self._wait(front, x)
             if not (propensities.min() >= 0 and front.heights[-1].max() < np.inf):
                 self._check(front, propensities)
+
+    def _wait(self, front: Front, x: Floats) -> Floats:
+        """Find when the next reaction of each sample fires; return the propensities there."""
+        if self.firings.timed:
+            return self._wait_by_the_clock(front, x)
+        propensities = self.firings.propensities.vector(0.0, x, front.p)
+        front.heights = np.add.accumulate(propensities)
+        total = front.heights[-1]
+        front.due, front.used = front.now + front.left / total, total * (front.until - front.now)
+        return propensities
+
+    def _wait_by_the_clock(self, front: Front, x: Floats) -> Floats:
+        stop = np.minimum(front.until, self.record.times[-2])
+        due, front.used, broken = self._waiting.ends(front.now, front.left, stop, x, front.p)
+        self._save(front, np.where(broken, due, -np.inf))
+        fires = np.isfinite(due)
+        at = np.where(fires, due, front.now)
+        propensities = self.firings.propensities.vector(at, x, front.p)
+        propensities[:, ~fires] = 0.0
+        front.due, front.heights = due, np.add.accumulate(propensities)
+        return propensities
+
+    @cached_property
+    def _waiting(self) -> Waiting:
+        times = self.record.times
+        span = times[-2] - times[0]
+        return Waiting(self.firings.view.system, self.firings.propensities, span)
 
     def _watch(self, front: Front, x: Floats) -> None:
         """Take note of conditions that have turned; pause where something is to be done."""
@@ -166,8 +193,9 @@ class DirectMethod:
     def _check(self, front: Front, propensities: Floats) -> None:
         """Refuse negative propensities, and end what has others that are no numbers."""
         firing = front.until > front.now
+        at = front.due if self.firings.timed else front.now
         samples = self.record.modes.samples[front.columns]
-        self.firings.refuse_negative(np.where(firing, propensities, 0.0), front.now, samples)
+        self.firings.refuse_negative(np.where(firing, propensities, 0.0), at, samples)
         self._end(front, firing & ~np.isfinite(front.heights[-1]), RunStatus.DIVERGED)
 
     def _end(self, front: Front, which: Mask, status: RunStatus) -> None:

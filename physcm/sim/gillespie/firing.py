@@ -6,7 +6,7 @@ Where all changes of a state are whole multiples of one unit u, its value is kep
 
 which no number of firings can round away from: a species that is used up is at exactly 0, also
 where it is a concentration and u = 1/V. The unit may differ between samples and pieces.
-Changes that are no multiples of each other, or that a firing itself alters, are computed from
+Changes that are no multiples of each other, or that a firing or time alters, are computed from
 the state just before each firing.
 """
 
@@ -23,10 +23,10 @@ from sympy.core.relational import Relational
 
 from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.errors import InvalidValue, Unsupported
-from physcm.mechanism.expression import names_in, symbol
+from physcm.mechanism.expression import TIME, names_in, symbol
 from physcm.sim.agenda import Plan
 from physcm.sim.modes import View
-from physcm.sim.reactions import require_reactions_alone
+from physcm.sim.reactions import reads_time, require_reactions_alone
 from physcm.sim.switching import comparisons_with_time, crossing
 from physcm.sim.system import System
 from physcm.sim.triggers import watched
@@ -74,6 +74,7 @@ class Firings:
         lattice: what they change.
         watch: the conditions that may turn after a firing, each as 1 or 0.
         clock: the times at which a condition may turn between firings.
+        timed: whether propensities read time, so that they change between firings.
     """
 
     view: View
@@ -82,6 +83,7 @@ class Firings:
     lattice: Lattice
     watch: Program
     clock: Program
+    timed: bool
 
     @classmethod
     def of(cls, plan: Plan, view: View) -> Firings:
@@ -102,6 +104,7 @@ class Firings:
             lattice(system, reactions),
             system.program(tuple(conditions)),
             system.program(tuple(turning_times(system, conditions))),
+            reads_time(system, map(symbol, reactions)),
         )
 
     def refuse_negative(self, propensities: Floats, now: Floats, samples: Integers) -> None:
@@ -142,7 +145,7 @@ def lattice(system: System, reactions: Mapping[str, Mapping[str, sp.Expr]]) -> L
     >>> lattice(dimer, dimer.reactions).units.scalar(0.0, [0.0, 0.0], [1.0, 3.0])
     [-0.6666666666666666, 0.3333333333333333]
     """
-    moving = {state for changes in reactions.values() for state in changes}
+    moving = {TIME.name} | {state for changes in reactions.values() for state in changes}
     for name, definition in system.derived.items():
         if names_in(definition) & moving:
             moving.add(name)

@@ -95,7 +95,9 @@ class Front:
         now, left, pick, number, reached: as in `Record`.
         until: when something is to be done.
         edge: when the agenda has something.
-        heights: the propensities summed up, (reactions, samples).
+        heights: the propensities summed up, (reactions, samples), as they are when one fires.
+        due: when the next reaction fires; never if nothing can before anything else is to be done.
+        used: what of `left` is used up until that, or until something is to be done.
         truth: which conditions hold.
         waits, picks: draws for the firings to come, (firings, samples).
         most: the number of the firing before which a sample is stopped.
@@ -114,6 +116,8 @@ class Front:
     edge: Floats
     until: Floats
     heights: Floats
+    due: Floats
+    used: Floats
     truth: Mask
     waits: Floats
     picks: Floats
@@ -123,13 +127,6 @@ class Front:
     def x(self) -> Floats:
         """The states."""
         return self.x0 + self.unit * self.count
-
-    @property
-    def due(self) -> Floats:
-        """When the next reaction fires; never if nothing can."""
-        if not len(self.heights):
-            return np.full(self.now.shape, np.inf)
-        return np.asarray(self.now + self.left / self.heights[-1])
 
     def kept(self, mask: Mask) -> Front:
         """Return some of the samples."""

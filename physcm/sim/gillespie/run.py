@@ -13,6 +13,7 @@ one up to the intervention.
 The state waits without memory: where a window ends, an impulse comes or a condition turns while
 it waits, the part of E that is not used up is what is left to wait for, at the propensities
 from there on. So nothing is drawn twice, and what changes no propensity changes no firing.
+Where propensities read time, the wait ends as their integral reaches E (see `waiting`).
 """
 
 from __future__ import annotations
@@ -79,8 +80,7 @@ def gillespie(
         has diverged; one that fires ten million times between two saved times is stopped.
 
     Raises:
-        Unsupported: for a system in which something else than reactions moves the state, or
-            that reads time where a firing depends on it.
+        Unsupported: for a system in which something else than reactions moves the state.
         InvalidValue: for a propensity that turns out negative.
 
     >>> decay = System.from_reactions(
@@ -168,7 +168,7 @@ class _Engine:
         if id(view) not in self.methods:
             given = self._firings(view), self.record, self.agendas
             self.methods[id(view)] = DirectMethod(*given)
-            if self.fast:
+            if self.fast and not self._firings(view).timed:
                 with contextlib.suppress(Unsupported):
                     self.methods[id(view)] = FastMethod.of(*given)
         return self.methods[id(view)]
