@@ -204,12 +204,18 @@ class System:
 
     def to_toml(self, path: str | Path | None = None) -> str:
         """Return the system as TOML text, which `from_toml` reads back; write it if asked."""
-        from physcm.sim.toml import to_text, write
+        from physcm.sim.toml import write
 
-        text = to_text(self)
         if path is not None:
-            write(text, Path(path))
-        return text
+            write(self._text, Path(path))
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
+        """The TOML text, which every dataset carries."""
+        from physcm.sim.toml import to_text
+
+        return to_text(self)
 
     def replace(self, **changes: Any) -> System:
         """Return a system with some constructor arguments changed."""

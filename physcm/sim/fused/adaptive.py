@@ -50,7 +50,7 @@ def run(
     """Integrate the samples low, ..., high - 1 from `begin` to `end`.
 
     Args:
-        code: addresses of the method's begin, attempt, extend, mix and commit.
+        code: addresses of the method's begin, attempt, extend, shape, mix and commit.
         system: addresses of the system's functions that the method calls.
         stages: how many stages of the method are kept.
         storage: how many rows of its own the method needs.
@@ -78,7 +78,7 @@ def run(
     n, m = start.shape[0], parameters.shape[0]
     l = np.zeros((_ROWS, LANES))
     x, y, z = np.zeros((n, LANES)), np.zeros((n, LANES)), np.zeros((n, LANES))
-    k, p, w = np.zeros((stages, n, LANES)), np.zeros((m, LANES)), np.zeros((stages, LANES))
+    k, w, p = np.zeros((stages, n, LANES)), np.zeros((stages, n, LANES)), np.zeros((m, LANES))
     q = np.zeros((storage, LANES))
     sample, place = np.full(LANES, -1), np.zeros(LANES, np.int64)
     count, stiff, mild = (
@@ -130,6 +130,7 @@ def run(
         extended = watch != 0
         if watch != 0:
             invoke(code[2], everything)
+            invoke(code[3], mixed)
             # Look at a few places between the ends of the step; then halve where one changes.
             some = False
             for i in range(LANES):
@@ -142,7 +143,7 @@ def run(
                     l[_THETA, i] = middle if called[i] else min((turn + 1.0) / LOOKS, 1.0)
                     l[_AT, i] = l[_TIME, i] + l[_THETA, i] * l[_STEP, i]
                 invoke(
-                    code[3],
+                    code[4],
                     mixed,
                 )
                 invoke(watch, (l[_AT].ctypes.data, y.ctypes.data, p.ctypes.data, seen.ctypes.data))
@@ -176,9 +177,10 @@ def run(
                 break
             if not extended:
                 invoke(code[2], everything)
+                invoke(code[3], mixed)
                 extended = True
             invoke(
-                code[3],
+                code[4],
                 mixed,
             )
             for i in range(LANES):
@@ -189,12 +191,12 @@ def run(
         if watch != 0:
             for i in range(LANES):
                 l[_THETA, i] = far[i]
-            invoke(code[3], mixed)
+            invoke(code[4], mixed)
             for i in range(LANES):
                 if called[i]:
                     for r in range(n):
                         z[r, i] = y[r, i]
-        invoke(code[4], (n, l.ctypes.data, x.ctypes.data, k.ctypes.data, z.ctypes.data))
+        invoke(code[5], (n, l.ctypes.data, x.ctypes.data, k.ctypes.data, z.ctypes.data))
         for i in range(LANES):
             s = sample[i]
             if s < 0:

@@ -13,7 +13,7 @@ from physcm.mechanism.lanes.vectors import Vectors
 from physcm.sim.fused.control import CLEAR, JUDGE, begin, judge, tolerated
 from physcm.sim.fused.rows import Row, accumulate, look_at, place, read, write
 from physcm.sim.fused.runge_kutta import RungeKutta
-from physcm.sim.fused.stages import ARGUMENTS, combination, mix, stage_at, stage_places
+from physcm.sim.fused.stages import ARGUMENTS, combination, interpolation, stage_at, stage_places
 
 
 def method_code(method: RungeKutta) -> str:
@@ -23,7 +23,7 @@ def method_code(method: RungeKutta) -> str:
     """
     d: set[str] = set()
     bodies = [*begin(method.order, d), *_attempt(method, d), *_extend(method, d)]
-    bodies += [*mix(method.weights, True, d), _commit(method, d)]
+    bodies += [*interpolation(method.weights, True, d), _commit(method, d)]
     return assembled(method.name, bodies, d)
 
 

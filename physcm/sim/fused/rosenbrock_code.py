@@ -14,14 +14,18 @@ from physcm.mechanism.lanes.vectors import Vectors
 from physcm.sim.fused.control import CLEAR, JUDGE, begin, judge, tolerated
 from physcm.sim.fused.rosenbrock import Rosenbrock
 from physcm.sim.fused.rows import Row, accumulate, look_at, place, read, write
-from physcm.sim.fused.stages import ARGUMENTS, combination, mix, stage_places
+from physcm.sim.fused.stages import ARGUMENTS, combination, interpolation, stage_places
 
 
 def method_code(method: Rosenbrock) -> str:
     """Return the text of a module with a method's `begin`, `attempt`, `extend`, `mix`, `commit`."""
     d: set[str] = set()
     bodies = [*begin(method.order, d), *_attempt(method, d)]
-    bodies += [sequence("extend", ARGUMENTS, []), *mix(method.weights, False, d), _commit(d)]
+    bodies += [
+        sequence("extend", ARGUMENTS, []),
+        *interpolation(method.weights, False, d),
+        _commit(d),
+    ]
     return assembled(method.name, bodies, d)
 
 

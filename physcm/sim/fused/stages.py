@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from physcm.mechanism.codegen import Floats
-from physcm.mechanism.lanes.blocks import LANES, over_lanes, over_rows, sequence
+from physcm.mechanism.lanes.blocks import LANES, over_rows, sequence
 from physcm.mechanism.lanes.vectors import Vectors
 from physcm.sim.fused.rows import Row, read
 
@@ -38,19 +38,19 @@ def combination(v: Vectors, row: Floats, at: str, size: str) -> str:
 
 def stage_at(v: Vectors, stage: int, at: str, size: str) -> str:
     """Return a stage at a place of blocks of some size."""
-    offset = v.emit(f"add i64 {v.emit(f'mul i64 {size}, {stage}')}, {at}")
-    return v.load("%k", 0, offset, 1)
+    return v.load("%k", 0, _block_at(v, stage, at, size), 1)
 
 
-def mix(weights: Floats, rates: bool, d: set[str]) -> list[str]:
-    """Return what writes the states at t + theta h to y.
+def interpolation(weights: Floats, rates: bool, d: set[str]) -> list[str]:
+    """Return what writes the states at t + theta h, x + sum_j w_j(theta) k_j, to y.
 
-    That is x + sum_j w_j(theta) k_j, taken as the chord to the new state z and a bulge,
+    They are taken as the chord to the new state z and a bulge,
 
-        x + theta (z - x) + theta (1 - theta) sum_j v_j(theta) k_j,
+        x + theta (z - x) + theta (1 - theta) (c_0 + c_1 theta + ...),
 
     so that rounding does not show at the ends, nor, with k_j - k_0 instead of k_j where stages
-    are rates of change, on a straight line.
+    are rates of change, on a straight line. `shape` writes the coefficients c (degree, n, LANES),
+    once for a step; `mix` takes the polynomial.
 
     Args:
         weights: the coefficients of theta, theta^2, ... in each w_j.
@@ -58,39 +58,46 @@ def mix(weights: Floats, rates: bool, d: set[str]) -> list[str]:
         d: the declarations of the module.
     """
     bulge = _bulge(weights)
+    degrees = range(bulge.shape[1])
     used = [j for j, row in enumerate(bulge) if row.any() and not (rates and j == 0)]
 
-    def weigh(v: Vectors, lane: int) -> None:
-        theta = read(v, Row.THETA, lane)
-        scale = v.mul(theta, v.sub(v.number(1.0), theta))
-        scale = v.mul(scale, read(v, Row.STEP, lane)) if rates else scale
-        for j in used:
-            value = v.number(0.0)
-            for coefficient in bulge[j, ::-1]:
-                value = v.fma(value, theta, v.number(coefficient))
-            v.store(v.mul(value, scale), "%w", j, str(lane), LANES)
-
-    def blend(v: Vectors, at: str, lane: int) -> None:
+    def coefficients(v: Vectors, at: str, lane: int) -> None:
         size = v.emit(f"mul i64 %n, {LANES}")
-        x, new = v.load("%x", 0, at, 1), v.load("%z", 0, at, 1)
-        first = stage_at(v, 0, at, size)
-        parts = []
-        for j in used:
-            k = stage_at(v, j, at, size)
-            k = v.sub(k, first) if rates else k
-            parts.append(v.mul(v.load("%w", j, str(lane), LANES), k))
-        chord = v.fma(read(v, Row.THETA, lane), v.sub(new, x), x)
-        v.store(v.add(chord, v.add(*parts)), "%y", 0, at, 1)
+        ks = [stage_at(v, j, at, size) for j in used]
+        if rates:
+            first, h = stage_at(v, 0, at, size), read(v, Row.STEP, lane)
+            ks = [v.mul(h, v.sub(k, first)) for k in ks]
+        for m in degrees:
+            parts = [v.mul(v.number(bulge[j, m]), k) for j, k in zip(used, ks, strict=True)]
+            v.store(v.add(*parts), "%c", 0, _block_at(v, m, at, size), 1)
 
-    calls = [
-        "call void @weigh(ptr %l, ptr %w)",
-        "call void @blend(i64 %n, ptr %l, ptr %x, ptr %z, ptr %k, ptr %w, ptr %y)",
-    ]
+    def polynomial(v: Vectors, at: str, lane: int) -> None:
+        size = v.emit(f"mul i64 %n, {LANES}")
+        theta = read(v, Row.THETA, lane)
+        x, new = v.load("%x", 0, at, 1), v.load("%z", 0, at, 1)
+        value = v.number(0.0)
+        for m in reversed(degrees):
+            value = v.fma(value, theta, v.load("%c", 0, _block_at(v, m, at, size), 1))
+        within = v.mul(theta, v.sub(v.number(1.0), theta))
+        chord = v.fma(theta, v.sub(new, x), x)
+        v.store(v.fma(within, value, chord), "%y", 0, at, 1)
+
+    arguments = "i64 %n, ptr %l, ptr %x, ptr %z, ptr %k, ptr %c, ptr %y"
     return [
-        over_lanes("weigh", "l w", weigh, d),
-        over_rows("blend", "l x z k w y", blend, d),
-        sequence("mix", "i64 %n, ptr %l, ptr %x, ptr %z, ptr %k, ptr %w, ptr %y", calls),
+        over_rows("coefficients", "l k c", coefficients, d),
+        over_rows("polynomial", "l x z c y", polynomial, d),
+        sequence("shape", arguments, ["call void @coefficients(i64 %n, ptr %l, ptr %k, ptr %c)"]),
+        sequence(
+            "mix",
+            arguments,
+            ["call void @polynomial(i64 %n, ptr %l, ptr %x, ptr %z, ptr %c, ptr %y)"],
+        ),
     ]
+
+
+def _block_at(v: Vectors, block: int, at: str, size: str) -> str:
+    """Return the offset of a place in the given one of several blocks of some size."""
+    return v.emit(f"add i64 {v.emit(f'mul i64 {size}, {block}')}, {at}")
 
 
 def _bulge(weights: Floats) -> Floats:
