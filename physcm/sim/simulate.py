@@ -171,6 +171,7 @@ def _fused(
     atol: float | Sequence[float] | None, engine: Numba, seconds: float, progress: bool,
 ) -> xr.Dataset:  # fmt: skip
     """Run a system that follows its drift alone, in blocks of samples."""
+    from physcm.sim.fused import outputs
     from physcm.sim.fused.ensemble import follow
 
     x0, p = system.draw(samples, seed)
@@ -181,6 +182,7 @@ def _fused(
             system, times, x0, p, rtol, absolute, engine, values[: len(x0)],
             seconds=seconds, done=done,
         )  # fmt: skip
+    outputs.complete(system, times, values, p, engine.workers)
     settings = _settings(seed, "numba", engine.method, rtol, absolute)
     return _smooth_dataset(system, times, values, p, ended, settings)
 
@@ -221,6 +223,7 @@ def _smooth(
         run = integrate(system, times, x0[:, k], p[:, k], rtol, absolute, method)
         values[: len(x0), k] = run.states
         ended.append(run.status)
+    complete(system, times, values, p)
     settings = _settings(seed, "scipy", method, rtol, absolute)
     return _smooth_dataset(system, times, values, p, ended, settings)
 
@@ -229,9 +232,8 @@ def _smooth_dataset(
     system: System, times: Floats, values: Floats, p: Floats, ended: Sequence[RunStatus],
     settings: dict[str, Any],
 ) -> xr.Dataset:  # fmt: skip
-    """Return the dataset of states, to which the derived variables are added."""
+    """Return the dataset of all variables at the saved times."""
     why = troubles(system, times, values[: len(system.states)], p, ended)
-    complete(system, times, values, p)
     parameters = dict(zip(system.parameters, p, strict=True))
     return as_dataset(system, times, values, parameters, ended, settings, why=why)
 

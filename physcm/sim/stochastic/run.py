@@ -83,7 +83,8 @@ def run(
         if time.monotonic() > deadline:
             return runner.result(RunStatus.TIME_LIMIT)
         k = runner.advance(k, deadline)
-    return runner.result(RunStatus.DIVERGED)
+    late = time.monotonic() > deadline
+    return runner.result(RunStatus.TIME_LIMIT if late else RunStatus.DIVERGED)
 
 
 class _Runner:
