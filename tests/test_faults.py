@@ -11,7 +11,11 @@ import pytest
 import xarray as xr
 
 from physcm.mechanism import Hold, Impulse, Shift, Unsupported
-from physcm.sim import Event, Scipy, System, simulate
+from physcm.sim import Event, Jump, Scipy, System, engine, hybrid, simulate
+from physcm.sim.fused import ensemble
+from physcm.sim.network import ode
+from physcm.sim.status import RunStatus
+from physcm.sim.stochastic import run as stochastic
 
 TIMES = [0, 0.5, 1.5, 2, 3]
 BLOWUP = System({"x": "x**2", "y": "-y"}, initial={"x": 1, "y": 1})
@@ -109,13 +113,54 @@ def test_a_run_in_which_all_is_well_reports_no_trouble() -> None:
     assert "trouble" not in simulate(BLOWUP, [0, 0.5]).attrs
 
 
-def test_a_ball_that_bounces_ever_faster_is_stopped_at_its_rest() -> None:
-    run = simulate(BALL, [0, 1, 2, 3])
+@pytest.mark.parametrize("engine", ["numba", "scipy", Scipy("RK45")], ids=str)
+def test_a_ball_that_bounces_ever_faster_meets_the_step_limit_at_its_rest(engine: Any) -> None:
+    run = simulate(BALL, [0, 1, 2, 3], engine=engine)
     rest = np.sqrt(2 / 9.81) * (1 + 2 * 0.5 / (1 - 0.5))
-    assert run.status.values.tolist() == [2]
+    assert run.status.item() == RunStatus.STEP_LIMIT
     assert run.instant_time.max() == pytest.approx(rest, rel=1e-6)
     assert np.isnan(run.h[0, 2:]).all()
     assert "again and again without end" in run.attrs["trouble"]
+
+
+WAVE = System({"x": "sin(50*t)", "y": "-y"}, initial={"x": 0, "y": 1})
+WINDOW = Shift("y", 1, during=(0.2, 0.4))
+
+
+@pytest.mark.parametrize(
+    "system", [WAVE, WAVE.do(WINDOW), with_event(WAVE)], ids=["", "window", "event"]
+)
+@pytest.mark.parametrize("kind", ["numba", "scipy", Scipy("RK45"), Scipy("Radau")], ids=str)
+def test_a_run_that_takes_too_many_steps_says_so(
+    system: System, kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ensemble, "_MOST_STEPS", 150)
+    monkeypatch.setattr(engine.integrate, "__defaults__", ("LSODA", 150))
+    monkeypatch.setattr(hybrid.Settings.__init__, "__defaults__", (np.inf, 150, 1000))
+    run = simulate(system, [0, 0.1, 60], engine=kind)
+    assert run.status.item() == RunStatus.STEP_LIMIT
+    assert np.isnan(run.x[0]).values.tolist() == [False, False, True]
+    assert "sample 0: the step limit was reached after t = " in run.attrs["trouble"]
+
+
+def test_a_network_that_takes_too_many_steps_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ode, "MOST_STEPS", 150)
+    network = System.from_network({"x": "sin(50*t) + inputs"}, "0", GRAPH, initial={"x": 1})
+    run = simulate(network, [0, 0.1, 60])
+    assert run.status.item() == RunStatus.STEP_LIMIT
+    assert "sample 0: the step limit was reached after t = 0.1" in run.attrs["trouble"]
+
+
+def test_jumps_without_end_within_a_step_meet_the_step_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stochastic, "_MOST_PIECES", 50)
+    system = System(
+        {"x": "0"}, initial={"x": 0}, jumps={"j": Jump("where(t > 1, 1e6, 0)", {"x": 1})}
+    )
+    run = simulate(system, [0, 1, 2], step=0.1)
+    assert run.status.item() == RunStatus.STEP_LIMIT
+    assert run.attrs["trouble"] == "sample 0: the step limit was reached after t = 1"
 
 
 @pytest.mark.slow

@@ -594,11 +594,15 @@ def test_a_state_that_is_no_number_any_more_has_diverged(amount: str) -> None:
     np.testing.assert_array_equal(np.isnan(data.X[0]), TIMES >= 2)
 
 
-def test_a_sample_that_fires_without_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("rate", ["X**2", "X**2*(1 + t/1e6)"], ids=["machine code", "NumPy"])
+def test_a_sample_that_fires_without_end_meets_the_step_limit(
+    rate: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(direct, "MOST_FIRINGS", 5_000)
-    explosive = System.from_reactions({"up": ("X**2", {"X": 1})}, initial={"X": 1})
+    explosive = System.from_reactions({"up": (rate, {"X": 1})}, initial={"X": 1})
     data = run(explosive, [0, 1e-9, 100])
-    assert data.status.values.tolist() == [2]
+    assert data.status.values.tolist() == [RunStatus.STEP_LIMIT]
+    assert data.attrs["trouble"] == "sample 0: the step limit was reached after t = 1e-09"
     assert np.isnan(data.X.values).tolist() == [[False, False, True]]
 
 

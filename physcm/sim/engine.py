@@ -83,7 +83,7 @@ def integrate(
         solver = Solver(rtol, atol, method, most_steps * (len(times) - 1))
         return ended(*_stepped(system, times, x0, parameters, solver))
 
-    def run(saved: Floats, begin: Floats) -> tuple[Floats, int]:
+    def run(saved: Floats, begin: Floats) -> tuple[Floats, int, bool]:
         return _lsoda(system, saved, begin, parameters, rtol, atol, most_steps)
 
     switches = switch_times(system, parameters)
@@ -92,21 +92,22 @@ def integrate(
 
 
 def _in_pieces(
-    run: Callable[[Floats, Floats], tuple[Floats, int]], times: Floats, between: Floats, x: Floats
-) -> tuple[Floats, int]:
+    run: Callable[[Floats, Floats], tuple[Floats, int, bool]], times: Floats, between: Floats,
+    x: Floats,
+) -> tuple[Floats, int, bool]:  # fmt: skip
     """Start anew at each switch, so that no step carries over what was before it."""
     states = np.full((len(x), len(times)), np.nan)
     edges = np.concatenate([times[:1], between, times[-1:]])
-    total = 0
+    total, worn = 0, False
     for begin, end in itertools.pairwise(edges):
         grid = np.unique([begin, *times[(times > begin) & (times < end)], end])
-        piece, steps = run(grid, x)
+        piece, steps, worn = run(grid, x)
         total += steps
         states[:, (times >= begin) & (times <= end)] = piece[:, np.isin(grid, times)]
         x = piece[:, -1]
         if not np.isfinite(x).all():
             break
-    return states, total
+    return states, total, worn
 
 
 def tolerances(system: System, times: Floats, x0: Floats, p: Floats, rtol: float) -> Floats:
@@ -140,7 +141,7 @@ def scaled(rough: Floats, scale: Floats, rtol: float) -> Floats:
 def _lsoda(
     system: System, times: Floats, x0: Floats, p: list[float], rtol: float, atol: Floats,
     most_steps: int,
-) -> tuple[Floats, int]:  # fmt: skip
+) -> tuple[Floats, int, bool]:  # fmt: skip
     """Run LSODA, a second time with a step of its own where its first guess leads nowhere.
 
     Begun in the middle of a stiff decay, its Adams formula can creep on with tiny steps
@@ -165,18 +166,19 @@ def _lsoda(
                 full_output=True,
             )
         if details["message"] == "Integration successful.":
-            return states.T, int(details["nst"][-1])
+            return states.T, int(details["nst"][-1]), False
     reached = np.logical_and.accumulate([True, *(details["tcur"] >= times[1:])])
     broke_at = states[int(reached.sum())]
     states = np.where(reached[:, np.newaxis], states, np.nan)
     if grown(x0, broke_at):
         states[int(reached.sum())] = np.inf
-    return states.T, most_steps + int(details["nst"][reached[1:]].max(initial=0))
+    steps = most_steps + int(details["nst"][reached[1:]].max(initial=0))
+    return states.T, steps, details["message"].startswith("Excess work")
 
 
 def _stepped(
     system: System, times: Floats, x0: Floats, p: list[float], solver: Solver
-) -> tuple[Floats, int]:
+) -> tuple[Floats, int, bool]:
     """Run any other method step by step, and read the saved times off its interpolants."""
     states, count = np.full((len(x0), len(times)), np.nan), 0
     states[:, 0] = x0
@@ -184,15 +186,22 @@ def _stepped(
         inside = (times > begin) & (times <= end)
         states[:, inside] = path(times[inside])
         count += 1
-    return states, count
+    return states, count, count > solver.most_steps
 
 
-def ended(states: Floats, steps: int) -> Trajectory:
-    """Say how a run ended; from the first value that is not finite on, nothing counts."""
+def ended(states: Floats, steps: int, worn: bool) -> Trajectory:
+    """Say how a run ended; from the first value that is not finite on, nothing counts.
+
+    Args:
+        states: at the saved times; infinite where the solver saw them grow without bound.
+        steps: how many it took.
+        worn: whether it came to the limit of steps.
+    """
     finite = np.logical_and.accumulate(np.isfinite(states).all(axis=0))
     if finite.all():
         return Trajectory(states, RunStatus.COMPLETE, steps)
     reached = states[:, finite]
     grew = np.isinf(states).any() or (finite[0] and grown(reached[:, 0], reached[:, -1]))
     states = np.where(finite, states, np.nan)
-    return Trajectory(states, RunStatus.DIVERGED if grew else RunStatus.STOPPED, steps)
+    why = RunStatus.STEP_LIMIT if worn else RunStatus.STOPPED
+    return Trajectory(states, RunStatus.DIVERGED if grew else why, steps)

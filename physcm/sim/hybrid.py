@@ -90,15 +90,16 @@ def run(plan: Plan, column: int, times: Floats, start: Floats, settings: Setting
     values, guard = agenda.begin(t, start), GUARD * (last - t)
     apart = (last - t) / LOOKS_AT_CLOCK if plan.is_restless else math.inf
     saved[:, 0] = values
-    good, view = (t, values), agenda.view
+    good, view, worn = (t, values), agenda.view, False
     while t < last and np.isfinite(values[agenda.view.rows]).all():
         if crowded(agenda, last - times[0], settings.most_instants):
+            worn = True
             break
         good, view = (t, values), agenda.view
         stop = min(agenda.next_time(t), last)
         piece = _Piece(agenda, column, settings, t, stop, deadline, guard, apart)
         inside = np.flatnonzero((times > t) & (times <= piece.stop))
-        t, at = piece.follow(values[view.rows], times[inside])
+        t, at, worn = piece.follow(values[view.rows], times[inside])
         inside = inside[: at.shape[1] - 1]
         saved[:, inside] = at[:, :-1]
         fine = inside[np.isfinite(at[view.rows, :-1]).all(axis=0)]
@@ -109,7 +110,7 @@ def run(plan: Plan, column: int, times: Floats, start: Floats, settings: Setting
             saved[:, times == t] = values[:, np.newaxis]
             good, view = (t, values), agenda.view
     rows = plan.modes.view().rows
-    status = ended(saved[rows], 0).status
+    status = ended(saved[rows], 0, worn).status
     why = ""
     if status:
         saved = np.where(np.isfinite(saved[rows]).all(axis=0), saved, np.nan)
@@ -153,40 +154,43 @@ class _Piece:
     guard: float
     apart: float
 
-    def follow(self, x: Floats, times: Floats) -> tuple[float, Floats]:
-        """Return where the piece ends, and the full vector at the saved times and there."""
+    def follow(self, x: Floats, times: Floats) -> tuple[float, Floats, bool]:
+        """Return where the piece ends, and the full vector at the saved times and there.
+
+        The last says whether the solver came to the limit of steps.
+        """
         if not self.agenda.plan.triggers and self.deadline == math.inf:
             grid = np.unique([self.begin, *times, self.stop])
-            states = self._integrated(grid, x)
-            return self.stop, self._completed(
-                np.append(times, self.stop), states[:, [*np.searchsorted(grid, times), -1]]
-            )
-        parts = []
+            states, worn = self._integrated(grid, x)
+            at = states[:, [*np.searchsorted(grid, times), -1]]
+            return self.stop, self._completed(np.append(times, self.stop), at), worn
+        parts, count = [], 0
         view, p = self.agenda.view, self.agenda.view.p[:, self.column].tolist()
         solver = Solver(
             self.settings.rtol, self.settings.atol[view.rows], self.settings.method,
             self.settings.most_steps * (times.size + 1), self.deadline,
         )  # fmt: skip
         for begin, end, path in solver.steps(view.system, p, self.begin, x, self.stop):
-            call = self._first_call(begin, end, path)
+            call, count = self._first_call(begin, end, path), count + 1
             reached = end if call is None else call
             now = times[(times > begin) & (times <= reached)]
             if call is not None or reached >= self.stop or not np.isfinite(path(end)).all():
                 now = np.append(now, reached)
                 parts.append(self._completed(now, path(now)))
-                return reached, np.concatenate(parts, axis=1)
+                return reached, np.concatenate(parts, axis=1), count > solver.most_steps
             parts.append(self._completed(now, path(now)))
         raise AssertionError("the steps end at the stop")
 
-    def _integrated(self, grid: Floats, x: Floats) -> Floats:
+    def _integrated(self, grid: Floats, x: Floats) -> tuple[Floats, bool]:
         view, settings = self.agenda.view, self.settings
         result = integrate(
             view.system, grid, x, view.p[:, self.column], settings.rtol,
             settings.atol[view.rows], settings.method, settings.most_steps,
         )  # fmt: skip
+        worn, states = result.status is RunStatus.STEP_LIMIT, result.states
         if result.status is RunStatus.DIVERGED:
-            return np.where(np.isnan(result.states), np.inf, result.states)
-        return result.states
+            states = np.where(np.isnan(states), np.inf, states)
+        return states, worn
 
     def _completed(self, t: Floats, states: Floats) -> Floats:
         return self.agenda.view.completed(t, states, np.full(states.shape[1], self.column))

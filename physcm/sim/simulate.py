@@ -85,9 +85,9 @@ def simulate(
     Returns:
         A dataset with dimensions `sample` and `time`: each state and derived variable over
         both, each parameter over `sample`, a `status` over `sample` (complete, diverged,
-        stopped, time_limit: NaN from the end of the run on), and attributes that suffice to
-        repeat it; where values are missing, the attribute `trouble` says from when on, and
-        which variable it was.
+        stopped, time_limit, step_limit: NaN from the end of the run on), and attributes that
+        suffice to repeat it; where values are missing, the attribute `trouble` says from when
+        on, and which variable it was.
         A saved value at an instant at which something is done is the one afterwards. Where
         something can be done (a schedule, events, jumps), `instant_time` over sample and
         instant, with `before(X)` and `after(X)` of each variable X.

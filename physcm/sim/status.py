@@ -10,12 +10,17 @@ import xarray as xr
 
 
 class RunStatus(IntEnum):
-    """How a simulated sample ended."""
+    """How a simulated sample ended.
+
+    It reached the last time, grew without bound, had no value or no step that the solver could
+    take, or came to the limit of time or of steps (firings, instants).
+    """
 
     COMPLETE = 0
     DIVERGED = 1
     STOPPED = 2
     TIME_LIMIT = 3
+    STEP_LIMIT = 4
 
 
 class LimitStatus(IntEnum):
@@ -32,7 +37,7 @@ def flags(values: Iterable[IntEnum], kind: type[IntEnum]) -> xr.Variable:
     """Return statuses over `sample`, with their meanings as attributes.
 
     >>> flags([RunStatus.DIVERGED], RunStatus).attrs["flag_meanings"]
-    'complete diverged stopped time_limit'
+    'complete diverged stopped time_limit step_limit'
     """
     attributes = {
         "flag_values": [int(member) for member in kind],

@@ -14,7 +14,7 @@ from physcm.sim.agenda import Instant
 from physcm.sim.provenance import provenance
 from physcm.sim.status import RunStatus, flags
 from physcm.sim.system import System
-from physcm.sim.trouble import listed
+from physcm.sim.trouble import LIMITS, limit, listed
 
 _BLOCK = 65536
 _NOTHING: Mapping[int, str] = MappingProxyType({})
@@ -72,7 +72,8 @@ def as_dataset(
     for row in values:
         bad |= ~np.isfinite(row).all(axis=-1)
     if bad.any():
-        told = {int(k): _lost(system, times, values[:, k]) for k in np.flatnonzero(bad)} | told
+        lost = np.flatnonzero(bad).tolist()
+        told = {k: _lost(system, times, values[:, k], ended[k]) for k in lost} | told
         values[:, bad] = _while_finite(values[:, bad], len(system.states))
     variables: dict[str, Any] = {
         name: (("sample", "time"), row) for name, row in zip(system.variables, values, strict=True)
@@ -94,10 +95,12 @@ def _while_finite(values: Floats, states: int) -> Floats:
     return np.where(np.logical_and.accumulate(finite, axis=-1), values, np.nan)
 
 
-def _lost(system: System, times: Floats, values: Floats) -> str:
-    """Say which variable of a sample first has no finite value, and when."""
+def _lost(system: System, times: Floats, values: Floats, status: RunStatus) -> str:
+    """Say which variable of a sample first has no finite value, and when, or what limit it met."""
     bad = ~np.isfinite(values)
     at = int(bad.any(axis=0).argmax())
+    if status in LIMITS:
+        return limit(status, times[max(at - 1, 0)])
     name = system.variables[int(bad[:, at].argmax())]
     return f"at t = {times[at]:.6g} `{name}` has no finite value"
 

@@ -13,6 +13,7 @@ from physcm.mechanism.expression import to_text
 from physcm.sim.status import RunStatus
 from physcm.sim.system import System
 
+LIMITS = {RunStatus.TIME_LIMIT: "time", RunStatus.STEP_LIMIT: "step"}
 _MOST_TOLD = 10
 _MOST_STEPS = 1000
 
@@ -33,6 +34,15 @@ def troubles(
     return {
         k: _of_sample(system, times, states[:, k], p[:, k], ended[k]) for k in early[:_MOST_TOLD]
     }
+
+
+def limit(status: RunStatus, t: float) -> str:
+    """Say which limit ended a run, and after which time.
+
+    >>> limit(RunStatus.STEP_LIMIT, 2.0)
+    'the step limit was reached after t = 2'
+    """
+    return f"the {LIMITS[status]} limit was reached after t = {t:.6g}"
 
 
 def listed(told: Mapping[int, str]) -> str:
@@ -64,8 +74,8 @@ def trouble(system: System, t: float, x: Floats, p: Floats, stop: float, status:
     bad = [name for name, value in zip(system.states, x, strict=True) if not np.isfinite(value)]
     if bad:
         return f"at t = {t:.6g} `{bad[0]}` has no finite value"
-    if status is RunStatus.TIME_LIMIT:
-        return f"the time limit was reached after t = {t:.6g}"
+    if status in LIMITS:
+        return limit(status, t)
     if status is RunStatus.DIVERGED:
         largest = system.states[int(np.argmax(np.abs(x)))]
         return f"after t = {t:.6g} the state grows without bound, `{largest}` the most"

@@ -98,11 +98,11 @@ def endings(status: Integers, x: Floats, x0: Floats) -> list[RunStatus]:
     largest = np.abs(x).max(axis=0, initial=0.0), np.abs(x0).max(axis=0, initial=0.0)
     with np.errstate(invalid="ignore"):
         grew = largest[0] / HUGE > np.maximum(1.0, largest[1])
-    lost = np.where(grew, RunStatus.DIVERGED, RunStatus.STOPPED)
-    kinds = {adaptive.ARRIVED: RunStatus.COMPLETE, 0: RunStatus.TIME_LIMIT}
+    arrived = {adaptive.ARRIVED: RunStatus.COMPLETE, 0: RunStatus.TIME_LIMIT}
+    lost = {adaptive.LOST: RunStatus.STOPPED, adaptive.TIRED: RunStatus.STEP_LIMIT}
     return [
-        kinds.get(kind, RunStatus(how))
-        for kind, how in zip(status.tolist(), lost.tolist(), strict=True)
+        arrived[kind] if kind in arrived else RunStatus.DIVERGED if far else lost[kind]
+        for kind, far in zip(status.tolist(), grew.tolist(), strict=True)
     ]
 
 

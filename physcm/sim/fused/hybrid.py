@@ -30,7 +30,7 @@ from physcm.sim.modes import Modes, View
 from physcm.sim.status import RunStatus
 from physcm.sim.timetable import Timetable
 from physcm.sim.triggers import watched
-from physcm.sim.trouble import trouble
+from physcm.sim.trouble import limit, trouble
 
 Columns = NDArray[np.int64]
 
@@ -123,8 +123,8 @@ class HybridEnsemble:
         good = np.logical_and.accumulate(np.isfinite(self.saved[rows]).all(axis=0), axis=1)
         self.saved[:, ~good] = np.nan
         for k in moving:
-            why = f"the time limit was reached after t = {self.time[k]:.6g}"
-            self.over[int(k)] = RunStatus.TIME_LIMIT, why
+            late = RunStatus.TIME_LIMIT
+            self.over[int(k)] = late, limit(late, self.time[k])
 
     def instants(self) -> list[tuple[Instant, ...]]:
         """Return what was done to each sample, in order."""
@@ -228,7 +228,7 @@ class HybridEnsemble:
                 self._acted(np.array([k]))
                 if crowded(agenda, self.span):
                     why = f"after t = {t:.6g} something happens again and again without end"
-                    self.over[k] = RunStatus.STOPPED, why
+                    self.over[k] = RunStatus.STEP_LIMIT, why
 
     def _acted(self, columns: Columns) -> None:
         """Save what is after an instant at a saved time, and see whether it can go on."""

@@ -137,7 +137,7 @@ class DirectMethod:
             record, count = self.record, max(1, _AHEAD // front.columns.size)
             samples = record.modes.samples[front.columns]
             front.waits, front.picks = draws(record.modes.seed, samples, front.number, count)
-            self._end(front, front.number >= front.most, RunStatus.STOPPED)
+            self._end(front, front.number >= front.most, RunStatus.STEP_LIMIT)
             if time.monotonic() > record.deadline:
                 self._end(front, front.columns >= 0, RunStatus.TIME_LIMIT)
         front.left, front.waits = front.waits[0], front.waits[1:]

@@ -67,7 +67,7 @@ class FastMethod:
             end = self._run(state, going, columns)
             self._stop(state, columns, going[end == 0], RunStatus.TIME_LIMIT)
             self._stop(state, columns, going[end == End.BROKEN], RunStatus.DIVERGED)
-            self._stop(state, columns, going[end == End.TIRED], RunStatus.STOPPED)
+            self._stop(state, columns, going[end == End.TIRED], RunStatus.STEP_LIMIT)
             going = self._undisturbed(state, columns, going[end == End.TURNED])
         self._put_back(state, columns)
 

@@ -77,7 +77,8 @@ def gillespie(
 
     Returns:
         A dataset like that of `simulate`. A sample whose propensities are no numbers any more
-        has diverged; one that fires ten million times between two saved times is stopped.
+        has diverged; one that fires ten million times between two saved times
+        has come to the limit of steps.
 
     Raises:
         Unsupported: for a system in which something else than reactions moves the state.

@@ -53,10 +53,11 @@ class Solver:
         y = field.start(1)[:, 0]
         states = np.full((y.size, times.size), np.nan)
         states[:, 0] = y
-        steps, deadline = 0, time.monotonic() + self.seconds
+        steps, most = 0, MOST_STEPS * (times.size - 1)
+        deadline = time.monotonic() + self.seconds
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            for solver in self._steps(field, times, y, deadline):
+            for solver in self._steps(field, times, y, most, deadline):
                 steps += 1
                 passed = (times > solver.t_old) & (times <= solver.t)
                 if passed.any():
@@ -65,15 +66,16 @@ class Solver:
         unsaved = np.flatnonzero(np.isnan(states).any(axis=0))
         if unsaved.size and grown(states[:, 0], y):
             states[:, unsaved[0]] = np.inf
-        result = ended(states, steps)
+        result = ended(states, steps, steps == most)
         late = result.status is RunStatus.STOPPED and time.monotonic() > deadline
         return replace(result, status=RunStatus.TIME_LIMIT) if late else result
 
-    def _steps(self, field: Field, times: Floats, y: Floats, deadline: float) -> Iterator[Any]:
+    def _steps(
+        self, field: Field, times: Floats, y: Floats, most: int, deadline: float
+    ) -> Iterator[Any]:
         """Yield SciPy's solver after each step, begun anew at each switch by the clock."""
         switches = switch_times(field)
         between = switches[(switches > times[0]) & (switches < times[-1])]
-        left = MOST_STEPS * (times.size - 1)
         edges = np.unique([times[0], *between, times[-1]]) if y.size else times[:0]
         for begin, end in itertools.pairwise(edges):
             solver = self._begin(field, begin, y, end, times[-1] - times[0])
@@ -82,11 +84,13 @@ class Solver:
                     solver.step()
                 except (FloatingPointError, RuntimeError):  # no finite, regular Jacobian
                     return
-                left -= 1
-                late = not left or time.monotonic() > deadline
+                late = time.monotonic() > deadline
                 if late or solver.status == "failed" or solver.t == solver.t_old:
                     return
                 yield solver
+                most -= 1
+                if not most:
+                    return
             y = solver.y
 
     def _begin(self, field: Field, begin: float, y: Floats, end: float, span: float) -> Any:

@@ -74,9 +74,9 @@ def simulate_network(
         A dataset with dimensions `sample`, `time`, `node` and `edge`: each variable over the first
         three; parameters over `node` or `edge`, and over `sample` where samples differ; the edges
         that act, as coordinates `cause` and `effect` of `edge`; a `status` over `sample`
-        (complete, diverged, stopped, time_limit: NaN from the end of the run on), and attributes
-        that suffice to repeat it; where values are missing, `trouble` says from when on, and
-        which variable it was.
+        (complete, diverged, stopped, time_limit, step_limit: NaN from the end of the run on), and
+        attributes that suffice to repeat it; where values are missing, `trouble` says from when
+        on, and which variable it was.
 
     Raises:
         InvalidValue: for times that do not increase, and options outside of their range.

@@ -18,7 +18,7 @@ from physcm.sim.network.names import labelled
 from physcm.sim.network.network import Network
 from physcm.sim.network.values import Values
 from physcm.sim.status import RunStatus, flags
-from physcm.sim.trouble import listed
+from physcm.sim.trouble import LIMITS, limit, listed
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +73,8 @@ def as_dataset(
         name: _column(column.keep(acts), [v.edges[name][acts] for v in drawn], "edge")
         for name, column in network.edge_parameters.items()
     }
-    variables["status"] = flags((status for p in pieces for status in p.ended), RunStatus)
+    ended = [status for piece in pieces for status in piece.ended]
+    variables["status"] = flags(ended, RunStatus)
     nodes = np.array(network.nodes)
     coordinates = {
         "sample": np.arange(values.shape[1]),
@@ -91,16 +92,21 @@ def as_dataset(
         **settings,
     }
     bad = np.flatnonzero(~np.isfinite(values).all(axis=(0, 2, 3)))
-    told = {int(k): _lost(network, times, values[:, k]) for k in bad}
+    told = {int(k): _lost(network, times, values[:, k], ended[k]) for k in bad}
     if told:
         attributes["trouble"] = listed(told)
     return xr.Dataset(variables, coords=coordinates, attrs=attributes)
 
 
-def _lost(network: Network, times: Floats, values: Floats) -> str:
-    """Say which variable first has no finite value, where and when; (variables, times, nodes)."""
+def _lost(network: Network, times: Floats, values: Floats, status: RunStatus) -> str:
+    """Say which variable first has no finite value, where and when, or what limit was met.
+
+    The values are (variables, times, nodes).
+    """
     bad = ~np.isfinite(values)
     at = int(bad.any(axis=(0, 2)).argmax())
+    if status in LIMITS:
+        return limit(status, times[max(at - 1, 0)])
     variable, node = np.argwhere(bad[:, at])[0]
     name = labelled(network.variables[variable], network.nodes[node])
     return f"at t = {times[at]:.6g} `{name}` has no finite value"

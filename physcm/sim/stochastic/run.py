@@ -105,7 +105,7 @@ class _Runner:
         self.clocks = Clocks(plan)
         self.full = modes.start(float(times[0]))
         self.rows = [modes.names.index(name) for name in self.system.states]
-        self.lost = np.zeros(n, dtype=bool)
+        self.lost, self.worn = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
         self.saved = np.full((len(modes.names), n, times.size), np.nan)
         self.everyone = np.arange(n)
         place = (times - times[0]) / step
@@ -133,7 +133,8 @@ class _Runner:
     def result(self, why: RunStatus) -> StochasticRun:
         """Return what has been saved, and why it is not complete where it is not."""
         good = np.isfinite(self.saved[self.rows]).all(axis=(0, 2))
-        ended = tuple(RunStatus.COMPLETE if fine else why for fine in good)
+        late = np.where(self.worn, RunStatus.STEP_LIMIT, why)
+        ended = tuple(map(RunStatus, np.where(good, RunStatus.COMPLETE, late).tolist()))
         instants = tuple(tuple(agenda.instants) for agenda in self.agendas)
         if self.timetable:
             instants = self.timetable.instants()
@@ -333,6 +334,8 @@ class _Runner:
             full = self._acted(column, t, full)
             if position >= 1.0:
                 return full
+        else:
+            self.worn[column] = True
         return np.full_like(full, np.nan)
 
     def _rates(self, k: int, column: int, position: float, full: Floats) -> Floats:
