@@ -120,6 +120,54 @@ def test_linear_growth_has_diverged() -> None:
     assert outcome(System({"x": "2", "y": "1 - y"}, initial={"x": 1, "y": 0})) == ["diverged"]
 
 
+def test_spikes_much_shorter_than_the_period_are_timed() -> None:
+    """Field & Noyes (1974); the period is by SciPy's Radau method in the logarithms."""
+    oregonator = System(
+        {
+            "X": "k1*A*Y - k2*X*Y + k3*A*X - 2*k4*X**2",
+            "Y": "-k1*A*Y - k2*X*Y + f*k5*Z",
+            "Z": "k3*A*X - k5*Z",
+        },
+        parameters={"k1": 1.34, "k2": 1.6e9, "k3": 8e3, "k4": 4e7, "k5": 1, "A": 0.06, "f": 1},
+        initial={"X": 5e-11, "Y": 3e-7, "Z": 2.4e-8},
+        bounds={"X": AMOUNT, "Y": AMOUNT, "Z": AMOUNT},
+    )
+    run = settle(oregonator)
+    assert named(run) == ["periodic"]
+    assert float(run.period[0]) == pytest.approx(48.75129, rel=1e-6)
+
+
+def receptor(**held: float) -> System:
+    """Edelstein et al. (Biological Cybernetics 75, 1996), figure 3; times from 20 us to an hour."""
+    rates = {
+        ("B", "BL"): (3e3, 8e3), ("BL", "BLL"): (1.5e3, 1.6e4), ("BLL", "ALL"): (3e4, 700),
+        ("A", "AL"): (3e3, 8.64), ("AL", "ALL"): (1.5e3, 17.28), ("B", "A"): (0.54, 1.08e4),
+        ("BL", "AL"): (130, 2740), ("I", "IL"): (3e3, 4), ("IL", "ILL"): (1.5e3, 8),
+        ("A", "I"): (19.7, 3.74), ("AL", "IL"): (19.85, 1.74), ("ALL", "ILL"): (20, 0.81),
+        ("D", "DL"): (3e3, 4), ("DL", "DLL"): (1.5e3, 8), ("I", "D"): (0.05, 1.2e-3),
+        ("IL", "DL"): (0.05, 1.2e-3), ("ILL", "DLL"): (0.05, 1.2e-3),
+    }  # fmt: skip
+    names = ("B", "BL", "BLL", "A", "AL", "ALL", "I", "IL", "ILL", "D", "DL", "DLL")
+    system = System.from_reactions(
+        {
+            f"{a}_{b}": (f"{forth}*{a} - {back}*{b}", {a: -1, b: 1})
+            for (a, b), (forth, back) in rates.items()
+        },
+        initial={name: float(name == "B") for name in names},
+        bounds=dict.fromkeys(names, AMOUNT),
+    )
+    return system.do(**held)
+
+
+@pytest.mark.parametrize("held", [{"IL": 1e-4}, {"BL": 1e-4}, {"BLL": 4e-5}, {"AL": 5e-6}])
+def test_a_stiff_relaxation_is_followed_to_its_end_from_anywhere(held: dict[str, float]) -> None:
+    starts = tuple(np.random.default_rng(1).uniform(0, 1, 12))
+    system = receptor(**held)
+    names = [name for name in system.states if name != "B"]
+    system = system.replace(initial={**system.initial, **dict.fromkeys(names, starts)})
+    assert outcome(system, n=12) == ["settled"] * 12
+
+
 def test_two_incommensurate_oscillations_neither_settle_nor_repeat() -> None:
     torus = System(
         {"a": "b", "b": "-a", "c": "d", "d": "-2*c"}, initial={"a": 1, "b": 0, "c": 1, "d": 0}

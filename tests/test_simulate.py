@@ -238,3 +238,10 @@ def test_ctrl_c_ends_a_long_run_at_once(noise: str) -> None:
         sent = time.monotonic()
         assert process.stdout.readline() == "ended\n"
         assert time.monotonic() - sent < 2  # a second, and what a busy machine takes
+
+
+@pytest.mark.parametrize("method", ["LSODA", "BDF", "Radau"])
+def test_a_slope_that_is_not_finite_stops_implicit_methods_too(method: str) -> None:
+    falling = System({"x": "-sqrt(x) - 1"}, initial={"x": 1})
+    run = simulate(falling, [0, 5], engine=Scipy(method))
+    assert run.status.values.tolist() == [RunStatus.STOPPED]

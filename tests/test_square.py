@@ -312,6 +312,35 @@ def test_an_intervention_that_loses_stability_is_named() -> None:
         equilibrate(lost, [Hold("y", 1.0)])
 
 
+def test_a_run_that_is_given_up_while_moving_is_not_said_to_lie_outside_of_a_basin() -> None:
+    """A torus about a stable rest: its frequencies 1 and sqrt(2) never come back together."""
+    wide = System(
+        {
+            "a": "b - a*grip", "b": "-a - b*grip", "c": "d - c*grip", "d": "-2*c - d*grip",
+        },
+        algebraic={"grip": "where(a**2 + b**2 < 0.25, 0.5, 0)"},
+        initial={"a": 1, "b": 0, "c": 1, "d": 0},
+    )  # fmt: skip
+    row = commutes(wide, equilibrium_model(wide), [], starts=1).rows[0]
+    assert row.simulation == "still moving" and not row.agree
+    assert "basin" not in row.why
+    assert "die out as exp(-0.5 t), by a factor of a million in t = 27.6" in row.why
+
+
+def test_a_net_flux_is_judged_by_the_fluxes_that_it_is_the_difference_of() -> None:
+    """At rest forth = back = 6.8e5, and the flux is what rounding in the states leaves of them."""
+    swap = System(
+        {"A": "-flux", "B": "flux"},
+        algebraic={"flux": "forth - back", "forth": "680*A", "back": "680*B"},
+        initial={"A": 2000, "B": 0},
+        bounds={"A": AMOUNT, "B": AMOUNT},
+    )
+    model = equilibrium_model(swap)
+    assert commutes(swap, model, [SetParameter()]).ok
+    off = Abstraction(swap, SCM({"A": "1000.1", "flux": "-136"})).commutes([])
+    assert not off.ok
+
+
 def test_noise_is_refused_with_the_reason() -> None:
     noisy = System({"x": "-x"}, initial={"x": 1}, noise={"x": 1})
     with pytest.raises(Unsupported, match="has noise in `x`"):

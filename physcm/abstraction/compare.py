@@ -66,12 +66,13 @@ def compare(
         limits,
         _simulated(low, tau, limits, p),
         solutions,
-        _kinds(equations, tau, solutions, p),
+        *_kinds(equations, tau, solutions, p),
         _answers(solved),
         starts,
         tolerance,
         seed,
         _reached(low, tau, limits, p),
+        _carried(low, tau, limits, p),
     )
 
 
@@ -109,11 +110,27 @@ def _reached(low: System, tau: Mapping[str, sp.Expr], limits: Sequence[Limit], p
     return np.where(np.isfinite(sizes), sizes, 0.0)
 
 
+def _carried(low: System, tau: Mapping[str, sp.Expr], limits: Sequence[Limit], p: Floats) -> Floats:
+    """Return sum |d tau/dX| |X| at the limits, the largest over the runs that settled."""
+    settled = [limit.status is LimitStatus.SETTLED for limit in limits]
+    x = np.array([limit.state for limit in limits]).reshape(len(limits), -1)[settled]
+    slopes = np.abs(low.program(tuple(tau.values())).jacobian.batch(0.0, x.T, p[:, settled]))
+    with np.errstate(invalid="ignore"):
+        sizes = (slopes @ np.abs(x)[:, :, np.newaxis])[..., 0]
+    largest: Floats = np.where(np.isfinite(sizes), sizes, 0.0).max(axis=0, initial=0.0)
+    return largest
+
+
 def _kinds(
     equations: EquilibriumEquations, tau: Mapping[str, sp.Expr], solutions: Floats, p: Floats
-) -> NDArray[np.str_]:
-    """Say of each solution whether the dynamics stay near it, where it names all states."""
+) -> tuple[NDArray[np.str_], Floats]:
+    """Say of each solution whether the dynamics stay near it, where it names all states.
+
+    Returns:
+        The kinds, and the rates at which the slowest disturbances die out.
+    """
     kinds = np.full(solutions.shape[1:], "", dtype="<U8")
+    rates = np.full(solutions.shape[1:], np.nan)
     names = list(tau)
     states = equations.system.states
     told = all(tau.get(name) == symbol(name) for name in states)
@@ -121,9 +138,11 @@ def _kinds(
     for column, which in np.argwhere(np.isfinite(solutions).all(axis=0)):
         x = solutions[rows, column, which]
         scale = np.where(x != 0, np.abs(x), 1.0)
-        kind = stability(equations.eigenvalues(x, p[:, column], scale)) if told else UNKNOWN
-        kinds[column, which] = kind
-    return kinds
+        if told:
+            values = equations.eigenvalues(x, p[:, column], scale)
+            rates[column, which] = -values.real.max(initial=-np.inf)
+        kinds[column, which] = stability(values) if told else UNKNOWN
+    return kinds, rates
 
 
 def _answers(solved: xr.Dataset) -> tuple[str, ...]:

@@ -161,6 +161,8 @@ def _why_restless(outcome: Outcome, column: int, attracting: int) -> str:
         )
     if outcome.answers[column] == "not_found":
         return f"The simulation {did}, and iteration found no solution: nothing is decided."
+    if outcome.limits[column].status is LimitStatus.STILL_MOVING:
+        return _why_not_yet(outcome, column)
     if "stable" in kinds:
         return (
             f"A stable equilibrium exists, but from this initial state the simulation {did}: "
@@ -171,6 +173,22 @@ def _why_restless(outcome: Outcome, column: int, attracting: int) -> str:
     return (
         f"The predicted equilibrium is marginal (no eigenvalue pulls towards it), and the "
         f"simulation {did}: the system does not come to rest."
+    )
+
+
+def _why_not_yet(outcome: Outcome, column: int) -> str:
+    """Say what is known of a run that had to be given up while it moved."""
+    time = f"by t = {outcome.limits[column].time:.3g}, when the run was given up"
+    slowest = np.min(outcome.rates[column], where=outcome.kinds[column] == "stable", initial=np.inf)
+    if not np.isfinite(slowest):
+        return (
+            f"The simulation had not come to rest {time}; no eigenvalue of the predicted "
+            "equilibrium says whether and when it would."
+        )
+    return (
+        f"A stable equilibrium exists, but the simulation had not come to rest {time}. Near the "
+        f"equilibrium disturbances die out as exp(-{slowest:.3g} t), by a factor of a million in "
+        f"t = {np.log(1e6) / slowest:.3g}; whether this run leads there is not decided."
     )
 
 

@@ -30,11 +30,15 @@ class Outcome:
         simulated: the limits, shape (variables, columns), NaN where nothing settled.
         solutions: shape (variables, columns, solutions), NaN where there are fewer.
         kinds: "stable", "unstable", "marginal", "unknown" or "" per (column, solution).
+        rates: how fast the slowest disturbance of a solution dies out (columns, solutions),
+            NaN where the kind is not known from eigenvalues.
         answers: the causal model's status per column, in words.
         starts: the number of initial states per sample.
         tolerance: the largest relative difference that counts as agreement.
         seed: what the draws were made with.
         reached: the largest value that each variable took along the runs, (variables,).
+        carried: what uncertainty of the states at rest, each of its own size, would do to each
+            variable, (variables,).
     """
 
     names: tuple[str, ...]
@@ -42,11 +46,13 @@ class Outcome:
     simulated: Floats
     solutions: Floats
     kinds: NDArray[np.str_]
+    rates: Floats
     answers: tuple[str, ...]
     starts: int
     tolerance: float
     seed: int
     reached: Floats
+    carried: Floats
 
     @property
     def statuses(self) -> NDArray[np.int64]:
@@ -80,7 +86,7 @@ class Outcome:
         everything = np.concatenate([self.simulated, self._flat(self.solutions)], axis=1)
         size = np.nanmax(np.abs(everything), axis=1, initial=0.0)
         resolved = 1.0 if (self.kinds == "marginal").any() else _RESOLVED
-        size = np.maximum(size, resolved * self.reached)
+        size = np.maximum.reduce([size, self.carried, resolved * self.reached])
         return np.where(size > 0, size, 1.0)
 
     @cached_property

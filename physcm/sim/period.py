@@ -1,14 +1,20 @@
 """Periodic motion, told from a damped or growing one by its returns.
 
-The variable that varies most is watched crossing its mean upward. A motion may be periodic
-when the returns come after equal times (or every second, third, fourth of them); it is when
-over many periods the state at a return comes back to where an earlier return left it.
+A state that varies much is watched crossing its mean upward (a Poincaré section). A motion may
+be periodic when the returns come after equal times (or every second, third, fourth of them); it
+is when over many periods the state at a return comes back to where an earlier return left it.
+Returns are located by following the motion again between the saved times that enclose them, so
+that spikes much shorter than the time between saved points, as relaxation oscillations have,
+are timed as well as smooth ones.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import numpy as np
-from scipy.interpolate import CubicSpline
+from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
 
@@ -17,26 +23,35 @@ _MOST_CROSSINGS = 4
 _EVEN = 1e-2
 _CLOSED = 1e-3
 _NO_MOTION = 1e-6
+_ZOOMS, _ZOOM = 2, 64
+
+Path: TypeAlias = Callable[[Floats, Floats], Floats]
+"""From times, the first one 0, and a state at 0 to the states there, (states, times)."""
 
 
-def period_of(times: Floats, states: Floats, scale: Floats) -> float | None:
+def period_of(times: Floats, states: Floats, scale: Floats, path: Path) -> float | None:
     """Return the time after which a motion seems to repeat, or None.
 
     Args:
         times: increasing, shape (times,).
         states: shape (states, times).
         scale: the size of each state.
+        path: follows the motion.
 
     >>> t = np.linspace(0, 100, 2000)
-    >>> round(period_of(t, np.array([np.sin(t)]), np.ones(1)), 3)
-    6.283
+    >>> circle = lambda t, x: (
+    ...     np.array([np.cos(t), np.sin(t)]) * x[0] + (np.array([-np.sin(t), np.cos(t)]) * x[1])
+    ... )
+    >>> round(period_of(t, circle(t, [1, 0]), np.ones(2), circle), 6)
+    6.283185
     """
-    watched = _most_moving(states, scale)
-    if watched is None:
+    section = _section(states, scale)
+    if section is None or len(section[2]) < _FEWEST_RETURNS:
         return None
-    lengths = np.diff(_returns(times, watched))
-    if len(lengths) + 1 < _FEWEST_RETURNS:
-        return None
+    row, level, before = section
+    last = before[-(3 * _MOST_CROSSINGS + 1) :]
+    at = [_return(times, states, k, row, level, path)[0] for k in last]
+    lengths = np.diff(at)
     for stride in range(1, _MOST_CROSSINGS + 1):
         gaps = lengths[len(lengths) % stride :].reshape(-1, stride).sum(axis=1)
         if len(gaps) >= 3 and np.ptp(gaps) < _EVEN * gaps.mean():
@@ -44,40 +59,72 @@ def period_of(times: Floats, states: Floats, scale: Floats) -> float | None:
     return None
 
 
-def is_closed(times: Floats, states: Floats, scale: Floats) -> bool:
+def is_closed(times: Floats, states: Floats, scale: Floats, path: Path) -> bool:
     """Say whether a motion over many periods ends on the orbit on which it began.
 
     >>> t = np.linspace(0, 250, 8000)
-    >>> is_closed(t, np.array([np.sin(t), np.cos(t)]), np.ones(2))
+    >>> spiral = lambda rate: (
+    ...     lambda t, x: (
+    ...         np.exp(-rate * t)
+    ...         * (
+    ...             np.array([np.cos(t), np.sin(t)]) * x[0]
+    ...             + np.array([-np.sin(t), np.cos(t)]) * x[1]
+    ...         )
+    ...     )
+    ... )
+    >>> is_closed(t, spiral(0)(t, [1, 0]), np.ones(2), spiral(0))
     True
-    >>> is_closed(t, np.exp(-t / 1e4) * np.array([np.sin(t), np.cos(t)]), np.ones(2))
+    >>> is_closed(t, spiral(1e-4)(t, [1, 0]), np.ones(2), spiral(1e-4))
     False
     """
-    watched = _most_moving(states, scale)
-    if watched is None:
+    section = _section(states, scale)
+    if section is None or len(section[2]) < _FEWEST_RETURNS:
         return False
-    at = _returns(times, watched)
-    if len(at) < _FEWEST_RETURNS:
-        return False
-    seen = CubicSpline(times, states, axis=1)(at)
+    row, level, before = section
+    compared = [*before[:_MOST_CROSSINGS], before[-1]]
+    seen = np.column_stack([_return(times, states, k, row, level, path)[1] for k in compared])
     swing = np.ptp(states, axis=1)
     moving = swing > _NO_MOTION * scale
-    misses = np.abs(seen[:, :_MOST_CROSSINGS] - seen[:, -1:])[moving] / swing[moving, np.newaxis]
+    misses = np.abs(seen[:, :-1] - seen[:, -1:])[moving] / swing[moving, np.newaxis]
     return bool(misses.max(axis=0).min() < _CLOSED)
 
 
-def _most_moving(states: Floats, scale: Floats) -> Floats | None:
-    """Return the state that swings most, about its middle; None where nothing moves."""
+def _section(states: Floats, scale: Floats) -> tuple[int, float, NDArray[np.int64]] | None:
+    """Return which state to watch, its mean, and the points before it crosses that upward.
+
+    Of the states that swing about as much as any, it is the one that spends the most even time
+    above and below its mean, so that saved points miss none of its returns.
+    """
     swings = np.ptp(states, axis=1) / scale
-    watched = states[int(np.argmax(swings))]
-    return watched - watched.mean() if swings.max() > _NO_MOTION else None
+    if not swings.max(initial=0.0) > _NO_MOTION:
+        return None
+    above = (states > states.mean(axis=1, keepdims=True)).mean(axis=1)
+    even = np.where(swings > swings.max() / 2, np.minimum(above, 1 - above), -1.0)
+    row = int(np.argmax(even))
+    level = float(states[row].mean())
+    return row, level, _upward(states[row] - level)
 
 
-def _returns(times: Floats, watched: Floats) -> Floats:
-    """Return the times of upward crossings of zero, to third order."""
-    at = np.flatnonzero((watched[:-1] < 0) & (watched[1:] >= 0))
-    guess = times[at] - watched[at] * np.diff(times)[at] / np.diff(watched)[at]
-    spline = CubicSpline(times, watched)
-    refined = guess - spline(guess) / spline(guess, 1)
-    inside = (refined >= times[at]) & (refined <= times[at + 1])
-    return np.where(inside, refined, guess)
+def _upward(values: Floats) -> NDArray[np.int64]:
+    return np.flatnonzero((values[:-1] < 0) & (values[1:] >= 0))
+
+
+def _return(
+    times: Floats, states: Floats, before: int, row: int, level: float, path: Path
+) -> tuple[float, Floats]:
+    """Return when a watched state crosses a level upward after a saved point, and the state then.
+
+    NaN where following the motion again does not show it.
+    """
+    start, length, x = times[before], times[before + 1] - times[before], states[:, before]
+    for _ in range(_ZOOMS):
+        grid = np.linspace(0.0, length, _ZOOM + 1)
+        near = path(grid, x)
+        found = _upward(near[row] - level)
+        if not found.size:
+            return np.nan, np.full_like(x, np.nan)
+        k = found[0]
+        start, length, x = start + grid[k], grid[1], near[:, k]
+    ahead = near[:, k + 1]
+    part = (level - x[row]) / (ahead[row] - x[row])
+    return float(start + part * length), x + part * (ahead - x)

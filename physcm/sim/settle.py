@@ -41,6 +41,8 @@ _GREW = 10
 _PAST = 100.0
 _PERIODS = 40
 _MOST_STEPS = 300_000
+_TRIED = (("LSODA", 100), ("BDF", 2), ("LSODA", 10_000))
+"""Methods to follow a window by, each if those before take more steps than so many per point."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,7 @@ class _Watch:
 
     def advance(self, window: float) -> Limit | None:
         times = np.linspace(0.0, window, _POINTS)
-        run = self.follow(times)
+        run = self.follow(times, self.x)
         if run.status is not RunStatus.COMPLETE:
             diverged = run.status is RunStatus.DIVERGED or self.outgrows(_GREW)
             last = int(np.isfinite(run.states).all(axis=0).sum()) - 1
@@ -186,9 +188,20 @@ class _Watch:
         """Say whether there are bounds and a state lies within them."""
         return bool(self.system.bounds) and self.equations.is_feasible(x, self.positive_scale())
 
-    def follow(self, times: Floats) -> Trajectory:
+    def follow(self, times: Floats, x: Floats) -> Trajectory:
+        """Integrate from a state at time 0.
+
+        Begun on a slow manifold, LSODA can creep along it with small explicit steps, as nothing
+        there tells it that larger ones would be unstable; BDF takes large ones. Where that is
+        not it, the motion is fast and small steps are what it needs.
+        """
         atol = 1e-3 * _RTOL * np.where(self.scale > 0, self.scale, 1e-20)
-        run = integrate(self.system, times, self.x, self.p, _RTOL, atol, most_steps=10_000)
+        for method, most_steps in _TRIED:
+            run = integrate(
+                self.system, times, x, self.p, _RTOL, atol, method, most_steps=most_steps
+            )
+            if run.status is RunStatus.COMPLETE:
+                break
         self.steps += run.steps
         return run
 
@@ -217,16 +230,20 @@ class _Watch:
         return self.ended(LimitStatus.SETTLED) if resting else None
 
     def periodic(self, times: Floats, states: Floats) -> Limit | None:
-        period = period_of(times, states, self.positive_scale())
+        scale = self.positive_scale()
+        period = period_of(times, states, scale, self.path)
         if period is None:
             return None
         cycles = np.linspace(0.0, _PERIODS * period, 200 * _PERIODS)
-        run = self.follow(cycles)
-        if run.status is RunStatus.COMPLETE and is_closed(
-            cycles, run.states, self.positive_scale()
-        ):
+        run = self.follow(cycles, self.x)
+        complete = run.status is RunStatus.COMPLETE
+        if complete and is_closed(cycles, run.states, scale, self.path):
             return self.ended(LimitStatus.PERIODIC, period)
         return None
+
+    def path(self, times: Floats, x: Floats) -> Floats:
+        """Return the states at some times from a state at time 0."""
+        return self.follow(times, x).states
 
     def diverged(self, before: Floats) -> Limit | None:
         """Growth without bound: some state keeps growing in proportion with doubled time."""

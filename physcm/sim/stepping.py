@@ -64,13 +64,12 @@ class Solver:
             else:
                 solver, stuck = self._begun(system, p, t, x, end), 0
                 while solver.status == "running":
-                    with warnings.catch_warnings(), np.errstate(all="ignore"):
-                        warnings.simplefilter("ignore")
-                        solver.step()
-                    left, stuck = left - 1, 0 if solver.t > solver.t_old else stuck + 1
+                    before = solver.t
+                    can_go_on = _stepped(solver)
+                    left, stuck = left - 1, 0 if solver.t > before else stuck + 1
                     late = left < 0 or stuck > _MOST_STUCK or time.monotonic() > self.deadline
-                    if late or solver.status == "failed" or not np.isfinite(solver.y).all():
-                        yield solver.t_old, stop, _nowhere(start, solver.y)
+                    if late or not can_go_on:
+                        yield before, stop, _nowhere(start, solver.y)
                         return
                     yield solver.t_old, solver.t, solver.dense_output()
                 x = solver.y
@@ -90,6 +89,17 @@ class Solver:
                 max_step=math.inf if system.is_autonomous else (stop - t) / FEWEST_STEPS,
                 **(implicit if self.method in _IMPLICIT else {}),
             )
+
+
+def _stepped(solver: Any) -> bool:
+    """Take a step; say whether it led to where a further one can begin."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            solver.step()
+        except ValueError:  # a Jacobian that is not finite
+            return False
+    return solver.status != "failed" and bool(np.isfinite(solver.y).all())
 
 
 def grown(start: Floats, end: Floats) -> bool:
