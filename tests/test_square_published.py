@@ -213,3 +213,38 @@ def test_a_marginal_state_that_no_run_comes_to_does_not_count_beside_a_stable_on
     row = commutes(system, equilibrate(system), []).rows[0]
     assert row.prediction == "2 solutions, 1 stable, 1 marginal"
     assert row.agree
+
+
+def receptor_and_phospholipase() -> System:
+    """Kholodenko et al. (Journal of Biological Chemistry 274, 1999): EGF receptor and PLC-gamma."""
+    changes: dict[str, tuple[str, dict[str, int]]] = {
+        "v1": ("k1*R*EGF - km1*Ra", {"R": -1, "Ra": 1}),
+        "v2": ("k2*Ra**2 - km2*R2", {"Ra": -2, "R2": 1}),
+        "v3": ("k3*R2 - km3*RP", {"R2": -1, "RP": 1}),
+        "v4": ("V4*RP/(K4 + RP)", {"RP": -1, "R2": 1}),
+        "v5": ("k5*RP*PLCg - km5*RPL", {"RP": -1, "PLCg": -1, "RPL": 1}),
+        "v6": ("k6*RPL - km6*RPLP", {"RPL": -1, "RPLP": 1}),
+        "v7": ("k7*RPLP - km7*RP*PLCgP", {"RPLP": -1, "RP": 1, "PLCgP": 1}),
+        "v8": ("V8*PLCgP/(K8 + PLCgP)", {"PLCgP": -1, "PLCg": 1}),
+    }
+    initial = {"R": 100, "Ra": 0, "R2": 0, "RP": 0, "PLCg": 105, "RPL": 0, "RPLP": 0, "PLCgP": 0}
+    return System.from_reactions(
+        changes,
+        parameters={
+            "EGF": 680, "k1": 0.003, "km1": 0.06, "k2": 0.01, "km2": 0.1, "k3": 1, "km3": 0.01,
+            "V4": 450, "K4": 50, "k5": 0.06, "km5": 0.2, "k6": 1, "km6": 0.05, "k7": 0.3,
+            "km7": 0.006, "V8": 1, "K8": 100,
+        },
+        initial=initial,
+        bounds=dict.fromkeys(initial, AMOUNT),
+        name="EGF receptor",
+    )  # fmt: skip
+
+
+def test_net_fluxes_that_vanish_at_rest_leave_no_line_of_states() -> None:
+    """v1 = 2 v2 = 0 at rest, which rounding leaves at 1e-15 of the fluxes that balance."""
+    system = receptor_and_phospholipase()
+    tried = [Hold("R", 1.00075), Hold("PLCg", 3.51376), Hold("PLCg", 6.38865), Hold("Ra", 8.5064)]
+    report = commutes(system, equilibrium_model(system), tried)
+    assert report.ok, report
+    assert {row.prediction for row in report.rows} == {"one solution"}

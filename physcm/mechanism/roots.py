@@ -328,6 +328,8 @@ def _pull_to_zero(
         vanishing |= blurred[:, open_]
     vanishing &= (low <= 0) & (high >= 0)
     x = _iterate(there, np.where(vanishing, 0.0, x), low, high, _SETTLING)
+    # Iteration leaves on them what the rounding of other terms makes of zero.
+    x[vanishing & blurred[:, open_]] = 0.0
     again = _judged(there, x)
     won = open_[again.converged]
     for field in ("x", "error"):
