@@ -17,8 +17,8 @@ from numbers import Integral
 from typing import Any, TypeAlias
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special
 
 from physcm.mechanism.errors import InvalidValue
 
@@ -84,7 +84,7 @@ def normals(seed: int, source: str, samples: Integers, step: int | Integers = 0)
     >>> normals(0, "k", np.arange(3)).round(3).tolist()
     [2.198, 1.053, 0.435]
     """
-    return np.asarray(special.ndtri(uniforms(seed, source, samples, step)))
+    return np.asarray(scipy.special.ndtri(uniforms(seed, source, samples, step)))
 
 
 def step_normals(seed: int, source: str, samples: Integers, step: int | Integers) -> Floats:

@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import scipy
 import sympy as sp
-from scipy import special
 from sympy.core.relational import Relational
 
 from physcm.mechanism.errors import Unsupported
@@ -66,8 +66,8 @@ SCALAR = Target(
             "maximum": max,
             "power": _real_power,
             "Mod": lambda a, b: a % b,
-            "gamma": lambda x: float(special.gamma(x)),
-            "polygamma": lambda n, x: float(special.polygamma(int(n), x)),
+            "gamma": lambda x: float(scipy.special.gamma(x)),
+            "polygamma": lambda n, x: float(scipy.special.polygamma(int(n), x)),
             "nan": math.nan,
             "inf": math.inf,
         }
@@ -88,8 +88,8 @@ VECTOR = Target(
             "maximum": np.maximum,
             "power": np.power,
             "Mod": np.mod,
-            "gamma": special.gamma,
-            "polygamma": lambda n, x: special.polygamma(int(n), x),
+            "gamma": scipy.special.gamma,
+            "polygamma": lambda n, x: scipy.special.polygamma(int(n), x),
             "where": np.where,
             "logical_and": np.logical_and,
             "logical_or": np.logical_or,

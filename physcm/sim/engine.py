@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.integrate import ODEintWarning, odeint
+import scipy
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import InvalidValue
@@ -149,9 +149,9 @@ def _lsoda(
     """
     for first_step in (0.0, 1e-6 * (times[-1] - times[0])):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ODEintWarning)
+            warnings.simplefilter("ignore", scipy.integrate.ODEintWarning)
             warnings.simplefilter("ignore", RuntimeWarning)
-            states, details = odeint(
+            states, details = scipy.integrate.odeint(
                 system.rates.scalar,
                 x0,
                 times,

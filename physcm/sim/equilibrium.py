@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.magnitude import size_of_terms
@@ -171,7 +171,7 @@ def scatter(equations: EquilibriumEquations, scale: Floats, total: Floats, count
     size = len(scale)
     if size == 0:
         return np.zeros((0, 1))
-    points = qmc.Halton(2 * size, seed=20).random(count).T
+    points = scipy.stats.qmc.Halton(2 * size, seed=20).random(count).T
     low, high = equations.bounds
     sign = np.where((points[size:] < 0.5) & (low < 0)[:, None], -1.0, 1.0)
     starts = sign * scale[:, None] * 10.0 ** (6 * points[:size] - 4)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
-from scipy.integrate import Radau
+import scipy
 
 from physcm.mechanism.codegen import Floats
 from physcm.sim.system import System
@@ -38,7 +38,7 @@ def escapes(system: System, x: Floats, p: Floats, within: float) -> bool:
     False
     """
     parameters = p.tolist()
-    solver = Radau(
+    solver = scipy.integrate.Radau(
         lambda t, y: np.array(system.rates.scalar(t, y, parameters)),
         0.0,
         x,

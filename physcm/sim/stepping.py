@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-from scipy import integrate as scipy_integrate
+import scipy
 
 from physcm.mechanism.codegen import Floats
 from physcm.sim.switching import switch_times
@@ -79,7 +79,7 @@ class Solver:
         rates = system.rates
         implicit = {"jac": lambda t, x: rates.jacobian.dense(t, x, p)}
         with np.errstate(all="ignore"):
-            return getattr(scipy_integrate, self.method)(
+            return getattr(scipy.integrate, self.method)(
                 lambda t, x: np.array(rates.scalar(t, x, p)),
                 t,
                 x,

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from scipy.integrate import LSODA
+import scipy
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.expression import to_text
@@ -110,7 +110,9 @@ def _calls(
         warnings.simplefilter("ignore")
         rates(t, x)
         if not seen:
-            solver = LSODA(rates, t, x, stop, rtol=1e-6, atol=1e-9 * np.abs(x) + 1e-30)
+            solver = scipy.integrate.LSODA(
+                rates, t, x, stop, rtol=1e-6, atol=1e-9 * np.abs(x) + 1e-30
+            )
             for _ in range(_MOST_STEPS):
                 if seen or solver.status != "running":
                     break

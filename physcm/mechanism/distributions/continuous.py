@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+import scipy
 
 from physcm.mechanism.distributions.checks import FINITE, POSITIVE, check
 from physcm.mechanism.distributions.distribution import Distribution
@@ -34,7 +34,7 @@ class Normal(Distribution):
 
     def quantile(self, u: Floats) -> Floats:
         """Return mean + sd ndtri(u), with ndtri the standard normal quantile."""
-        return np.asarray(self.mean + self.sd * special.ndtri(u))
+        return np.asarray(self.mean + self.sd * scipy.special.ndtri(u))
 
     @property
     def support(self) -> tuple[float, float]:
@@ -62,7 +62,7 @@ class LogNormal(Distribution):
 
     def quantile(self, u: Floats) -> Floats:
         """Return exp(mu + sigma ndtri(u))."""
-        return np.asarray(np.exp(self.mu + self.sigma * special.ndtri(u)))
+        return np.asarray(np.exp(self.mu + self.sigma * scipy.special.ndtri(u)))
 
     @property
     def mean(self) -> float:
@@ -133,7 +133,7 @@ class Exponential(Distribution):
 
     def quantile(self, u: Floats) -> Floats:
         """Return -log(1 - u) / rate."""
-        return np.asarray(-special.log1p(-u) / self.rate)
+        return np.asarray(-scipy.special.log1p(-u) / self.rate)
 
     @property
     def mean(self) -> float:
@@ -166,7 +166,7 @@ class Gamma(Distribution):
 
     def quantile(self, u: Floats) -> Floats:
         """Return the inverse of the regularized lower incomplete gamma function, over the rate."""
-        return np.asarray(special.gammaincinv(self.shape, u) / self.rate)
+        return np.asarray(scipy.special.gammaincinv(self.shape, u) / self.rate)
 
     @property
     def mean(self) -> float:
@@ -199,7 +199,7 @@ class Beta(Distribution):
 
     def quantile(self, u: Floats) -> Floats:
         """Return the inverse of the regularized incomplete beta function."""
-        return np.asarray(special.betaincinv(self.a, self.b, u))
+        return np.asarray(scipy.special.betaincinv(self.a, self.b, u))
 
     @property
     def mean(self) -> float:

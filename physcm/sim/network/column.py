@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 import xarray as xr
 from numpy.typing import NDArray
-from scipy import sparse
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.distributions import Distribution, as_distribution
@@ -189,7 +189,7 @@ def at_edges(raw: Any, wiring: Wiring, place: str) -> Column:
             names = list(wiring.nodes.names)
             square = square.reindex(cause=names, effect=names)
         raw = square.values
-    if sparse.issparse(raw) or np.ndim(raw) > 0:
+    if scipy.sparse.issparse(raw) or np.ndim(raw) > 0:
         return _from_matrix(raw, wiring, place)
     return Column.constant(as_datum(raw, place), len(wiring))
 
@@ -205,7 +205,7 @@ def as_datum(raw: Any, place: str) -> Datum:
 
 
 def _from_matrix(raw: Any, wiring: Wiring, place: str) -> Column:
-    if not sparse.issparse(raw) and np.ndim(raw) != 2:
+    if not scipy.sparse.issparse(raw) and np.ndim(raw) != 2:
         raise InvalidValue(
             f"{place}: values of shape `{np.shape(raw)}`, but edges have no order; give a matrix, "
             "or a mapping from pairs (cause, effect)"
@@ -216,7 +216,7 @@ def _from_matrix(raw: Any, wiring: Wiring, place: str) -> Column:
             f"{place}: a matrix of shape `{matrix.shape}` for {len(wiring.nodes)} nodes; give one "
             "row and column per node"
         )
-    numbers = np.asarray(sparse.csr_array(matrix)[wiring.causes, wiring.effects], dtype=float)
+    numbers = np.asarray(scipy.sparse.csr_array(matrix)[wiring.causes, wiring.effects], dtype=float)
     return _column(list(enumerate(numbers.tolist())), len(wiring), place)
 
 

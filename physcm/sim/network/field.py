@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.errors import InvalidValue
@@ -86,7 +86,7 @@ class Field:
         ]
         return self._drift(t, x, received), amplitudes
 
-    def jacobian(self, t: float, y: Floats) -> sparse.csr_array:
+    def jacobian(self, t: float, y: Floats) -> scipy.sparse.csr_array:
         """Return the derivatives df/dy of one sample, (states, states).
 
         Args:
@@ -112,7 +112,7 @@ class Field:
         variables = self._variable_slopes(t, y)
         return _matrix(own, (states, states)) + by_inputs @ inputs @ variables
 
-    def _input_slopes(self, t: float, x: Floats, shape: tuple[int, int]) -> sparse.csr_array:
+    def _input_slopes(self, t: float, x: Floats, shape: tuple[int, int]) -> scipy.sparse.csr_array:
         """Return dI/dX."""
         structure, slopes = self.structure, self.structure.coupling.jacobian
         values = slopes.program.vector(t, self._at_ends(x), self.of_edges)
@@ -124,7 +124,7 @@ class Field:
             blocks.append((rows, variable * x.shape[1] + structure.ends(read.end), value))
         return _matrix(blocks, shape)
 
-    def _variable_slopes(self, t: float, y: Floats) -> sparse.csr_array:
+    def _variable_slopes(self, t: float, y: Floats) -> scipy.sparse.csr_array:
         """Return dX/dy."""
         structure = self.structure
         count = structure.states.size
@@ -223,9 +223,9 @@ def _stacked(rows: Iterable[Floats], items: int) -> Floats:
     return stacked
 
 
-def _matrix(blocks: Iterable[Block], shape: tuple[int, int]) -> sparse.csr_array:
+def _matrix(blocks: Iterable[Block], shape: tuple[int, int]) -> scipy.sparse.csr_array:
     """Return the sparse matrix of (rows, columns, values); what falls on one place is added."""
     nothing = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
     parts = zip(nothing, *blocks, strict=True)
     rows, columns, values = (np.concatenate([a.ravel() for a in part]) for part in parts)
-    return sparse.csr_array((values, (rows, columns)), shape=shape)
+    return scipy.sparse.csr_array((values, (rows, columns)), shape=shape)

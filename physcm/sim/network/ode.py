@@ -17,9 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy import integrate
-from scipy.sparse import csc_array
-from scipy.sparse.linalg import norm
+import scipy
 
 from physcm.mechanism.codegen import Floats
 from physcm.sim.engine import Trajectory, ended, scaled
@@ -98,10 +96,10 @@ class Solver:
         if not is_autonomous(field.structure):
             options["max_step"] = span / FEWEST_STEPS
         if self.method in ("Radau", "BDF"):
-            options["jac"] = lambda t, y: csc_array(_finite(field, t, y))
+            options["jac"] = lambda t, y: scipy.sparse.csc_array(_finite(field, t, y))
         if self.method == "LSODA":
             options["jac"] = lambda t, y: _finite(field, t, y).toarray()
-        kind = getattr(integrate, self.method)
+        kind = getattr(scipy.integrate, self.method)
         return kind(lambda t, y: field.rates(t, y[:, np.newaxis])[:, 0], begin, y, end, **options)
 
 
@@ -110,7 +108,9 @@ def chosen_method(field: Field, times: Floats) -> str:
     y = field.start(1)[:, 0]
     if y.size <= _SMALL:
         return "LSODA"
-    stiffness = norm(field.jacobian(times[0], y), np.inf) * (times[-1] - times[0])
+    stiffness = scipy.sparse.linalg.norm(field.jacobian(times[0], y), np.inf) * (
+        times[-1] - times[0]
+    )
     return "DOP853" if stiffness < _STIFF else "BDF"
 
 

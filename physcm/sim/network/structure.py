@@ -21,9 +21,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy
 import sympy as sp
 from numpy.typing import NDArray
-from scipy import sparse
 
 from physcm.mechanism.codegen import Program
 from physcm.mechanism.expression import names_in, symbol
@@ -183,7 +183,7 @@ class Structure:
         return np.where(self.evolving, counted, -1)
 
     @cached_property
-    def incidence(self) -> sparse.csr_array:
+    def incidence(self) -> scipy.sparse.csr_array:
         """The matrix B."""
         return self.network.wiring.incidence
 

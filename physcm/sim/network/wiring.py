@@ -19,9 +19,9 @@ from typing import Any, TypeAlias
 
 import networkx as nx
 import numpy as np
+import scipy
 import xarray as xr
 from numpy.typing import NDArray
-from scipy import sparse
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import InvalidValue, UnknownVariable
@@ -50,11 +50,13 @@ class Wiring:
         return self.causes.size
 
     @property
-    def incidence(self) -> sparse.csr_array:
+    def incidence(self) -> scipy.sparse.csr_array:
         """The matrix (nodes, edges) that sums over the edges into each node."""
         nodes, edges = len(self.nodes), len(self)
         ends = np.searchsorted(self.effects, np.arange(nodes + 1))
-        return sparse.csr_array((np.ones(edges), np.arange(edges), ends), shape=(nodes, edges))
+        return scipy.sparse.csr_array(
+            (np.ones(edges), np.arange(edges), ends), shape=(nodes, edges)
+        )
 
     @property
     def texts(self) -> list[str]:
@@ -125,14 +127,14 @@ def read(
         matrix = as_matrix(adjacency, "adjacency")
         nodes = Nodes.of(range(matrix.shape[0]) if names is None else names)
         matrix = matrix if rows == "cause" else matrix.T
-    return _wired(nodes, sparse.csc_array(matrix))
+    return _wired(nodes, scipy.sparse.csc_array(matrix))
 
 
-def as_matrix(raw: Any, place: str) -> sparse.csc_array:
+def as_matrix(raw: Any, place: str) -> scipy.sparse.csc_array:
     """Return a square matrix as a sparse one, or say what is wrong with it."""
     try:
-        array = raw if sparse.issparse(raw) else np.asarray(raw, dtype=float)
-        matrix = sparse.csc_array(array, dtype=float) if array.ndim == 2 else None
+        array = raw if scipy.sparse.issparse(raw) else np.asarray(raw, dtype=float)
+        matrix = scipy.sparse.csc_array(array, dtype=float) if array.ndim == 2 else None
     except (TypeError, ValueError):
         matrix = None
     if matrix is None:
@@ -147,7 +149,7 @@ def as_matrix(raw: Any, place: str) -> sparse.csc_array:
     return matrix
 
 
-def _wired(nodes: Nodes, matrix: sparse.csc_array) -> tuple[Wiring, Floats]:
+def _wired(nodes: Nodes, matrix: scipy.sparse.csc_array) -> tuple[Wiring, Floats]:
     if len(nodes) != matrix.shape[0]:
         raise InvalidValue(
             f"`{len(nodes)}` names for {matrix.shape[0]} nodes; give one name per node"
@@ -169,7 +171,7 @@ def _wired(nodes: Nodes, matrix: sparse.csc_array) -> tuple[Wiring, Floats]:
     return wiring, weights[order]
 
 
-def _from_graph(graph: nx.Graph) -> tuple[Nodes, sparse.csc_array]:
+def _from_graph(graph: nx.Graph) -> tuple[Nodes, scipy.sparse.csc_array]:
     if graph.is_multigraph():
         raise InvalidValue(
             f"the adjacency is a `{type(graph).__name__}`, with several edges between two nodes; "
@@ -187,10 +189,10 @@ def _from_graph(graph: nx.Graph) -> tuple[Nodes, sparse.csc_array]:
             f"the attribute `weight` of an edge is `{wrong!r}`; give numbers"
         ) from None
     places = rows.astype(np.int64), columns.astype(np.int64)
-    return nodes, sparse.coo_array((weights, places), shape=(len(nodes), len(nodes)))
+    return nodes, scipy.sparse.coo_array((weights, places), shape=(len(nodes), len(nodes)))
 
 
-def _from_array(array: xr.DataArray) -> tuple[Nodes, sparse.csc_array]:
+def _from_array(array: xr.DataArray) -> tuple[Nodes, scipy.sparse.csc_array]:
     square = oriented(array, "adjacency")
     labels = [square.coords[side].values for side in _SIDES if side in square.coords]
     return Nodes.of(labels[0] if labels else range(len(square))), as_matrix(

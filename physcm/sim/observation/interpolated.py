@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.distributions import Distribution
@@ -101,5 +101,5 @@ def _between(saved: Floats, values: Floats, times: Floats, method: str) -> Float
     present = np.isfinite(values)
     if method == "linear" or present.sum() < 2:
         return np.asarray(linear)
-    cubic = CubicSpline(saved[present], values[present])(times)
+    cubic = scipy.interpolate.CubicSpline(saved[present], values[present])(times)
     return np.where(np.isfinite(linear), cubic, np.nan)

@@ -22,8 +22,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.randomness import step_normals, uniform_pairs
@@ -109,7 +109,7 @@ class Wiener:
             uniform_pairs(self.seed, f"W({name})/bridge", samples, numbers) for name in self.sources
         ]
         shape = (len(self.sources), 2, _HALVINGS, columns.size)
-        return np.asarray(np.moveaxis(ndtri(np.array(draws).reshape(shape)), 0, 2))
+        return np.asarray(np.moveaxis(scipy.special.ndtri(np.array(draws).reshape(shape)), 0, 2))
 
     def _normals(self, source: str, columns: NDArray[np.int64], step: int) -> Floats:
         samples = self.samples[columns]
