@@ -22,7 +22,6 @@ from physcm.mechanism.lanes.compiler import compiled
 from physcm.mechanism.randomness import step_normals
 from physcm.sim import Numba, System, simulate, zoo
 from physcm.sim.agenda import Agenda, Plan
-from physcm.sim.fused import stretch
 from physcm.sim.modes import Modes
 from physcm.sim.status import RunStatus
 from physcm.sim.stochastic import run as runs
@@ -63,11 +62,8 @@ def test_the_number_of_threads_changes_nothing() -> None:
     assert runs[0].identical(runs[2])
 
 
-def test_the_number_of_threads_changes_no_noise(monkeypatch: pytest.MonkeyPatch) -> None:
-    runs = []
-    for count in (1, 2, 5):
-        monkeypatch.setattr(stretch, "cores", lambda count=count: count)
-        runs.append(simulate(NOISY, TIMES, n=100, step=0.01))
+def test_the_number_of_threads_changes_no_noise() -> None:
+    runs = [simulate(NOISY, TIMES, n=100, step=0.01, engine=Numba(threads=n)) for n in (1, 2, 5)]
     assert runs[0].identical(runs[1])
     assert runs[0].identical(runs[2])
 

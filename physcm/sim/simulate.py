@@ -68,8 +68,8 @@ def simulate(
         n: number of samples.
         seed: the seed; (seed, sample, step, name) determine each draw.
         engine: without noise "auto", "numba" or `Numba(method, threads)`, the fast engine for
-            ensembles; "scipy" or `Scipy(method)`, the reference; with noise "auto" or one of
-            `physcm.sim.stochastic.SCHEMES`: "euler-maruyama", "milstein" (commutative noise),
+            ensembles; "scipy" or `Scipy(method)`, the reference; with noise "auto", `Numba(threads=)`
+            or one of `physcm.sim.stochastic.SCHEMES`: "euler-maruyama", "milstein" (commutative noise),
             "sra1" (additive noise). "auto" takes the most accurate that the noise allows; to
             compare runs draw by draw, name one. "gillespie" fires the reactions of a system one
             by one instead of following its drift (`physcm.sim.gillespie`). "torch" or `Torch(...)`
@@ -253,8 +253,12 @@ def _stochastic(
     h = positive_step(step, "system")
     plan = Plan(Modes(system, samples, seed))
     places = range(len(system.schedule))
-    scheme = scheme_for(engine, [mode(system, ()), *(mode(system, [i]) for i in places)])
-    result = stochastic_run(plan, times, h, scheme, seconds=seconds)
+    chosen = Numba() if engine == "numba" else engine
+    named, threads = (
+        (chosen.method, chosen.workers) if isinstance(chosen, Numba) else (chosen, None)
+    )
+    scheme = scheme_for(named, [mode(system, ()), *(mode(system, [i]) for i in places)])
+    result = stochastic_run(plan, times, h, scheme, seconds=seconds, threads=threads)
     settings = {"seed": int(seed), "engine": scheme, "step": h}
     return as_dataset(
         system, times, result.values, plan.modes.parameters, result.ended, settings, result.instants

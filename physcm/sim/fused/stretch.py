@@ -13,7 +13,7 @@ from physcm.mechanism.lanes.compiler import Code, compiled
 from physcm.mechanism.lanes.module import module
 from physcm.mechanism.lanes.normals import normals_code
 from physcm.mechanism.randomness import key
-from physcm.sim.fused.pool import cores, share
+from physcm.sim.fused.pool import share
 from physcm.sim.stochastic.schemes import Scheme
 from physcm.sim.stochastic.wiener import Wiener
 
@@ -39,7 +39,7 @@ class Stretch:
 
     def go(
         self, x: Floats, p: Floats, samples: NDArray[np.int64], begin: float, first: int,
-        last: int, slots: NDArray[np.int64], out: Floats, seconds: float,
+        last: int, slots: NDArray[np.int64], out: Floats, seconds: float, threads: int,
     ) -> bool:  # fmt: skip
         """Take base steps first, ..., last - 1 in place; return whether there was time for it.
 
@@ -53,6 +53,7 @@ class Stretch:
             slots: where to save the state after each step in `out`, -1 for nowhere.
             out: (states, samples, times).
             seconds: how long it may take.
+            threads: how many run at once.
         """
         from physcm.sim.fused.walk import walk
 
@@ -66,7 +67,7 @@ class Stretch:
                 x, rows, begin, h, first, last, slots, out, low, high, stop,
             )  # fmt: skip
 
-        return share(work, x.shape[1], threads=cores(), grain=LANES, seconds=seconds)
+        return share(work, x.shape[1], threads=threads, grain=LANES, seconds=seconds)
 
 
 @lru_cache(maxsize=256)

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import NotCompiled, Unsupported
 from physcm.sim.agenda import Agenda, Instant, Plan
+from physcm.sim.fused.pool import cores
 from physcm.sim.fused.stretch import Stretch
 from physcm.sim.located import first_change
 from physcm.sim.modes import View
@@ -64,6 +65,7 @@ def run(
     noise: Floats | None = None,
     seconds: float = math.inf,
     fast: bool = True,
+    threads: int | None = None,
 ) -> StochasticRun:
     """Return all samples of a system with noise or random jumps.
 
@@ -76,9 +78,10 @@ def run(
             (sources, samples, steps).
         seconds: how long the run may take.
         fast: whether steps between which nothing happens are taken by machine code.
+        threads: how many do that at once, as many as there are cores unless told.
     """
     deadline = time.monotonic() + seconds
-    runner, k = _Runner(plan, times, step, scheme, noise, fast), 0
+    runner, k = _Runner(plan, times, step, scheme, noise, fast, threads), 0
     while k < runner.steps:
         if time.monotonic() > deadline:
             return runner.result(RunStatus.TIME_LIMIT)
@@ -90,7 +93,7 @@ def run(
 class _Runner:
     def __init__(
         self, plan: Plan, times: Floats, step: float, scheme: str, noise: Floats | None,
-        fast: bool,
+        fast: bool, threads: int | None = None,
     ) -> None:  # fmt: skip
         modes = plan.modes
         self.plan, self.times, self.step = plan, times, step
@@ -100,6 +103,7 @@ class _Runner:
             modes.seed, self.sources, modes.samples, step, SCHEMES[scheme].areas, noise
         )
         self.scheme, self.schemes = scheme, dict[int, Scheme]()
+        self.threads = threads or cores()
         self.stretches: dict[int, Stretch | None] = {}
         self.fast = fast and noise is None and not plan.triggers and not self.system.jumps
         self.clocks = Clocks(plan)
@@ -193,7 +197,7 @@ class _Runner:
         assert stretch is not None  # noqa: S101 - by the caller
         in_time = stretch.go(
             x, view.p[:, columns], self.plan.modes.samples[columns], float(self.times[0]), k, last,
-            slots, out, deadline - time.monotonic(),
+            slots, out, deadline - time.monotonic(), self.threads,
         )  # fmt: skip
         if not whole or len(view.order) > len(x):
             for place, at in enumerate(saved):
