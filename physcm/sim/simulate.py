@@ -68,12 +68,13 @@ def simulate(
         n: number of samples.
         seed: the seed; (seed, sample, step, name) determine each draw.
         engine: without noise "auto", "numba" or `Numba(method, threads)`, the fast engine for
-            ensembles; "scipy" or `Scipy(method)`, the reference; with noise "auto", `Numba(threads=)`
-            or one of `physcm.sim.stochastic.SCHEMES`: "euler-maruyama", "milstein" (commutative noise),
-            "sra1" (additive noise). "auto" takes the most accurate that the noise allows; to
-            compare runs draw by draw, name one. "gillespie" fires the reactions of a system one
-            by one instead of following its drift (`physcm.sim.gillespie`). "torch" or `Torch(...)`
-            solves by torchdiffeq and torchsde, on a GPU if told so.
+            ensembles; "scipy" or `Scipy(method)`, the reference. With noise "auto", "numba",
+            `Numba(threads=)` or one of `physcm.sim.stochastic.SCHEMES`: "euler-maruyama",
+            "milstein" (commutative noise), "sra1" (additive noise); "auto" takes the most
+            accurate that the noise allows; to compare runs draw by draw, name one. "gillespie"
+            fires the reactions of a system one by one instead of following its drift
+            (`physcm.sim.gillespie`). "torch" or `Torch(...)` solves by torchdiffeq and torchsde,
+            on a GPU if told so.
         rtol: relative tolerance of each step, 1e-8 unless told.
         atol: absolute tolerance of each step, one number or one per state; unless told a
             thousandth of rtol times the largest value of each state in a rough run.
