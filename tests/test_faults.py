@@ -71,18 +71,49 @@ def test_what_leaves_the_domain_is_reported_with_sample_time_and_variable(engine
 
 
 @pytest.mark.parametrize(
-    ("system", "at", "name"), [(BLOWUP, 1.5, "x"), (LOGARITHM, 2, "y")], ids=["grows", "leaves"]
+    ("system", "status", "why"),
+    [
+        (BLOWUP, RunStatus.DIVERGED, r"after t = 1\.\d+ the state grows without bound, `x` the m"),
+        (
+            LOGARITHM,
+            RunStatus.STOPPED,
+            r"at t = 1\.7\d* the drift of `y`, `log\(x\)`, has no finite",
+        ),
+    ],
+    ids=["grows", "leaves"],
+)
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: s,
+        lambda s: s.do(Shift("y", 1, during=(0.2, 0.415))),
+        lambda s: s.replace(jumps={"j": Jump(1, {"y": 0.1})}),
+    ],
+    ids=["alone", "window", "jumps"],
 )
 def test_with_noise_a_lost_sample_is_missing_from_there_on_and_reported(
-    system: System, at: float, name: str
+    system: System, status: RunStatus, why: str, change: Any
 ) -> None:
-    run = simulate(system.replace(noise={"y": 0.01}), TIMES, step=0.01, n=2)
-    assert (run.status > 0).all()
+    run = simulate(change(system.replace(noise={"y": 0.01})), TIMES, step=0.01, n=2)
+    assert (run.status == status).all()
     missing = np.isnan(columns(run))
     assert (missing == missing[0]).all()
     assert missing[..., -1].all()
     assert not missing[..., 0].any()
-    assert f"sample 1: at t = {at} `{name}` has no finite value" in run.attrs["trouble"]
+    assert re.search(f"sample 1: {why}", run.attrs["trouble"])
+
+
+@pytest.mark.parametrize("options", [{}, {"step": 0.01}], ids=["ODE", "SDE"])
+def test_on_torch_a_lost_sample_ends_as_on_the_reference(options: dict[str, Any]) -> None:
+    noise = {"y": 0.01} if options else {}
+    for system in (BLOWUP, LOGARITHM):
+        torch, reference = (
+            simulate(system.replace(noise=noise), [0, 0.5, 3], n=2, engine=engine, **options)
+            for engine in ("torch", "auto")
+        )
+        np.testing.assert_array_equal(torch.status, reference.status)
+        told = [re.sub(r"-?\d\.?\S*", "#", run.attrs["trouble"]) for run in (torch, reference)]
+        assert told[0] == told[1]
 
 
 CHANGES: dict[str, System] = {

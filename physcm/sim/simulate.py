@@ -37,6 +37,7 @@ from physcm.sim.stochastic.run import run as stochastic_run
 from physcm.sim.stochastic.schemes import scheme_for
 from physcm.sim.system import System
 from physcm.sim.torch_engine import Torch
+from physcm.sim.torch_losses import losses
 from physcm.sim.trajectories import as_dataset, complete, completed
 from physcm.sim.trouble import troubles
 
@@ -157,14 +158,10 @@ def _torch(
     settings = {"seed": int(seed), "engine": "torch", "method": engine.method_for(system)}
     settings |= {"device": engine.device, "dtype": engine.dtype}
     settings |= {name: value for name, value in given.items() if value is not None}
-    ended = [
-        RunStatus.COMPLETE if np.isfinite(states[:, k]).all() else RunStatus.DIVERGED
-        for k in samples
-    ]
+    ended, why = losses(system, times, states, samples, seed, step)
     parameters = dict(zip(system.parameters, p, strict=True))
-    return as_dataset(
-        system, times, completed(system, times, states, p), parameters, ended, settings
-    )
+    values = completed(system, times, states, p)
+    return as_dataset(system, times, values, parameters, ended, settings, why=why)
 
 
 def _fused(
@@ -262,8 +259,9 @@ def _stochastic(
     result = stochastic_run(plan, times, h, scheme, seconds=seconds, threads=threads)
     settings = {"seed": int(seed), "engine": scheme, "step": h}
     return as_dataset(
-        system, times, result.values, plan.modes.parameters, result.ended, settings, result.instants
-    )
+        system, times, result.values, plan.modes.parameters, result.ended, settings,
+        result.instants, result.why,
+    )  # fmt: skip
 
 
 def _hybrid(

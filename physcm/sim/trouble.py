@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import scipy
+import sympy as sp
 
 from physcm.mechanism.codegen import Floats
-from physcm.mechanism.expression import to_text
+from physcm.mechanism.expression import names_in, to_text
 from physcm.sim.status import RunStatus
 from physcm.sim.system import System
 
@@ -80,17 +81,40 @@ def trouble(system: System, t: float, x: Floats, p: Floats, stop: float, status:
         largest = system.states[int(np.argmax(np.abs(x)))]
         return f"after t = {t:.6g} the state grows without bound, `{largest}` the most"
     for when, where, rates in _calls(system, t, x, p, stop):
-        broken = np.flatnonzero(~np.isfinite(rates))
-        if broken.size:
-            name = system.states[broken[0]]
-            drift = system.drift[name]
-            read = [s for s in system.states if s in {str(x) for x in drift.free_symbols}]
-            at = ", ".join(f"{s} = {where[system.states.index(s)]:.6g}" for s in read)
-            return (
-                f"at t = {when:.6g} the drift of `{name}`, `{to_text(drift)}`, has no finite value"
-                + (f" ({at})" if at else "")
-            )
+        drifts = [(f"drift of `{name}`", drift) for name, drift in system.drift.items()]
+        told = _valueless(system, when, where, drifts, rates)
+        if told:
+            return told
     return f"after t = {t:.6g} the solver finds no step that it can take"
+
+
+def broken(system: System, t: float, x: Floats, p: Floats) -> str:
+    """Say which drift or noise has no finite value at a point; nothing where all have.
+
+    >>> root = System({"x": "-1"}, initial={"x": 0}, noise={"x": "sqrt(x)"})
+    >>> broken(root, 3.0, np.array([-1.0]), np.empty(0))
+    'at t = 3 the noise of `x` from `x`, `sqrt(x)`, has no finite value (x = -1)'
+    """
+    terms = [(f"drift of `{name}`", drift) for name, drift in system.drift.items()]
+    terms += [
+        (f"noise of `{state}` from `{source}`", g) for (state, source), g in system.noise.items()
+    ]
+    program = system.program(tuple(expression for _, expression in terms))
+    values = program.vector(t, x[:, np.newaxis], p[:, np.newaxis])[:, 0]
+    return _valueless(system, t, x, terms, values)
+
+
+def _valueless(
+    system: System, t: float, x: Floats, terms: list[tuple[str, sp.Expr]], values: Floats
+) -> str:
+    """Name the first term without a finite value, and the states that it reads."""
+    for (what, expression), value in zip(terms, values, strict=True):
+        if not np.isfinite(value):
+            read = [s for s in system.states if s in names_in(expression)]
+            at = ", ".join(f"{s} = {x[system.states.index(s)]:.6g}" for s in read)
+            told = f"at t = {t:.6g} the {what}, `{to_text(expression)}`, has no finite value"
+            return told + (f" ({at})" if at else "")
+    return ""
 
 
 def _calls(

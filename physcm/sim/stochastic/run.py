@@ -16,6 +16,7 @@ import contextlib
 import math
 import time
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,7 @@ from physcm.sim.located import first_change
 from physcm.sim.modes import View
 from physcm.sim.status import RunStatus
 from physcm.sim.stochastic.clocks import Clocks
+from physcm.sim.stochastic.losses import Losses
 from physcm.sim.stochastic.schemes import SCHEMES, Scheme
 from physcm.sim.stochastic.wiener import Wiener
 from physcm.sim.timetable import Timetable
@@ -49,11 +51,13 @@ class StochasticRun:
         values: the full vectors at the saved times, (variables, samples, times).
         ended: how each sample ended.
         instants: what was done to each sample at once; empty if nothing could be.
+        why: why samples ended early, of the first few.
     """
 
     values: Floats
     ended: tuple[RunStatus, ...]
     instants: tuple[tuple[Instant, ...], ...]
+    why: Mapping[int, str]
 
 
 def run(
@@ -87,7 +91,7 @@ def run(
             return runner.result(RunStatus.TIME_LIMIT)
         k = runner.advance(k, deadline)
     late = time.monotonic() > deadline
-    return runner.result(RunStatus.TIME_LIMIT if late else RunStatus.DIVERGED)
+    return runner.result(RunStatus.TIME_LIMIT if late else RunStatus.STOPPED)
 
 
 class _Runner:
@@ -109,7 +113,7 @@ class _Runner:
         self.clocks = Clocks(plan)
         self.full = modes.start(float(times[0]))
         self.rows = [modes.names.index(name) for name in self.system.states]
-        self.lost, self.worn = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+        self.lost, self.losses = np.zeros(n, dtype=bool), Losses(self.full[self.rows], step)
         self.saved = np.full((len(modes.names), n, times.size), np.nan)
         self.everyone = np.arange(n)
         place = (times - times[0]) / step
@@ -137,12 +141,13 @@ class _Runner:
     def result(self, why: RunStatus) -> StochasticRun:
         """Return what has been saved, and why it is not complete where it is not."""
         good = np.isfinite(self.saved[self.rows]).all(axis=(0, 2))
-        late = np.where(self.worn, RunStatus.STEP_LIMIT, why)
-        ended = tuple(map(RunStatus, np.where(good, RunStatus.COMPLETE, late).tolist()))
+        known = np.where(self.losses.status, self.losses.status, why)
+        ended = tuple(map(RunStatus, np.where(good, RunStatus.COMPLETE, known).tolist()))
         instants = tuple(tuple(agenda.instants) for agenda in self.agendas)
         if self.timetable:
             instants = self.timetable.instants()
-        return StochasticRun(self.saved, ended, instants)
+        why_lost = {k: text for k, text in self.losses.why.items() if not good[k]}
+        return StochasticRun(self.saved, ended, instants, why_lost)
 
     def advance(self, k: int, deadline: float) -> int:
         """Take base steps from k on, many at once where that is possible; return the next."""
@@ -204,14 +209,36 @@ class _Runner:
                 states = out[:, :, at if whole else place]
                 full = view.completed(float(self.times[at]), states, columns)
                 self.saved[:, columns, at] = full
+        gone = ~np.isfinite(x).all(axis=0) & ~self.lost[columns]
+        if in_time and gone.any():
+            start = self.full[np.ix_(view.rows, columns[gone])]
+            self._locate(stretch, view, columns[gone], start, k, last)
         self.full[:, columns] = view.completed(self._time(last), x, columns)
         return in_time
+
+    def _locate(
+        self, stretch: Stretch, view: View, columns: Columns, x: Floats, k: int, last: int
+    ) -> None:
+        """Find the step in which each of some samples is lost, by halves."""
+        if not columns.size:
+            return
+        if last - k == 1:
+            return self.losses.note(view, columns, self._time(k), x)
+        middle, at = (k + last) // 2, x.copy()
+        stretch.go(
+            at, view.p[:, columns], self.plan.modes.samples[columns], float(self.times[0]), k,
+            middle, np.full(middle - k, -1), np.empty((len(x), columns.size, 0)), math.inf,
+        )  # fmt: skip
+        gone = ~np.isfinite(at).all(axis=0)
+        self._locate(stretch, view, columns[gone], x[:, gone], k, middle)
+        self._locate(stretch, view, columns[~gone], at[:, ~gone], middle, last)
 
     def base_step(self, k: int) -> None:
         """Take one base step with all samples."""
         begin, end = self._time(k), self._time(k + 1)
-        before, after = self.full, self.full.copy()
-        for view, columns in self._groups():
+        before, after, lost = self.full, self.full.copy(), self.lost.copy()
+        groups = self._groups()
+        for view, columns in groups:
             after[:, columns] = self._advanced(k, view, columns, before[:, columns], 0.0, 1.0)
             self._save_inside(k, view, columns, before[:, columns], 0.0, 1.0)
         busy = (self.due < end - _SNAP * self.step) | self._disturbed(begin, end, before, after)
@@ -226,6 +253,9 @@ class _Runner:
                 after[:, column] = self._acted(int(column), end, after[:, column])
         self.full = self._while_finite(after, slice(None))
         self.saved[:, :, self.edge == k + 1] = self.full[:, :, np.newaxis]
+        for view, columns in groups if (lost != self.lost).any() else ():
+            new = columns[(lost != self.lost)[columns]]
+            self.losses.note(view, new, begin, before[np.ix_(view.rows, new)])
 
     def _while_finite(self, full: Floats, columns: Columns | slice) -> Floats:
         """Return the full vectors, NaN for good where a state has ever not been finite."""
@@ -339,7 +369,7 @@ class _Runner:
             if position >= 1.0:
                 return full
         else:
-            self.worn[column] = True
+            self.losses.status[column] = RunStatus.STEP_LIMIT
         return np.full_like(full, np.nan)
 
     def _rates(self, k: int, column: int, position: float, full: Floats) -> Floats:
