@@ -81,7 +81,6 @@ LOST = MissingCompletelyAtRandom(0.3)
         (lambda: observe(RUN, MissingByValue("v")), UnknownVariable, "unknown name `v`"),
         (lambda: observe(RUN, MissingByValue("2*x")), InvalidValue, "`2[*]x` is `.*lies between"),
         (lambda: observe(RUN, LOST, MissingByValue("x/9")), InvalidValue, "before those that"),
-        (lambda: observe(RUN, Standardize(), variables=["k"]), InvalidValue, r"`k` takes the val"),
         (lambda: observe(RUN, Unstandardize()), InvalidValue, "is not there; put the step after"),
         (lambda: Standardize({"x": 1}), InvalidValue, "by is `.*`; give Standardization.of"),
         (lambda: observe(RUN, Standardize(Standardization({}, {}))), UnknownVariable, "no mean of"),

@@ -44,6 +44,16 @@ PAIR = System(
 )
 
 
+def test_a_constant_variable_is_centered_on_the_scale_1_and_comes_back() -> None:
+    arrivals = System.from_reactions({"arrive": ("3", {"X": 1})}, initial={"X": 0})
+    run = simulate(arrivals, [0, 1, 2], n=4, engine="gillespie")
+    seen = observe(run, Standardize())
+    units = Standardization.of(seen)
+    assert (seen.arrive == 0).all()
+    assert (units.mean["arrive"], units.sd["arrive"]) == (3.0, 1.0)
+    assert (unstandardize(seen).arrive == 3).all()
+
+
 def test_the_equations_in_standard_units_give_the_standardized_trajectories() -> None:
     run = simulate(PAIR, np.linspace(0, 10, 41), n=3)
     seen = observe(run, Standardize())
@@ -106,7 +116,7 @@ def test_a_hidden_variable_keeps_its_units() -> None:
         (lambda: UNITS.value("y", 1), UnknownVariable, "`y` is not standardized; known names"),
         (lambda: UNITS.value("x", Normal()), InvalidValue, "is a distribution; standardize num"),
         (lambda: UNITS.coefficients(xr.DataArray([1])), InvalidValue, "give a DataArray with"),
-        (lambda: observe(of([2.0, 2.0]), Standardize()), InvalidValue, r"values `\[2.0\]` and has"),
+        (lambda: observe(of([2.0, np.inf]), Standardize()), InvalidValue, r"`\[2.0, inf\]` and has"),
         (lambda: observe(of([np.nan]), Standardize()), InvalidValue, r"the values `\[\]` and has"),
     ],
 )  # fmt: skip

@@ -26,16 +26,17 @@ class Standardize(Step):
     """Bring each variable to mean 0 and standard deviation 1: z = (x - mean) / sd.
 
     Means and standard deviations are those of all present values, over samples and times (the
-    standard deviation divides by their number). `Standardization.of(dataset)` gives them back
-    and carries a ground truth over. Data under interventions belong on the scale of the
-    observational data: `Standardize(by=Standardization.of(observational))`.
+    standard deviation divides by their number). A variable that is constant has no scale of its
+    own: it becomes 0, and counts with the standard deviation 1. `Standardization.of(dataset)`
+    gives them back and carries a ground truth over. Data under interventions belong on the scale
+    of the observational data: `Standardize(by=Standardization.of(observational))`.
 
     Attributes:
         by: means and standard deviations to use; those of the data unless told.
         variables: which variables; all that are measured unless told.
 
     Raises:
-        InvalidValue: for a variable that does not vary.
+        InvalidValue: for a variable without any finite value, or with an infinite one.
         UnknownVariable: for a variable that `by` does not have.
 
     >>> from physcm.sim import System, observe, simulate
@@ -78,12 +79,14 @@ class Standardize(Step):
 def _moments_of(dataset: xr.Dataset, name: str) -> tuple[float, float]:
     values = dataset[name].values
     values = values[~np.isnan(values)]
-    if not values.size or not np.isfinite(values).all() or values.min() == values.max():
+    if not values.size or not np.isfinite(values).all():
         found = f"takes the values `{sorted(set(values.tolist()))[:3]}`"
         raise InvalidValue(
             f"Standardize: `{name}` {found} and has no standard deviation to divide by; "
             "leave it out by variables=[...], or give the scale in by=Standardization(...)"
         )
+    if values.min() == values.max():
+        return float(values[0]), 1.0
     return float(values.mean()), float(values.std())
 
 
