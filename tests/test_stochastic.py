@@ -424,6 +424,24 @@ def test_one_observed_trajectory_needs_no_sample_dimension() -> None:
     np.testing.assert_allclose(alone.y[0], seen(RELAXING.do(x=2)).y[1], rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.parametrize(
+    "do",
+    [
+        Hold("x", Normal(1, 1), during=(0.213, 1.037)),
+        Impulse("y", (1.0, 2.0, 3.0, 4.0), at=0.777),
+        SetParameter(k=Uniform(1, 2)),
+    ],
+    ids=repr,
+)
+def test_some_samples_of_a_counterfactual_are_what_they_are_among_all(do: Any) -> None:
+    data = seen(COMPUTED, n=4)
+    whole = counterfactual(COMPUTED, data, do)
+    some = counterfactual(COMPUTED, data.isel(sample=[3, 1]), do)
+    for name in ("x", "y"):
+        np.testing.assert_allclose(some[name], whole[name][[3, 1]], rtol=1e-12)
+    assert some.sample.values.tolist() == [3, 1]
+
+
 def test_abduction_says_what_it_cannot_tell() -> None:
     with pytest.raises(Unsupported, match="depends on its state"):
         abduct(GEOMETRIC, seen(GEOMETRIC))

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 import xarray as xr
+from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.distributions import Distribution
@@ -82,6 +83,7 @@ def counterfactual(
 
     The noise is abducted from them; parameters and initial values are those observed. What is
     computed from others (an initial value from a parameter, say) is so in the counterfactual, too.
+    Samples keep their numbers, so that some of them are as they are among all.
 
     Args:
         system: as in `abduct`.
@@ -101,15 +103,17 @@ def counterfactual(
     trajectory = _by_sample(trajectory)
     noise = abduct(system, trajectory)
     times, x, p, step = _observed(system, trajectory)
-    seen = _as_observed(system, x[:, :, 0], p).do(*interventions, **holds)
-    plan = Plan(Modes(seen, np.arange(x.shape[1]), int(trajectory.attrs.get("seed", 0))))
+    samples = _numbers(trajectory)
+    seen = _as_observed(system, x[:, :, 0], p, samples).do(*interventions, **holds)
+    plan = Plan(Modes(seen, samples, int(trajectory.attrs.get("seed", 0))))
     sources = sorted({source for _, source in seen.noise})
     kept = noise.sel(source=sources).values
     result = run(plan, times, step, "euler-maruyama", noise=kept)
     settings = {"engine": "euler-maruyama", "step": step, "noise": "abducted"}
     data = as_dataset(
-        seen, times, result.values, plan.modes.parameters, result.ended, settings, result.instants
-    )
+        seen, times, result.values, plan.modes.parameters, result.ended, settings,
+        result.instants, result.why,
+    )  # fmt: skip
     return data.assign_coords(sample=trajectory["sample"].values)
 
 
@@ -117,25 +121,48 @@ def _by_sample(trajectory: xr.Dataset) -> xr.Dataset:
     return trajectory if "sample" in trajectory.dims else trajectory.expand_dims("sample")
 
 
-def _as_observed(system: System, x0: Floats, p: Floats) -> System:
+def _numbers(trajectory: xr.Dataset) -> NDArray[np.int64]:
+    """Return the numbers of the samples; their places where the coordinate holds no numbers.
+
+    Each draw belongs to the number of a sample, so that some of the samples are as in the whole.
+
+    >>> (
+    ...     _numbers(xr.Dataset(coords={"sample": [4, 7]})),
+    ...     _numbers(xr.Dataset(coords={"sample": ["a"]})),
+    ... )
+    (array([4, 7]), array([0]))
+    """
+    given = trajectory["sample"].values
+    numbered = np.issubdtype(given.dtype, np.integer) and (given >= 0).all()
+    return given.astype(np.int64) if numbered else np.arange(given.size)
+
+
+def _by_number(values: Floats, samples: NDArray[np.int64]) -> tuple[float, ...]:
+    """Return one value for each number up to the largest; those that are no sample do not count."""
+    everywhere = np.full(samples.max() + 1, values[0])
+    everywhere[samples] = values
+    return tuple(everywhere)
+
+
+def _as_observed(system: System, x0: Floats, p: Floats, samples: NDArray[np.int64]) -> System:
     """Return the system with the values observed, per sample, in place of what is not computed.
 
     An initial value that is computed, but was observed to be another, is the one observed.
     """
     seen = {
-        name: value if isinstance(value, sp.Basic) else tuple(row)
+        name: value if isinstance(value, sp.Basic) else _by_number(row, samples)
         for (name, value), row in zip(system.parameters.items(), p, strict=True)
     }
     rows = dict(zip(system.states, x0, strict=True))
     given = {
-        name: value if isinstance(value, sp.Basic) else tuple(rows[name])
+        name: value if isinstance(value, sp.Basic) else _by_number(rows[name], samples)
         for name, value in system.initial.items()
     }
     computed = system.replace(parameters=seen, initial=given)
-    start, _ = computed.draw(np.arange(x0.shape[1]), 0)
+    start, _ = computed.draw(samples, 0)
     for name, row in zip(system.states, start, strict=True):
         if not np.allclose(row, rows[name], rtol=_GAP, atol=0):
-            given[name] = tuple(rows[name])
+            given[name] = _by_number(rows[name], samples)
     return computed.replace(initial=given)
 
 
@@ -162,7 +189,7 @@ def _observed(system: System, trajectory: xr.Dataset) -> tuple[Floats, Floats, F
             f"the observed times {times[:3]}... are no even grid; observe the state at every step"
         )
     x = np.stack([trajectory[name].transpose("sample", "time").values for name in system.states])
-    samples = np.arange(x.shape[1])
+    samples = _numbers(trajectory)
     for name, value in system.parameters.items():
         if name not in trajectory and isinstance(value, Distribution):
             raise UnknownVariable(
