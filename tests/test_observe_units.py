@@ -116,7 +116,7 @@ def test_a_hidden_variable_keeps_its_units() -> None:
         (lambda: UNITS.value("y", 1), UnknownVariable, "`y` is not standardized; known names"),
         (lambda: UNITS.value("x", Normal()), InvalidValue, "is a distribution; standardize num"),
         (lambda: UNITS.coefficients(xr.DataArray([1])), InvalidValue, "give a DataArray with"),
-        (lambda: observe(of([2.0, np.inf]), Standardize()), InvalidValue, r"`\[2.0, inf\]` and has"),
+        (lambda: observe(of([2.0, np.inf]), Standardize()), InvalidValue, r"`\[2.0, inf\]` and"),
         (lambda: observe(of([np.nan]), Standardize()), InvalidValue, r"the values `\[\]` and has"),
     ],
 )  # fmt: skip
