@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from physcm.mechanism import Uniform, Unsupported
-from physcm.sim import System, equilibria, settle
+from physcm.sim import System, equilibria, settle, zoo
 
 AMOUNT = (0, float("inf"))
 
@@ -178,6 +178,15 @@ def test_two_incommensurate_oscillations_neither_settle_nor_repeat() -> None:
 def test_a_long_wait_before_the_move_is_not_taken_for_rest() -> None:
     late = System({"x": "x*(1 - x)"}, initial={"x": 1e-12}, bounds={"x": AMOUNT})
     assert float(settle(late).x[0]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("S", [0.3, 0.9, 1.0])
+def test_what_all_but_dies_out_between_outbreaks_returns_and_settles(S: float) -> None:
+    """Infections fall below 1e-30 between epidemics, where no absolute error is small enough."""
+    start = {"S": S, "E": 5e-3, "I": 3e-3, "R": 0.3}
+    settled = settle(zoo.load("seir").replace(initial=start))
+    assert named(settled) == ["settled"]
+    assert float(settled.S[0]) == pytest.approx(1 / 17, rel=1e-5)
 
 
 def test_amounts_of_1e_16_beside_1e3_settle_accurately() -> None:

@@ -84,7 +84,8 @@ class Program:
         fast = _compile(self, SCALAR)
 
         def evaluate(t: float, x: Vector, p: Vector) -> list[float]:
-            x, p = (v.tolist() if isinstance(v, np.ndarray) else v for v in (x, p))
+            x = x.tolist() if isinstance(x, np.ndarray) else x
+            p = p.tolist() if isinstance(p, np.ndarray) else p
             try:
                 values: list[float] = fast(t, x, p)
                 return values

@@ -41,6 +41,7 @@ _GREW = 10
 _PAST = 100.0
 _PERIODS = 40
 _MOST_STEPS = 300_000
+_TINY = 1e-300
 _TRIED = (("LSODA", 100), ("BDF", 2), ("LSODA", 10_000))
 """Methods to follow a window by, each if those before take more steps than so many per point."""
 
@@ -196,6 +197,16 @@ class _Watch:
         not it, the motion is fast and small steps are what it needs.
         """
         atol = 1e-3 * _RTOL * np.where(self.scale > 0, self.scale, 1e-20)
+        run = self.tried(times, x, atol)
+        crossing = self.crossing(run.states)
+        if crossing.any() and not self.crossing(x[:, np.newaxis]).any():
+            again = self.tried(times, x, np.where(crossing, _TINY, atol))
+            if again.status is RunStatus.COMPLETE and not self.crossing(again.states).any():
+                return again
+        return run
+
+    def tried(self, times: Floats, x: Floats, atol: Floats) -> Trajectory:
+        """Integrate by the first method that does not creep."""
         for method, most_steps in _TRIED:
             run = integrate(
                 self.system, times, x, self.p, _RTOL, atol, method, most_steps=most_steps
@@ -204,6 +215,16 @@ class _Watch:
                 break
         self.steps += run.steps
         return run
+
+    def crossing(self, states: Floats) -> NDArray[np.bool_]:
+        """Say which states pass a bound at 0.
+
+        What all but dies out before it returns, as an infection between epidemics, is smaller
+        than any absolute error, which may give it the wrong sign.
+        """
+        low, high = (end[:, np.newaxis] for end in self.equations.bounds)
+        wrong = ((low == 0) & (states < 0)) | ((high == 0) & (states > 0))
+        return np.asarray(wrong.any(axis=1))
 
     def settled(self, states: Floats) -> Limit | None:
         """Certify a limit by the stable equilibrium that the run has come close to."""
