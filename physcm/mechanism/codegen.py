@@ -18,7 +18,7 @@ only indices and numbers, never a name that a user wrote.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -45,6 +45,9 @@ class Program:
         parameters: the names that make up p.
         definitions: (name, expression) pairs in an order in which each reads only earlier ones.
         outputs: the expressions to compute.
+        written: the program before its common subexpressions were shared, if they were. It is
+            what is differentiated, since its expressions stay the same from one intervention
+            to the next, so that their derivatives are known.
 
     >>> x, k, v = map(symbol, "xkv")
     >>> program = Program(("x",), ("k",), (("v", k * x),), (v**2, -v))
@@ -60,6 +63,7 @@ class Program:
     parameters: tuple[str, ...]
     definitions: tuple[tuple[str, sp.Expr], ...]
     outputs: tuple[sp.Expr, ...]
+    written: Program | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def over(
@@ -155,7 +159,7 @@ class Jacobian:
     @classmethod
     def of(cls, program: Program) -> Jacobian:
         """Differentiate a program by the chain rule through its definitions."""
-        definitions, entries = derivatives(program, program.variables)
+        definitions, entries = derivatives(program.written or program, program.variables)
         rows, columns, values = zip(*entries, strict=True) if entries else ((), (), ())
         return cls(
             rows,
@@ -243,6 +247,7 @@ def _shared(program: Program) -> Program:
         program.parameters,
         tuple((name, definitions[name]) for name in order),
         tuple(reduced[len(names) :]),
+        written=program,
     )
 
 

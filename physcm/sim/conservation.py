@@ -14,13 +14,16 @@ initial state (Blom, Bongers & Mooij, UAI 2019), and makes the Jacobian of f sin
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache, reduce
 from math import isqrt
+from typing import Any
 
 import numpy as np
 import sympy as sp
+from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import Unsupported
@@ -80,7 +83,8 @@ def conservation_laws(system: System) -> tuple[ConservationLaw, ...]:
     >>> [str(law) for law in conservation_laws(swap)]
     ['A + B']
     """
-    first, second = (_laws_modulo(system, salt) for salt in (1, 2))
+    derived, drift = _numbered(system)
+    first, second = (_laws_modulo(salt, system.states, derived, drift) for salt in (1, 2))
     if first is None or first != second:
         raise Unsupported(
             f"a conservation law of the system `{system.name}` has weights that depend on "
@@ -110,21 +114,28 @@ def known_parameters(system: System) -> dict[sp.Symbol, sp.Expr]:
     return known
 
 
-def _laws_modulo(system: System, salt: int) -> tuple[ConservationLaw, ...] | None:
-    """Find the laws from one set of points; None if they are not rational."""
+def _numbered(system: System) -> tuple[tuple[tuple[sp.Symbol, sp.Expr], ...], tuple[sp.Expr, ...]]:
+    """Return derived variables and drifts with all known parameters as numbers."""
     known = known_parameters(system)
-    derived = [(symbol(name), e.xreplace(known)) for name, e in system.derived.items()]
-    drift = [e.xreplace(known) for e in system.drift.values()]
-    columns = []
-    for point in range(len(drift) + 4):
-        values = _Values(salt, point, {symbol(name) for name in system.states})
-        for name, expression in derived:
-            values.known[name] = values.of(expression)
-        columns.append([values.of(f) for f in drift])
-    rows = _left_null_space(list(zip(*columns, strict=True)))
+    derived = tuple((symbol(name), e.xreplace(known)) for name, e in system.derived.items())
+    return derived, tuple(e.xreplace(known) for e in system.drift.values())
+
+
+@lru_cache(maxsize=256)
+def _laws_modulo(
+    salt: int,
+    states: tuple[str, ...],
+    derived: tuple[tuple[sp.Symbol, sp.Expr], ...],
+    drift: tuple[sp.Expr, ...],
+) -> tuple[ConservationLaw, ...] | None:
+    """Find the laws from one set of points; None if they are not rational."""
+    values = _Values(salt, len(drift) + 4, states)
+    for name, expression in derived:
+        values.known[name] = values.of(expression)
+    rows = _left_null_space([values.row(f) for f in drift])
     laws = []
     for row in rows:
-        weights = [(name, _lift(c)) for name, c in zip(system.states, row, strict=True) if c]
+        weights = [(name, _lift(c)) for name, c in zip(states, row, strict=True) if c]
         if any(weight is None for _, weight in weights):
             return None
         laws.append(ConservationLaw(_integral(weights)))
@@ -132,39 +143,59 @@ def _laws_modulo(system: System, salt: int) -> tuple[ConservationLaw, ...] | Non
 
 
 class _Values:
-    """Expressions at one random point, modulo the prime.
+    """Expressions at many random points, modulo the prime.
 
-    States take a new value at each point, unknown parameters one value for all points.
+    States take a new value at each point, unknown parameters one value for all points. What is
+    the same at all points is kept as one integer, else as an array of integers of any size.
     """
 
-    def __init__(self, salt: int, point: int, states: Iterable[sp.Symbol]) -> None:
-        self.salt, self.point = salt, point
-        self.known: dict[sp.Basic, int] = {s: self.random("state", s, point) for s in states}
+    def __init__(self, salt: int, points: int, states: Iterable[str]) -> None:
+        self.salt, self.points = salt, points
+        self.known: dict[sp.Basic, Any] = {
+            s: _integers([self.random("state", s, point) for point in range(points)])
+            for s in map(symbol, states)
+        }
 
     def random(self, *key: object) -> int:
         digest = hashlib.blake2b(repr((self.salt, key)).encode(), digest_size=16).digest()
         return int.from_bytes(digest, "big") % _PRIME
 
-    def of(self, e: sp.Basic) -> int:
+    def row(self, e: sp.Basic) -> list[int]:
+        """Return the value at every point."""
+        return self.spread(self.of(e))
+
+    def spread(self, value: Any) -> list[int]:
+        return [value] * self.points if isinstance(value, int) else list(value)
+
+    def of(self, e: sp.Basic) -> Any:
         if e not in self.known:
             self.known[e] = self._computed(e)
         return self.known[e]
 
-    def _computed(self, e: sp.Basic) -> int:
+    def _computed(self, e: sp.Basic) -> Any:
         if isinstance(e, sp.Rational):
             return int(e.p) * pow(int(e.q), -1, _PRIME) % _PRIME
         if isinstance(e, sp.Add):
             return sum(self.of(a) for a in e.args) % _PRIME
         if isinstance(e, sp.Mul):
-            product = 1
-            for a in e.args:
-                product = product * self.of(a) % _PRIME
-            return product
+            return reduce(lambda a, b: a * b % _PRIME, (self.of(a) for a in e.args))
         if isinstance(e, sp.Pow) and isinstance(e.exp, sp.Integer):
-            return pow(self.of(e.base), int(e.exp), _PRIME)
+            power = int(e.exp)
+            return self.each(lambda base: pow(base, power, _PRIME), self.of(e.base))
         if not e.args:
             return self.random("constant", str(e))
-        return self.random(type(e).__name__, *(self.of(a) for a in e.args))
+        kind = type(e).__name__
+        return self.each(lambda *a: self.random(kind, *a), *(self.of(a) for a in e.args))
+
+    def each(self, function: Callable[..., int], *arguments: Any) -> Any:
+        """Apply a function of integers at every point."""
+        if all(isinstance(a, int) for a in arguments):
+            return function(*arguments)
+        return _integers(map(function, *map(self.spread, arguments)))
+
+
+def _integers(values: Iterable[int]) -> NDArray[np.object_]:
+    return np.array(list(values), dtype=object)
 
 
 def _left_null_space(rows: Sequence[Sequence[int]]) -> list[list[int]]:
