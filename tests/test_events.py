@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from physcm.mechanism import InvalidValue
 from physcm.sim import Event, System, simulate
 
 TIMES = np.linspace(0, 10, 11)
@@ -55,3 +56,9 @@ def test_a_choice_that_compares_a_derived_choice_is_simulated() -> None:
         algebraic={"w": "where(t > 2 and t < 5, 1, 0)"},
     )
     np.testing.assert_allclose(simulate(square, [0, 2, 4, 9]).x[0], [0, 0, 2, 3], atol=1e-6)
+
+
+def test_a_delay_below_zero_is_refused() -> None:
+    early = Event("x > 1", {"x": "0"}, delay=-1)
+    with pytest.raises(InvalidValue, match="event `reset`, delay is `-1`; give a time of at least"):
+        System({"x": "1"}, initial={"x": 0}, events={"reset": early})

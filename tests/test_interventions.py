@@ -458,7 +458,7 @@ def test_a_bound_is_respected_in_a_window() -> None:
 
 @pytest.mark.parametrize("verb", [settle, equilibria])
 def test_equilibria_are_refused_where_something_happens_at_once(verb: Any) -> None:
-    with pytest.raises(Unsupported, match="has schedule"):
+    with pytest.raises(Unsupported, match="the system has interventions over time"):
         verb(CHAIN.do(Hold("x", 1, during=(0, 1))))
 
 

@@ -77,6 +77,8 @@ def test_the_text_lists_the_structural_equations():
         (({"x": "e"}, {"e": float("nan")}), InvalidValue, "exogenous `e`: `nan` is not a finite"),
         (({"x": "k"}, {}, {"k": "x"}), UnknownVariable, "parameter `k`: unknown name `x`"),
         (({"x": "k"}, {}, {"k": "l", "l": "k"}), CyclicDefinition, "`k`, `l` are defined in terms"),
+        (("x",), InvalidValue, "mechanisms is `'x'`; give a mapping of names to values"),
+        (({"x": "1"}, 3), InvalidValue, "exogenous is `3`; give a mapping"),
         (({"x": None},), InvalidValue, "`None` is neither a number nor an expression"),
     ],
 )
@@ -91,6 +93,7 @@ def test_a_malformed_model_is_refused_with_its_place(arguments, error, message):
         ({"z": (0, 1)}, UnknownVariable, "domain of `z`: no such variable; known names"),
         ({"x": (1, 0)}, InvalidValue, r"domain of `x` is `\(1, 0\)`; give two numbers"),
         ({"x": 3}, InvalidValue, "domain of `x` is `3`; give two numbers"),
+        ("x", InvalidValue, "domains is `'x'`; give a mapping"),
     ],
 )
 def test_a_malformed_domain_is_refused(domains, error, message):
@@ -369,3 +372,8 @@ def test_mixed_graphs():
 def test_bad_graphs_are_refused(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+def test_given_values_that_are_no_mapping_are_refused():
+    with pytest.raises(InvalidValue, match="exogenous is `5`; give a mapping"):
+        SCM({"x": "1"}).solve(5)

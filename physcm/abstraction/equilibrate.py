@@ -86,9 +86,9 @@ def equilibrium_model(system: System) -> Causal:
 
 def _failure(system: System, outcome: Outcome, under: str) -> PhyscmError:
     """Name what is wrong with the equilibria of a system."""
-    name = f"system `{system.name}`" + (f" under {under}" if under else "")
+    name = system.in_words + (f" under {under}" if under else "")
     column = int(np.flatnonzero(~(outcome.agrees & outcome.settled))[0])
-    message = f"the {name} has no equilibrium SCM: {reason_for(outcome, column)}"
+    message = f"{name} has no equilibrium SCM: {reason_for(outcome, column)}"
     remedy = "; ask `commutes` for the interventions under which it does settle"
     if not outcome.settled[column]:
         only_unstable = set(outcome.kinds[column]) - {""} == {"unstable"}

@@ -36,6 +36,7 @@ def check_names(taken: Collection[str] = RESERVED, **kinds: Mapping[str, Any]) -
     """
     seen: dict[str, str] = {}
     for kind, mapping in kinds.items():
+        require_mapping(kind, mapping)
         for name in mapping:
             if not isinstance(name, str) or not _NAME.fullmatch(name):
                 raise InvalidValue(
@@ -48,6 +49,17 @@ def check_names(taken: Collection[str] = RESERVED, **kinds: Mapping[str, Any]) -
                     f"`{name}` stands in {seen[name]} and in {kind}; keep one of them"
                 )
             seen[name] = kind
+
+
+def require_mapping(kind: str, given: Any) -> None:
+    """Refuse what does not tell values by names.
+
+    >>> require_mapping("parameters", 5)
+    Traceback (most recent call last):
+    physcm.mechanism.errors.InvalidValue: parameters is `5`; give a mapping of names to values
+    """
+    if not isinstance(given, Mapping):
+        raise InvalidValue(f"{kind} is `{given!r}`; give a mapping of names to values")
 
 
 def as_interval(name: str, pair: Any, names: Collection[str], what: str) -> Interval:

@@ -22,7 +22,7 @@ import xarray as xr
 
 import physcm
 from physcm.mechanism.codegen import Floats
-from physcm.mechanism.declarations import Interval, require_finite, require_within
+from physcm.mechanism.declarations import Interval, require_finite, require_mapping, require_within
 from physcm.mechanism.errors import InvalidValue, UnknownVariable
 from physcm.mechanism.expression import held_symbol, to_text
 from physcm.mechanism.interventions import Intervention, collect
@@ -180,7 +180,7 @@ class SCM:
         >>> found.x.values.tolist(), found["count"].values.tolist()
         ([[-2.0, 2.0], [0.0, nan], [nan, nan]], [2, 1, 0])
         """
-        given = self._given(exogenous or {})
+        given = self._given({} if exogenous is None else exogenous)
         samples = np.arange(_length(given, validation.count(n)))
         drawn = self._drawn(given, samples, seed)
         solutions = solve(self.blocks, drawn, samples.size)
@@ -253,6 +253,7 @@ class SCM:
 
     def _given(self, exogenous: Mapping[str, Any]) -> dict[str, Value]:
         """Return given exogenous values: numbers, or tuples with one number per sample."""
+        require_mapping("exogenous", exogenous)
         for name in exogenous:
             if name not in self.exogenous:
                 remedy = closest(name, self.exogenous)

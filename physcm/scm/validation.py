@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from physcm.mechanism.declarations import as_interval, check_names
+from physcm.mechanism.declarations import as_interval, check_names, require_mapping
 from physcm.mechanism.errors import InvalidValue, UnknownVariable
 from physcm.mechanism.expression import RESERVED, ordered
 from physcm.mechanism.parser import closest, parse_mechanism
@@ -26,6 +26,8 @@ def check(
 ) -> dict[str, Any]:
     """Return the fields of a model, parsed and consistent, or say what is wrong."""
     check_names(_TAKEN, mechanisms=mechanisms, exogenous=exogenous, parameters=parameters)
+    require_mapping("domains", domains)
+    require_mapping("guesses", guesses)
     if not mechanisms:
         raise InvalidValue("`mechanisms` is empty; give an equation for at least one variable")
     given = {*exogenous, *parameters}

@@ -171,13 +171,12 @@ def _observed(system: System, trajectory: xr.Dataset) -> tuple[Floats, Floats, F
     for what in ("schedule", "events", "jumps"):
         if getattr(system, what):
             raise Unsupported(
-                f"the system `{system.name}` has {what}, which abduction cannot tell from noise; "
+                f"{system.in_words} has {what}, which abduction cannot tell from noise; "
                 "abduct with the system as it was before"
             )
     if noise_structure(system) is not NoiseStructure.ADDITIVE:
         raise Unsupported(
-            f"the noise of the system `{system.name}` depends on its state; abduction is for "
-            "additive noise"
+            f"the noise of {system.in_words} depends on its state; abduction is for additive noise"
         )
     for name in system.states:
         if name not in trajectory:
@@ -228,7 +227,7 @@ def _solved(system: System, g: Floats, moved: Floats) -> Floats:
     scaled = scaled / columns
     if (np.linalg.matrix_rank(scaled) < g.shape[2] - still.sum(axis=1)).any():
         raise NotUnique(
-            f"the noise sources of the system `{system.name}` cannot be told apart by its states: "
+            f"the noise sources of {system.in_words} cannot be told apart by its states: "
             f"there are {g.shape[2]} and fewer independent effects; give each state at most one"
         )
     found = np.linalg.pinv(scaled) @ (moved.T[:, :, np.newaxis] / rows)

@@ -87,7 +87,7 @@ def conservation_laws(system: System) -> tuple[ConservationLaw, ...]:
     first, second = (_laws_modulo(salt, system.states, derived, drift) for salt in (1, 2))
     if first is None or first != second:
         raise Unsupported(
-            f"a conservation law of the system `{system.name}` has weights that depend on "
+            f"a conservation law of {system.in_words} has weights that depend on "
             "parameters drawn at random; give those parameters fixed values"
         )
     return first

@@ -98,18 +98,19 @@ def require_autonomous(system: System) -> None:
     """Refuse systems that noise, explicit time or sudden changes keep from resting."""
     if system.noise:
         raise Unsupported(
-            f"the system `{system.name}` has noise in `{next(iter(system.noise))[0]}`, so that "
+            f"{system.in_words} has noise in `{next(iter(system.noise))[0]}`, so that "
             "its states never rest; remove the noise, or ask for its stationary law"
         )
     if not system.is_autonomous:
         raise Unsupported(
-            f"the system `{system.name}` reads time `t` in a mechanism, so that it has no "
+            f"{system.in_words} reads time `t` in a mechanism, so that it has no "
             "equilibrium of its own; replace `t` by a parameter"
         )
-    for what in ("schedule", "events", "jumps"):
-        if getattr(system, what):
+    sudden = {"schedule": "interventions over time", "events": "events", "jumps": "jumps"}
+    for field, what in sudden.items():
+        if getattr(system, field):
             raise Unsupported(
-                f"the system `{system.name}` has {what}, so that its state does not follow its "
+                f"{system.in_words} has {what}, so that its state does not follow its "
                 "drift alone; remove them, or look at it with `simulate`"
             )
 

@@ -223,6 +223,15 @@ class System:
         return System(**(kept | changes))
 
     @property
+    def in_words(self) -> str:
+        """What messages call it.
+
+        >>> System({"x": "-x"}, initial={"x": 1}, name="decay").in_words
+        'the system `decay`'
+        """
+        return f"the system `{self.name}`" if self.name else "the system"
+
+    @property
     def states(self) -> tuple[str, ...]:
         """The variables that evolve: those with a drift."""
         return tuple(self.drift)

@@ -103,7 +103,7 @@ def checked_event(
         event,
         trigger=condition(event.trigger, names, f"{place}, trigger"),
         assign=_expressions(event.assign, names, f"{place}, new value"),
-        delay=parse(event.delay, names, f"{place}, delay"),
+        delay=_delay(event.delay, names, f"{place}, delay"),
         priority=priority if priority is None else parse(priority, names, f"{place}, priority"),
     )
 
@@ -170,3 +170,10 @@ def _require_states(given: Mapping[str, Any], states: Collection[str], place: st
             raise UnknownVariable(
                 f"{place} changes `{state}`, which is no state; {closest(state, states)}"
             )
+
+
+def _delay(raw: Any, names: Collection[str], place: str) -> sp.Expr:
+    delay: sp.Expr = parse(raw, names, place)
+    if delay.is_number and delay.is_negative:
+        raise InvalidValue(f"{place} is `{raw}`; give a time of at least 0")
+    return delay

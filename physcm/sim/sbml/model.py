@@ -96,7 +96,7 @@ class _Assembly:
             "events": {name: self._event(event) for name, event in self.laws.events.items()},
             "bounds": {name: (0.0, float("inf")) for name in self._not_negative(known, initial)},
             "name": model.getName() or model.getId() or Path(self.source.path).stem,
-            "source": self.source.path,
+            "source": Path(self.source.path).name,
         }
 
     def _event(self, event: Event) -> Event:
