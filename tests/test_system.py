@@ -282,3 +282,12 @@ def test_the_graph_runs_from_cause_to_effect() -> None:
     edges = set(chain().graph().edges)
     assert edges == {("x", "x"), ("x", "total"), ("total", "y"), ("y", "y"), ("y", "z"), ("z", "z")}
     assert parse("x + noise") == chain().algebraic["total"]
+
+
+@pytest.mark.parametrize("word", ["and", "or", "not", "if", "else", "True", "False"])
+def test_a_variable_called_like_a_word_of_the_text_form_survives_toml(
+    word: str, tmp_path: Path
+) -> None:
+    decay = System({"x": symbol(word) - symbol("x")}, parameters={word: 3}, initial={"x": 1})
+    decay.to_toml(tmp_path / "model.toml")
+    assert System.from_toml(tmp_path / "model.toml").drift == decay.drift

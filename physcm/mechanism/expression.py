@@ -27,7 +27,7 @@ from physcm.mechanism.errors import CyclicDefinition
 
 TIME = sp.Symbol("t", real=True)
 WORDS = frozenset({"and", "or", "not", "if", "else", "True", "False"})
-"""The words of the text form, which cannot stand for a variable there."""
+"""The words of the text form, where variables called so stand in quotes."""
 RESERVED = frozenset(
     "t time sample status solution equilibrium variable mode instant instant_time period "
     "settling_time stability found_by eigenvalue_real eigenvalue_imag".split()
@@ -279,6 +279,9 @@ def to_text(expression: sp.Basic) -> str:
 
 class _TextPrinter(StrPrinter):  # type: ignore[misc]
     """SymPy's text form in the spelling of our parser, with short decimals as decimals."""
+
+    def _print_Symbol(self, expr: sp.Symbol) -> str:
+        return f"'{expr.name}'" if expr.name in WORDS else str(expr.name)
 
     def _print_Integer(self, expr: sp.Integer) -> str:
         return _decimal(expr) or str(expr.p)

@@ -7,7 +7,8 @@ else is an error that says in which column it stands.
 Written forms: `+ - * / **`, `a if c else b` or `where(c, a, b)`, `< <= > >= == !=`,
 `and or not`, the symbols `X(0)`, `do(X)`, `shift(X)`, `scale(X)`, `amount(S)`,
 `concentration(S)`, and the names `pi`, `inf`, `nan` and `True`, `False` unless the model
-declares them itself.
+declares them itself. A variable that is called like one of the words `and or not if else True
+False` stands in quotes: `'not' + 1`.
 """
 
 from __future__ import annotations
@@ -195,6 +196,8 @@ class _Reader:
     def _Constant(self, node: ast.Constant) -> Any:
         if isinstance(node.value, bool):
             return sp.true if node.value else sp.false
+        if isinstance(node.value, str) and node.value in WORDS:
+            return self.named(node.value, node)
         if not isinstance(node.value, int | float):
             raise self.fail(node, f"`{node.value!r}` is not a real number")
         if isinstance(node.value, float) and math.isinf(node.value):
