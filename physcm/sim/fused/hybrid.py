@@ -33,6 +33,7 @@ from physcm.sim.triggers import watched
 from physcm.sim.trouble import limit, trouble
 
 Columns = NDArray[np.int64]
+_AT_ONCE = 2**22
 
 
 def follow(
@@ -115,16 +116,25 @@ class HybridEnsemble:
         moving = self.everyone
         while moving.size and time.monotonic() < deadline:
             for view, columns in list(self._groups(moving)):
-                self._piece(view, columns, deadline - time.monotonic())
+                size = view.rows.size * columns.size * self.times.size
+                for part in np.array_split(columns, min(-(-size // _AT_ONCE), columns.size)):
+                    self._piece(view, part, deadline - time.monotonic())
             still = self._moving()
             done(moving.size - still.size)
             moving = still
-        rows = self.plan.modes.view().rows
-        good = np.logical_and.accumulate(np.isfinite(self.saved[rows]).all(axis=0), axis=1)
-        self.saved[:, ~good] = np.nan
+        self._forget_after_loss()
         for k in moving:
             late = RunStatus.TIME_LIMIT
             self.over[int(k)] = late, limit(late, self.time[k])
+
+    def _forget_after_loss(self) -> None:
+        """Keep nothing from the first state on that is not finite."""
+        good = np.ones(self.saved.shape[1:], dtype=bool)
+        for row in self.plan.modes.view().rows:
+            good &= np.isfinite(self.saved[row])
+        np.logical_and.accumulate(good, axis=1, out=good)
+        if not good.all():
+            self.saved[:, ~good] = np.nan
 
     def instants(self) -> list[tuple[Instant, ...]]:
         """Return what was done to each sample, in order."""

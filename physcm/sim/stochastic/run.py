@@ -140,7 +140,9 @@ class _Runner:
 
     def result(self, why: RunStatus) -> StochasticRun:
         """Return what has been saved, and why it is not complete where it is not."""
-        good = np.isfinite(self.saved[self.rows]).all(axis=(0, 2))
+        good = np.ones(self.everyone.size, dtype=bool)
+        for row in self.rows:
+            good &= np.isfinite(self.saved[row]).all(axis=-1)
         known = np.where(self.losses.status, self.losses.status, why)
         ended = tuple(map(RunStatus, np.where(good, RunStatus.COMPLETE, known).tolist()))
         instants = tuple(tuple(agenda.instants) for agenda in self.agendas)
@@ -228,6 +230,7 @@ class _Runner:
         stretch.go(
             at, view.p[:, columns], self.plan.modes.samples[columns], float(self.times[0]), k,
             middle, np.full(middle - k, -1), np.empty((len(x), columns.size, 0)), math.inf,
+            self.threads,
         )  # fmt: skip
         gone = ~np.isfinite(at).all(axis=0)
         self._locate(stretch, view, columns[gone], x[:, gone], k, middle)
