@@ -225,8 +225,13 @@ def _slopes(expression: sp.Expr, known: Mapping[str, Mapping[str, sp.Expr]]) -> 
     return {variable: total for variable, total in sums.items() if total != 0}
 
 
+@lru_cache(maxsize=2048)
 def _shared(program: Program) -> Program:
-    """Give every subexpression that occurs twice a definition of its own, but no condition."""
+    """Give every subexpression that occurs twice a definition of its own, but no condition.
+
+    The same program always comes back as the same object, with all that was made of it: holding
+    a variable at another value changes a parameter only.
+    """
     names, expressions = zip(*program.definitions, strict=True) if program.definitions else ((), ())
     taken = [symbol(name) for name in names]
     marks = sp.numbered_symbols("_c", exclude=taken, real=True)
