@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from physcm.mechanism.lanes.blocks import LANES
-from physcm.sim.fused.native import Kernel, invoke
+from physcm.sim.fused.native import Kernel, invoke, part
 from physcm.sim.fused.rows import Row
 
 ARRIVED, STIFF, LOST, TIRED, CALLED = 1, 2, 3, 4, 5
@@ -35,6 +35,7 @@ _TIME, _STEP, _END, _LONGEST, _RTOL = (
 _COUNT, _FRESH, _THETA, _SIZE = Row.COUNT.value, Row.FRESH.value, Row.THETA.value, Row.SIZE.value
 _STEEP, _NEXT, _REACHED = Row.STEEP.value, Row.NEXT.value, Row.REACHED.value
 _FIRST, _LAST, _AT = Row.FIRST.value, Row.LAST.value, Row.AT.value
+_BEGIN, _ATTEMPT, _EXTEND, _SHAPE, _MIX, _COMMIT = range(6)
 LOOKS, _HALVINGS = 8, 60
 _ROWS = len(Row)
 
@@ -75,95 +76,55 @@ def run(
         truth: what they were when last looked at, (conditions, samples).
         blind: up to which time nothing is looked at, (samples).
     """
-    n, m = start.shape[0], parameters.shape[0]
-    l = np.zeros((_ROWS, LANES))
-    x, y, z = np.zeros((n, LANES)), np.zeros((n, LANES)), np.zeros((n, LANES))
-    k, w, p = np.zeros((stages, n, LANES)), np.zeros((stages, n, LANES)), np.zeros((m, LANES))
-    q = np.zeros((storage, LANES))
+    n = start.shape[0]
+    l, x = np.zeros((_ROWS, LANES)), np.zeros((n, LANES))
+    y, z = np.zeros((n, LANES)), np.zeros((n, LANES))
+    k, c = np.zeros((stages, n, LANES)), np.zeros((stages, n, LANES))
+    p, q = np.zeros((parameters.shape[0], LANES)), np.zeros((storage, LANES))
     sample, place = np.full(LANES, -1), np.zeros(LANES, np.int64)
-    count, stiff, mild = (
-        np.zeros(LANES, np.int64),
-        np.zeros(LANES, np.int64),
-        np.zeros(LANES, np.int64),
-    )
-    for i in range(LANES):
-        l[_COUNT, i] = n
-        l[_RTOL, i] = rtol
+    tally, seen = np.zeros((3, LANES), np.int64), np.zeros((truth.shape[0], LANES))
     called, near, far = np.zeros(LANES, np.bool_), np.zeros(LANES), np.zeros(LANES)
-    seen = np.zeros((truth.shape[0], LANES))
-    waiting, active = low, 0
+    for i in range(LANES):
+        l[_COUNT, i], l[_RTOL, i], l[_LONGEST, i] = n, rtol, longest
     everything = (
         n, system.ctypes.data, l.ctypes.data, x.ctypes.data, p.ctypes.data, k.ctypes.data,
         y.ctypes.data, z.ctypes.data, q.ctypes.data, tolerance.ctypes.data,
     )  # fmt: skip
     mixed = (
-        n, l.ctypes.data, x.ctypes.data, z.ctypes.data, k.ctypes.data, w.ctypes.data,
+        n, l.ctypes.data, x.ctypes.data, z.ctypes.data, k.ctypes.data, c.ctypes.data,
         y.ctypes.data,
     )  # fmt: skip
+    waiting, active = low, 0
     while stop[0] == 0:
         if active < LANES and waiting < high:
             for i in range(LANES):
                 while waiting < high and status[waiting] != 0:
                     waiting += 1
                 if sample[i] < 0 and waiting < high:
-                    s = waiting
-                    waiting += 1
-                    active += 1
-                    sample[i] = s
+                    s = sample[i] = waiting
                     l[_TIME, i], l[_END, i], l[_STEP, i] = begin[s], end[s], step[s]
-                    l[_LONGEST, i], l[_FRESH, i] = longest, 1.0
                     l[_FIRST, i] = np.nextafter(begin[s], end[s])
                     l[_LAST, i] = np.nextafter(end[s], begin[s])
+                    l[_FRESH, i] = 1.0
                     for r in range(n):
                         x[r, i] = start[r, s]
-                    for r in range(m):
+                    for r in range(p.shape[0]):
                         p[r, i] = parameters[r, s]
-                    j = 0
-                    while j < times.size and times[j] <= begin[s]:
-                        j += 1
-                    place[i] = j
-                    count[i] = stiff[i] = mild[i] = 0
-            invoke(code[0], everything)
+                    place[i] = 0
+                    while place[i] < times.size and times[place[i]] <= begin[s]:
+                        place[i] += 1
+                    tally[0, i] = tally[1, i] = tally[2, i] = 0
+                    waiting += 1
+                    active += 1
+            invoke(code[_BEGIN], everything)
         if active == 0:
             break
-        invoke(code[1], everything)
-        extended = watch != 0
+        invoke(code[_ATTEMPT], everything)
         if watch != 0:
-            invoke(code[2], everything)
-            invoke(code[3], mixed)
-            # Look at a few places between the ends of the step; then halve where one changes.
-            some = False
-            for i in range(LANES):
-                called[i], near[i], far[i] = False, 0.0, 1.0
-            for turn in range(LOOKS + _HALVINGS):
-                if turn == LOOKS and not some:
-                    break
-                for i in range(LANES):
-                    middle = 0.5 * (near[i] + far[i])
-                    l[_THETA, i] = middle if called[i] else min((turn + 1.0) / LOOKS, 1.0)
-                    l[_AT, i] = l[_TIME, i] + l[_THETA, i] * l[_STEP, i]
-                invoke(
-                    code[4],
-                    mixed,
-                )
-                invoke(watch, (l[_AT].ctypes.data, y.ctypes.data, p.ctypes.data, seen.ctypes.data))
-                for i in range(LANES):
-                    s = sample[i]
-                    if s < 0 or l[_SIZE, i] > 1.0 or (turn >= LOOKS and not called[i]):
-                        continue
-                    changed = False
-                    if l[_AT, i] > blind[s]:
-                        for r in range(truth.shape[0]):
-                            changed |= (seen[r, i] > 0.0) != (truth[r, s] > 0.0)
-                    if changed:
-                        if not called[i]:
-                            near[i] = turn / LOOKS
-                        called[i], far[i], some = True, l[_THETA, i], True
-                    elif called[i]:
-                        near[i] = l[_THETA, i]
-            for i in range(LANES):
-                if called[i]:
-                    l[_REACHED, i] = l[_TIME, i] + far[i] * l[_STEP, i]
+            invoke(code[_EXTEND], everything)
+            invoke(code[_SHAPE], mixed)
+            _look(code[_MIX], watch, mixed, l, y, p, sample, truth, blind, seen, called, near, far)
+        extended = watch != 0
         while True:
             some = False
             for i in range(LANES):
@@ -176,13 +137,10 @@ def run(
             if not some:
                 break
             if not extended:
-                invoke(code[2], everything)
-                invoke(code[3], mixed)
+                invoke(code[_EXTEND], everything)
+                invoke(code[_SHAPE], mixed)
                 extended = True
-            invoke(
-                code[4],
-                mixed,
-            )
+            invoke(code[_MIX], mixed)
             for i in range(LANES):
                 if l[_THETA, i] >= 0.0:
                     for r in range(n):
@@ -191,49 +149,83 @@ def run(
         if watch != 0:
             for i in range(LANES):
                 l[_THETA, i] = far[i]
-            invoke(code[4], mixed)
+            invoke(code[_MIX], mixed)
             for i in range(LANES):
                 if called[i]:
                     for r in range(n):
                         z[r, i] = y[r, i]
-        invoke(code[5], (n, l.ctypes.data, x.ctypes.data, k.ctypes.data, z.ctypes.data))
+        invoke(code[_COMMIT], (n, l.ctypes.data, x.ctypes.data, k.ctypes.data, z.ctypes.data))
         for i in range(LANES):
             s = sample[i]
-            if s < 0:
-                continue
-            ended = 0
-            count[i] += 1
-            if l[_SIZE, i] <= 1.0:
-                if l[_STEEP, i] > stability:
-                    stiff[i] += 1
-                    mild[i] = 0
-                    if (
-                        stiff[i] >= _STIFF_STEPS
-                        and l[_END, i] - l[_REACHED, i] > _STEPS_AHEAD * l[_STEP, i]
-                    ):
+            if s >= 0:
+                ended, ahead = 0, l[_END, i] - l[_REACHED, i]
+                tally[0, i] += 1
+                if l[_SIZE, i] <= 1.0 and l[_STEEP, i] > stability:
+                    tally[1, i] += 1
+                    tally[2, i] = 0
+                    if tally[1, i] >= _STIFF_STEPS and ahead > _STEPS_AHEAD * l[_STEP, i]:
                         ended = STIFF
-                else:
-                    mild[i] += 1
-                    if mild[i] == _MILD_STEPS:
-                        stiff[i] = 0
-            l[_TIME, i] = l[_REACHED, i]
-            remaining = l[_END, i] - l[_TIME, i]
-            l[_STEP, i] = l[_NEXT, i]
-            if remaining <= 0.0:
-                ended = ARRIVED
-            elif l[_STEP, i] < max(_SHORTEST * abs(l[_TIME, i]), _TINY):
-                ended = LOST
-            elif count[i] >= most:
-                ended = TIRED
-            elif l[_STEP, i] > remaining:
-                l[_STEP, i] = remaining
-            if watch != 0 and called[i]:
-                ended = CALLED
-            if ended > 0:
-                status[s] = ended
-                steps[s] += count[i]
-                begin[s], step[s] = l[_TIME, i], l[_NEXT, i]
-                for r in range(n):
-                    start[r, s] = x[r, i]
-                sample[i] = -1
-                active -= 1
+                elif l[_SIZE, i] <= 1.0:
+                    tally[2, i] += 1
+                    if tally[2, i] == _MILD_STEPS:
+                        tally[1, i] = 0
+                l[_TIME, i], l[_STEP, i] = l[_REACHED, i], l[_NEXT, i]
+                if ahead <= 0.0:
+                    ended = ARRIVED
+                elif l[_STEP, i] < max(_SHORTEST * abs(l[_TIME, i]), _TINY):
+                    ended = LOST
+                elif tally[0, i] >= most:
+                    ended = TIRED
+                elif l[_STEP, i] > ahead:
+                    l[_STEP, i] = ahead
+                if called[i]:
+                    ended = CALLED
+                if ended > 0:
+                    status[s], begin[s], step[s] = ended, l[_TIME, i], l[_NEXT, i]
+                    steps[s] += tally[0, i]
+                    for r in range(n):
+                        start[r, s] = x[r, i]
+                    sample[i] = -1
+                    called[i] = False
+                    active -= 1
+
+
+@part
+def _look(
+    mix: int, watch: int, mixed: Any, l: Any, y: Any, p: Any, sample: Any, truth: Any,
+    blind: Any, seen: Any, called: Any, near: Any, far: Any,
+) -> None:  # fmt: skip
+    """Look for changes of watched conditions in the steps just tried, and locate the first.
+
+    Each step is looked at in a few places; then the part in which something has changed is
+    halved until its ends are neighboring numbers.
+    """
+    some = False
+    for i in range(LANES):
+        called[i], near[i], far[i] = False, 0.0, 1.0
+    for turn in range(LOOKS + _HALVINGS):
+        if turn == LOOKS and not some:
+            break
+        for i in range(LANES):
+            middle = 0.5 * (near[i] + far[i])
+            l[_THETA, i] = middle if called[i] else min((turn + 1.0) / LOOKS, 1.0)
+            l[_AT, i] = l[_TIME, i] + l[_THETA, i] * l[_STEP, i]
+        invoke(mix, mixed)
+        invoke(watch, (l[_AT].ctypes.data, y.ctypes.data, p.ctypes.data, seen.ctypes.data))
+        for i in range(LANES):
+            s = sample[i]
+            if s < 0 or l[_SIZE, i] > 1.0 or (turn >= LOOKS and not called[i]):
+                continue
+            changed = False
+            if l[_AT, i] > blind[s]:
+                for r in range(truth.shape[0]):
+                    changed |= (seen[r, i] > 0.0) != (truth[r, s] > 0.0)
+            if changed:
+                if not called[i]:
+                    near[i] = turn / LOOKS
+                called[i], far[i], some = True, l[_THETA, i], True
+            elif called[i]:
+                near[i] = l[_THETA, i]
+    for i in range(LANES):
+        if called[i]:
+            l[_REACHED, i] = l[_TIME, i] + far[i] * l[_STEP, i]

@@ -117,7 +117,8 @@ class HybridEnsemble:
         while moving.size and time.monotonic() < deadline:
             for view, columns in list(self._groups(moving)):
                 size = view.rows.size * columns.size * self.times.size
-                for part in np.array_split(columns, min(-(-size // _AT_ONCE), columns.size)):
+                parts = min(max(1, -(-size // _AT_ONCE)), columns.size)
+                for part in np.array_split(columns, parts):
                     self._piece(view, part, deadline - time.monotonic())
             still = self._moving()
             done(moving.size - still.size)

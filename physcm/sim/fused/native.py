@@ -40,8 +40,8 @@ invoke: Any = intrinsic(_invoke)
 
 
 def part(function: Callable[..., Any]) -> Any:
-    """Compile a function for use inside kernels."""
-    return njit(**_OPTIONS)(function)
+    """Compile a function for use inside kernels, of which it becomes a part."""
+    return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
 
 
 class Kernel:
