@@ -32,7 +32,7 @@ GUARD = 1e-12
 LOOKS_AT_CLOCK = 20_000
 """How often conditions are looked at that time alone may turn on and off."""
 
-_ROUGH_INSTANTS, _ROUGH_STEPS = 200, 2_000
+ROUGH_INSTANTS, _ROUGH_STEPS = 200, 2_000
 _CROWD, _CROWDED = 1_000, 1e-8
 
 
@@ -136,7 +136,7 @@ def tolerances(
     """Return an absolute tolerance per variable, as `engine.tolerances` does for its states."""
     scale = np.abs(start)
     near = np.where(scale > 0, 1e-9 * scale, 1e-30)
-    rough = Settings(1e-5, near, method, seconds, _ROUGH_STEPS, _ROUGH_INSTANTS)
+    rough = Settings(1e-5, near, method, seconds, _ROUGH_STEPS, ROUGH_INSTANTS)
     grid = np.union1d(times, np.linspace(times[0], times[-1], 50))
     return scaled(run(plan, 0, grid, start, rough).values, scale, rtol)
 

@@ -25,7 +25,13 @@ from physcm.sim.engine import scaled
 from physcm.sim.fused import adaptive
 from physcm.sim.fused.ensemble import ROUGH, Batch, Watch, endings, next_switches
 from physcm.sim.fused.numba_engine import Numba
-from physcm.sim.hybrid import GUARD, LOOKS_AT_CLOCK, crowded
+from physcm.sim.hybrid import (
+    GUARD,
+    LOOKS_AT_CLOCK,
+    MOST_INSTANTS,
+    ROUGH_INSTANTS,
+    crowded,
+)
 from physcm.sim.modes import Modes, View
 from physcm.sim.status import RunStatus
 from physcm.sim.timetable import Timetable
@@ -63,7 +69,10 @@ def follow(
         scale = np.abs(first.modes.start(times[0]))[:, 0]
         near = np.where(scale > 0, 1e-9 * scale, 1e-30)
         grid = np.union1d(times, np.linspace(times[0], times[-1], 50))
-        _, rough = follow(first, grid, ROUGH, near, engine, seconds, lambda _: None)
+        rough = HybridEnsemble(
+            first, grid, first.modes.start(times[0]), ROUGH, near, engine, ROUGH_INSTANTS
+        )
+        rough.run(seconds)
         atol = scaled(rough.saved[:, 0], scale, rtol)
     ensemble = HybridEnsemble(plan, times, plan.modes.start(times[0]), rtol, atol, engine)
     ensemble.run(seconds, done)
@@ -74,8 +83,9 @@ class HybridEnsemble:
     """All samples of a run of a system with a schedule or events."""
 
     def __init__(
-        self, plan: Plan, times: Floats, start: Floats, rtol: float, atol: Floats, engine: Numba
-    ) -> None:
+        self, plan: Plan, times: Floats, start: Floats, rtol: float, atol: Floats, engine: Numba,
+        most_instants: int = MOST_INSTANTS,
+    ) -> None:  # fmt: skip
         """Take the full vectors at the first time, before anything is done.
 
         Args:
@@ -85,7 +95,9 @@ class HybridEnsemble:
             rtol: relative tolerance.
             atol: absolute tolerance of each variable.
             engine: the method and the number of threads.
+            most_instants: after so many the run of a sample is broken off.
         """
+        self.most_instants = most_instants
         count, self.plan, self.times = start.shape[1], plan, times
         self.rtol, self.atol, self.engine = rtol, atol, engine
         self.everyone, begin = np.arange(count), float(times[0])
@@ -93,6 +105,7 @@ class HybridEnsemble:
         self.time, self.blind = np.full(count, begin), np.full(count, begin + GUARD * self.span)
         self.over: dict[int, tuple[RunStatus, str]] = {}
         self.stiff = np.zeros(count, dtype=bool)
+        self.codes: dict[int, Code] = {}
         self.start, self.full = start, start.copy()
         self.agendas: list[Agenda] = []
         self.timetable: Timetable | None = None
@@ -199,8 +212,10 @@ class HybridEnsemble:
         if not self.agendas:
             return None
         truth = np.array([self.agendas[k].truth for k in columns.tolist()], dtype=float).T
-        code = _watch_code(_conditions(self.plan, view), self.plan.modes.system.name)
-        return Watch(code, np.ascontiguousarray(truth), self.blind[columns])
+        if id(view) not in self.codes:
+            conditions = _conditions(self.plan, view)
+            self.codes[id(view)] = _watch_code(conditions, self.plan.modes.system.name)
+        return Watch(self.codes[id(view)], np.ascontiguousarray(truth), self.blind[columns])
 
     def _save(
         self, view: View, columns: Columns, begin: Floats, batch: Batch, inside: Columns
@@ -237,7 +252,7 @@ class HybridEnsemble:
             if here[i] or agenda.notice(truth):
                 self.full[:, k] = agenda.act(t, self.full[:, k])
                 self._acted(np.array([k]))
-                if crowded(agenda, self.span):
+                if crowded(agenda, self.span, self.most_instants):
                     why = f"after t = {t:.6g} something happens again and again without end"
                     self.over[k] = RunStatus.STEP_LIMIT, why
 
