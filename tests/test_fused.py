@@ -178,6 +178,8 @@ def test_code_that_does_not_compile_runs_on_the_reference_engine_with_a_warning(
     [
         (("euler",), "`euler` is no method of the numba engine"),
         (("auto", 0), "threads is `0`"),
+        (("auto", 1.5), "threads is `1.5`"),
+        (("auto", "two"), "threads is `'two'`"),
     ],
 )
 def test_misuse_of_the_engine_is_named(arguments: Any, message: str) -> None:

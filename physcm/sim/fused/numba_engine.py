@@ -37,8 +37,10 @@ class Numba:
             raise InvalidValue(
                 f"`{self.method}` is no method of the numba engine; use {', '.join(METHODS)}"
             )
-        if self.threads is not None and not self.threads >= 1:
-            raise InvalidValue(f"threads is `{self.threads}`; give a number of at least 1")
+        threads = self.threads
+        whole = isinstance(threads, int) and not isinstance(threads, bool)
+        if threads is not None and not (whole and threads >= 1):
+            raise InvalidValue(f"threads is `{threads!r}`; give a whole number of at least 1")
 
     @property
     def workers(self) -> int:
