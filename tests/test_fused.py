@@ -21,8 +21,9 @@ from physcm.mechanism.lanes import compiler
 from physcm.mechanism.lanes.compiler import compiled
 from physcm.mechanism.randomness import step_normals
 from physcm.sim import Numba, System, simulate, zoo
-from physcm.sim.agenda import Agenda, Plan
+from physcm.sim.agenda import Agenda
 from physcm.sim.modes import Modes
+from physcm.sim.plan import SystemPlan
 from physcm.sim.status import RunStatus
 from physcm.sim.stochastic import run as runs
 from physcm.sim.stochastic.run import run
@@ -71,7 +72,7 @@ def test_the_number_of_threads_changes_no_noise() -> None:
 @pytest.mark.parametrize("scheme", ["euler-maruyama", "milstein"])
 def test_a_sample_alone_has_the_noise_of_that_sample(scheme: str) -> None:
     def values(samples: np.ndarray) -> np.ndarray:
-        return run(Plan(Modes(NOISY, samples, 3)), TIMES, 0.01, scheme).values
+        return run(SystemPlan(Modes(NOISY, samples, 3)), TIMES, 0.01, scheme).values
 
     assert values(np.array([41])).tobytes() == values(np.arange(60))[:, [41]].tobytes()
 
@@ -83,7 +84,7 @@ def test_stretches_of_steps_give_what_single_steps_in_numpy_give(scheme: str) ->
     if scheme == "sra1":
         system = system.replace(noise={"x0": "0.1*cos(t)", ("x1", "x0"): 0.2, "x3": "a/10"})
     times = np.array([0, 0.005, 1, 3.0049, 3.1, 5, 6.5, 7, 20])
-    plans = [Plan(Modes(system, np.arange(20), 0)) for _ in range(2)]
+    plans = [SystemPlan(Modes(system, np.arange(20), 0)) for _ in range(2)]
     fast, slow = (
         run(plan, times, 0.01, scheme, fast=fast).values
         for plan, fast in zip(plans, (True, False), strict=True)
@@ -261,7 +262,7 @@ def test_windows_and_impulses_act_on_all_samples_together_as_on_each(scheme: str
     times = np.array([0, 0.005, 0.1, 0.1234, 0.3, 0.5, 0.999, 1])
 
     def result(kind: type[runs._Runner]) -> runs.StochasticRun:
-        runner = kind(Plan(Modes(system, np.arange(20), 0)), times, 0.01, scheme, None, True)
+        runner = kind(SystemPlan(Modes(system, np.arange(20), 0)), times, 0.01, scheme, None, True)
         k = 0
         while k < runner.steps:
             k = runner.advance(k, math.inf)

@@ -29,8 +29,8 @@ from physcm.mechanism import (
 )
 from physcm.sim import Jump, System, simulate
 from physcm.sim.abduction import abduct, counterfactual
-from physcm.sim.agenda import Plan
 from physcm.sim.modes import Modes
+from physcm.sim.plan import SystemPlan
 from physcm.sim.stochastic import NoiseStructure, noise_structure, scheme_for
 from physcm.sim.stochastic.run import run
 from physcm.sim.stochastic.schemes import Increments, Scheme
@@ -102,7 +102,7 @@ def strong_errors(system: System, exact: Any, engine: str, steps: list[float]) -
     for step in steps:
         many = round(step / fine)
         given_ = small.reshape(len(sources), n, -1, many).sum(axis=-1)
-        plan = Plan(Modes(system, samples, 0))
+        plan = SystemPlan(Modes(system, samples, 0))
         values = run(plan, np.array([0.0, 1.0]), step, engine, noise=given_).values[:, :, -1]
         errors.append(math.sqrt(((values - reference) ** 2).mean()))
     return np.array(errors)

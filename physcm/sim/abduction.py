@@ -22,8 +22,8 @@ from physcm.mechanism.codegen import Floats
 from physcm.mechanism.distributions import Distribution
 from physcm.mechanism.errors import InvalidValue, NotUnique, UnknownVariable, Unsupported
 from physcm.mechanism.interventions import Intervention
-from physcm.sim.agenda import Plan
 from physcm.sim.modes import Modes
+from physcm.sim.plan import SystemPlan
 from physcm.sim.stochastic.run import run
 from physcm.sim.stochastic.structure import NoiseStructure, ito_drift, noise_structure
 from physcm.sim.system import System
@@ -105,7 +105,7 @@ def counterfactual(
     times, x, p, step = _observed(system, trajectory)
     samples = _numbers(trajectory)
     seen = _as_observed(system, x[:, :, 0], p, samples).do(*interventions, **holds)
-    plan = Plan(Modes(seen, samples, int(trajectory.attrs.get("seed", 0))))
+    plan = SystemPlan(Modes(seen, samples, int(trajectory.attrs.get("seed", 0))))
     sources = sorted({source for _, source in seen.noise})
     kept = noise.sel(source=sources).values
     result = run(plan, times, step, "euler-maruyama", noise=kept)

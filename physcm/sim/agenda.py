@@ -19,67 +19,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Generic
 
 import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from physcm.mechanism.codegen import Floats, Program
+from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import InvalidValue, NotConverged
 from physcm.mechanism.expression import exact
 from physcm.mechanism.interventions import Impulse, require_window
 from physcm.mechanism.randomness import uniforms
-from physcm.sim.modes import Modes, View
-from physcm.sim.reflection import folded
-from physcm.sim.schedule import impulses, in_order, unwrapped
-from physcm.sim.switching import comparisons_with_time, crossing
-from physcm.sim.triggers import Trigger, triggers, watched
+from physcm.sim.plan import AnyView, Plan
+from physcm.sim.schedule import unwrapped
+from physcm.sim.triggers import Trigger
 
 _MOST_AT_ONCE = 10_000
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What all samples of a run share: triggers and schedule, compiled.
-
-    Attributes:
-        modes: the modes of the system.
-    """
-
-    modes: Modes
-
-    @cached_property
-    def triggers(self) -> tuple[Trigger, ...]:
-        """All triggers."""
-        return triggers(self.modes.system)
-
-    @cached_property
-    def watch(self) -> Program:
-        """The conditions of all triggers, those for arming them again, and their comparisons."""
-        return self.modes.program(watched(self.triggers))
-
-    @cached_property
-    def is_restless(self) -> bool:
-        """Whether time alone may turn a condition on and off, as in sin(t) > 0.9."""
-        conditions = watched(self.triggers)
-        comparisons = comparisons_with_time(conditions, self.modes.system.derived)
-        return any(crossing(comparison) is None for comparison in comparisons)
-
-    @cached_property
-    def impulses(self) -> dict[int, tuple[str, sp.Expr]]:
-        """The state that each impulse changes and what it adds, by its place."""
-        return impulses(self.modes.system)
-
-    @cached_property
-    def _programs(self) -> dict[sp.Expr, Program]:
-        return {}
-
-    def value(self, expression: sp.Expr, t: float, values: Floats, p: Floats) -> float:
-        """Return an expression's value at one point of the full vector."""
-        if expression not in self._programs:
-            self._programs[expression] = self.modes.program([expression])
-        return self._programs[expression].scalar(t, values, p)[0]
 
 
 @dataclass
@@ -109,7 +64,7 @@ class Instant:
     after: Floats
 
 
-class Agenda:
+class Agenda(Generic[AnyView]):
     """The agenda of one sample; it changes as time goes on.
 
     Attributes:
@@ -120,7 +75,7 @@ class Agenda:
         tossed: how often the order of events has been drawn.
     """
 
-    def __init__(self, plan: Plan, column: int) -> None:
+    def __init__(self, plan: Plan[AnyView], column: int) -> None:
         self.plan, self.column = plan, column
         self.instants: list[Instant] = []
         self._due: list[_Due] = []
@@ -135,9 +90,9 @@ class Agenda:
         self._read_times()
 
     @property
-    def view(self) -> View:
+    def view(self) -> AnyView:
         """The mode that acts now."""
-        return self.plan.modes.view(self._acting)
+        return self.plan.view(self._acting)
 
     @property
     def columns(self) -> NDArray[np.int64]:
@@ -145,12 +100,12 @@ class Agenda:
         return np.array([self.column])
 
     def _read_times(self) -> None:
-        nowhere = np.zeros(len(self.plan.modes.names))
+        nowhere = np.zeros(len(self.plan.names))
 
         def time(value: float | sp.Expr) -> float:
             return self._number(value, 0.0, nowhere)
 
-        for place, entry in enumerate(self.plan.modes.system.schedule):
+        for place, entry in enumerate(self.plan.schedule):
             if isinstance(entry, Impulse):
                 self._impulses[place] = time(entry.at)
                 continue
@@ -158,7 +113,7 @@ class Agenda:
             if isinstance(acts, Impulse):
                 continue
             begin, end = map(time, acts.during or (-math.inf, math.inf))
-            require_window(begin, end, f" in sample {self.plan.modes.samples[self.column]}")
+            require_window(begin, end, f" in sample {self.plan.samples[self.column]}")
             if acts is entry:
                 self._windows[place] = begin, end
 
@@ -244,7 +199,7 @@ class Agenda:
 
     def _turn_windows(self, t: float) -> bool:
         now = [k for k, (begin, end) in self._windows.items() if begin <= t < end]
-        acting = in_order(self.plan.modes.system, now)
+        acting = self.plan.in_order(now)
         turned = acting != self._acting
         self._acting = acting
         return turned
@@ -265,16 +220,16 @@ class Agenda:
         return self._assigned(t, values, {name: self._of(values, name) + added})
 
     def _of(self, values: Floats, name: str) -> float:
-        return float(values[self.plan.modes.names.index(name)])
+        return float(values[self.plan.names.index(name)])
 
     def _assigned(self, t: float, values: Floats, new: dict[str, float]) -> Floats:
         """Return the full vector with new values of states; what is held stays."""
-        changed, system = values.copy(), self.view.system
+        changed, view = values.copy(), self.view
         for name, value in new.items():
-            if name in system.drift:
-                if name in system.reflected and math.isfinite(value):
-                    value = float(folded(exact(value), *system.bounds[name]))
-                changed[self.plan.modes.names.index(name)] = value
+            if view.evolves(name):
+                if math.isfinite(value):
+                    value = float(view.folded(name, exact(value)))
+                changed[self.plan.names.index(name)] = value
         return self._completed(t, changed)
 
     def _fire(self, t: float, values: Floats) -> None:
@@ -323,9 +278,8 @@ class Agenda:
     def _coin(self, trigger: int) -> float:
         """Return the draw that decides between events of the same priority."""
         self.tossed += 1
-        modes = self.plan.modes
-        sample = modes.samples[self.columns]
-        return float(uniforms(modes.seed, f"order/{trigger}", sample, self.tossed)[0])
+        sample = self.plan.samples[self.columns]
+        return float(uniforms(self.plan.seed, f"order/{trigger}", sample, self.tossed)[0])
 
     def _do(self, due: _Due, t: float, values: Floats) -> Floats:
         trigger = self.plan.triggers[due.trigger]
@@ -334,7 +288,7 @@ class Agenda:
             if new is None:
                 new = self._new_values(trigger, t, values)
             return self._assigned(t, values, new)
-        entry = unwrapped(self.plan.modes.system.schedule[trigger.place])
+        entry = unwrapped(self.plan.schedule[trigger.place])
         if isinstance(entry, Impulse):
             return self._kick(trigger.place, t, values)
         begin, end = entry.during or (0.0, math.inf)

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
-from physcm.sim.agenda import Agenda, Instant, Plan
-from physcm.sim.modes import View
+from physcm.sim.agenda import Agenda, Instant
+from physcm.sim.modes import SystemView
+from physcm.sim.plan import SystemPlan
 
 Columns = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -41,7 +42,7 @@ class Agendas(ABC):
         """Return the next times after now at which something is due."""
 
     @abstractmethod
-    def by_mode(self, columns: Columns) -> Iterator[tuple[View, Columns]]:
+    def by_mode(self, columns: Columns) -> Iterator[tuple[SystemView, Columns]]:
         """Yield the modes that act now, each with its samples."""
 
     @abstractmethod
@@ -49,7 +50,7 @@ class Agendas(ABC):
         """Return what has been done to each of so many samples."""
 
 
-def agendas(plan: Plan) -> Agendas:
+def agendas(plan: SystemPlan) -> Agendas:
     """Return the agendas of all samples of a run."""
     system = plan.modes.system
     late = any(event.delay != 0 for event in system.events.values())
@@ -59,9 +60,9 @@ def agendas(plan: Plan) -> Agendas:
 
 
 class _OneByOne(Agendas):
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: SystemPlan) -> None:
         self.plan = plan
-        self.agendas: dict[int, Agenda] = {}
+        self.agendas: dict[int, Agenda[SystemView]] = {}
 
     def begin(self, columns: Columns, now: Floats, values: Floats) -> None:
         for k, t in zip(columns.tolist(), now.tolist(), strict=True):
@@ -80,7 +81,7 @@ class _OneByOne(Agendas):
         pairs = zip(columns.tolist(), now.tolist(), strict=True)
         return np.array([self.agendas[k].next_time(t) for k, t in pairs])
 
-    def by_mode(self, columns: Columns) -> Iterator[tuple[View, Columns]]:
+    def by_mode(self, columns: Columns) -> Iterator[tuple[SystemView, Columns]]:
         groups: dict[int, list[int]] = {}
         for k in columns.tolist():
             groups.setdefault(id(self.agendas[k].view), []).append(k)
@@ -92,7 +93,7 @@ class _OneByOne(Agendas):
 
 
 class _AllTogether(Agendas):
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: SystemPlan) -> None:
         self.plan, self.view = plan, plan.modes.view()
         self.events = tuple(plan.modes.system.events.values())
         self.assign = [plan.modes.program([*event.assign.values()]) for event in self.events]
@@ -141,7 +142,7 @@ class _AllTogether(Agendas):
     def next_times(self, columns: Columns, now: Floats) -> Floats:
         return np.full(columns.size, np.inf)
 
-    def by_mode(self, columns: Columns) -> Iterator[tuple[View, Columns]]:
+    def by_mode(self, columns: Columns) -> Iterator[tuple[SystemView, Columns]]:
         yield self.view, columns
 
     def instants(self, count: int) -> list[tuple[Instant, ...]]:

@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
-from physcm.sim.agenda import Agenda, Instant, Plan
-from physcm.sim.engine import ended, integrate, scaled
+from physcm.sim.agenda import Agenda, Instant
+from physcm.sim.engine import ended, scaled
 from physcm.sim.located import first_change
+from physcm.sim.modes import View
+from physcm.sim.plan import Plan
 from physcm.sim.status import RunStatus
 from physcm.sim.stepping import MOST_STEPS, Path, Solver
-from physcm.sim.trouble import trouble
 
 MOST_INSTANTS = 100_000
 """A run of one sample with more instants than that is broken off."""
@@ -74,11 +76,13 @@ class HybridRun:
     trouble: str = ""
 
 
-def run(plan: Plan, column: int, times: Floats, start: Floats, settings: Settings) -> HybridRun:
-    """Return one sample of a system with a schedule or events.
+def run(
+    plan: Plan[View], column: int, times: Floats, start: Floats, settings: Settings
+) -> HybridRun:
+    """Return one sample of a system or network with a schedule or events.
 
     Args:
-        plan: of the system.
+        plan: of the system or network.
         column: which of its samples.
         times: to save, increasing.
         start: the full vector at the first time, before anything is done.
@@ -109,7 +113,7 @@ def run(plan: Plan, column: int, times: Floats, start: Floats, settings: Setting
             values = agenda.act(t, values)
             saved[:, times == t] = values[:, np.newaxis]
             good, view = (t, values), agenda.view
-    rows = plan.modes.view().rows
+    rows = plan.view().rows
     status = ended(saved[rows], 0, worn).status
     why = ""
     if status:
@@ -118,12 +122,11 @@ def run(plan: Plan, column: int, times: Floats, start: Floats, settings: Setting
         if np.isfinite(values[view.rows]).all():
             why = f"after t = {t:.6g} something happens again and again without end"
         else:
-            p = view.p[:, column]
-            why = trouble(view.system, *(good[0], good[1][view.rows]), p, t, status)
+            why = view.trouble(column, good[0], good[1][view.rows], t, status)
     return HybridRun(saved, status, tuple(agenda.instants), why)
 
 
-def crowded(agenda: Agenda, span: float, most: int = MOST_INSTANTS) -> bool:
+def crowded(agenda: Agenda[Any], span: float, most: int = MOST_INSTANTS) -> bool:
     """Say whether too much has happened, in all or within a moment, as a bouncing ball does."""
     times = [instant.time for instant in agenda.instants[-_CROWD:]]
     crowd = len(times) == _CROWD and times[-1] - times[0] < _CROWDED * span
@@ -131,7 +134,12 @@ def crowded(agenda: Agenda, span: float, most: int = MOST_INSTANTS) -> bool:
 
 
 def tolerances(
-    plan: Plan, times: Floats, start: Floats, rtol: float, method: str, seconds: float = math.inf
+    plan: Plan[View],
+    times: Floats,
+    start: Floats,
+    rtol: float,
+    method: str,
+    seconds: float = math.inf,
 ) -> Floats:
     """Return an absolute tolerance per variable, as `engine.tolerances` does for its states."""
     scale = np.abs(start)
@@ -145,7 +153,7 @@ def tolerances(
 class _Piece:
     """A stretch of time in one mode, up to a stop or to the first change of a condition."""
 
-    agenda: Agenda
+    agenda: Agenda[View]
     column: int
     settings: Settings
     begin: float
@@ -159,18 +167,19 @@ class _Piece:
 
         The last says whether the solver came to the limit of steps.
         """
+        view, settings = self.agenda.view, self.settings
+        solver = Solver(
+            settings.rtol, settings.atol[view.rows], settings.method, settings.most_steps,
+            self.deadline,
+        )  # fmt: skip
         if not self.agenda.plan.triggers and self.deadline == math.inf:
             grid = np.unique([self.begin, *times, self.stop])
-            states, worn = self._integrated(grid, x)
+            states, worn = view.integrated(solver, self.column, grid, x)
             at = states[:, [*np.searchsorted(grid, times), -1]]
             return self.stop, self._completed(np.append(times, self.stop), at), worn
         parts, count = [], 0
-        view, p = self.agenda.view, self.agenda.view.p[:, self.column].tolist()
-        solver = Solver(
-            self.settings.rtol, self.settings.atol[view.rows], self.settings.method,
-            self.settings.most_steps * (times.size + 1), self.deadline,
-        )  # fmt: skip
-        for begin, end, path in solver.steps(view.system, p, self.begin, x, self.stop):
+        solver = replace(solver, most_steps=settings.most_steps * (times.size + 1))
+        for begin, end, path in view.steps(solver, self.column, self.begin, x, self.stop):
             call, count = self._first_call(begin, end, path), count + 1
             reached = end if call is None else call
             now = times[(times > begin) & (times <= reached)]
@@ -180,17 +189,6 @@ class _Piece:
                 return reached, np.concatenate(parts, axis=1), count > solver.most_steps
             parts.append(self._completed(now, path(now)))
         raise AssertionError("the steps end at the stop")
-
-    def _integrated(self, grid: Floats, x: Floats) -> tuple[Floats, bool]:
-        view, settings = self.agenda.view, self.settings
-        result = integrate(
-            view.system, grid, x, view.p[:, self.column], settings.rtol,
-            settings.atol[view.rows], settings.method, settings.most_steps,
-        )  # fmt: skip
-        worn, states = result.status is RunStatus.STEP_LIMIT, result.states
-        if result.status is RunStatus.DIVERGED:
-            states = np.where(np.isnan(states), np.inf, states)
-        return states, worn
 
     def _completed(self, t: Floats, states: Floats) -> Floats:
         return self.agenda.view.completed(t, states, np.full(states.shape[1], self.column))

@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
 from physcm.sim.agenda import Agenda
+from physcm.sim.modes import View
 
 _LOOKS, _PARTS = 8, 64
 
 
 def first_change(
-    agenda: Agenda,
+    agenda: Agenda[View],
     truth: Callable[[Floats], NDArray[np.bool_]],
     begin: float,
     end: float,
@@ -47,7 +48,7 @@ def first_change(
 
 
 def _located(
-    agenda: Agenda,
+    agenda: Agenda[View],
     truth: Callable[[Floats], NDArray[np.bool_]],
     low: float,
     high: float,

@@ -11,7 +11,7 @@ and forth. One that is not triggered keeps its place among them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -155,7 +155,9 @@ def mode(system: System, acting: Iterable[int]) -> System:
     return result
 
 
-def in_order(system: System, acting: Sequence[int]) -> tuple[int, ...]:
+def in_order(
+    schedule: Sequence[Intervention], meet: Callable[[int, int], bool], acting: Sequence[int]
+) -> tuple[int, ...]:
     """Return the places of interventions in the order in which they are done.
 
     That is the order of the schedule, but where two have a target in common: of two triggered
@@ -163,7 +165,8 @@ def in_order(system: System, acting: Sequence[int]) -> tuple[int, ...]:
     before it on the schedule, and before all after it.
 
     Args:
-        system: with its schedule.
+        schedule: all interventions.
+        meet: says whether those at two places have a target in common.
         acting: the places, in the order in which the triggered ones were triggered.
 
     >>> from physcm.sim import System
@@ -171,24 +174,25 @@ def in_order(system: System, acting: Sequence[int]) -> tuple[int, ...]:
     >>> heater = System({"T": "u - T"}, parameters={"u": 1}, initial={"T": 0}).do(
     ...     When("T > 0.9", SetParameter(u=0), rearm=0), When("T < 0.1", SetParameter(u=1), rearm=0)
     ... )
-    >>> in_order(heater, [0, 1]), in_order(heater, [1, 0])
-    ((0, 1), (1, 0))
+    >>> orders = [0, 1], [1, 0]
+    >>> [in_order(heater.schedule, lambda i, j: meet(heater, i, j), order) for order in orders]
+    [(0, 1), (1, 0)]
     """
-    fixed = [place for place in acting if not isinstance(system.schedule[place], When)]
+    fixed = [place for place in acting if not isinstance(schedule[place], When)]
 
     def rank(place: int) -> tuple[int, int]:
         if place in fixed:
             return place, -1
-        below = [other for other in fixed if other < place and _meet(system, other, place)]
+        below = [other for other in fixed if other < place and meet(other, place)]
         return max(below, default=-1), acting.index(place)
 
     ranked = sorted(acting, key=rank)
-    order = nx.DiGraph([pair for pair in combinations(ranked, 2) if _meet(system, *pair)])
+    order = nx.DiGraph([pair for pair in combinations(ranked, 2) if meet(*pair)])
     order.add_nodes_from(acting)
     return tuple(nx.lexicographical_topological_sort(order))
 
 
-def _meet(system: System, *places: int) -> bool:
+def meet(system: System, *places: int) -> bool:
     """Say whether two scheduled interventions have a target in common."""
     one, other = (_targets(system, unwrapped(system.schedule[place])) for place in places)
     return bool(one & other)

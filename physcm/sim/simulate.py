@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import NotCompiled, Unsupported
 from physcm.sim import hybrid
-from physcm.sim.agenda import Plan
 from physcm.sim.differentiable import simulate_torch
 from physcm.sim.engine import Scipy, integrate, tolerances
 from physcm.sim.fused.numba_engine import Numba
@@ -31,6 +30,7 @@ from physcm.sim.options import (
     positive_step,
     tracked,
 )
+from physcm.sim.plan import SystemPlan
 from physcm.sim.schedule import mode, require_one_per_sample
 from physcm.sim.status import RunStatus
 from physcm.sim.stochastic.run import run as stochastic_run
@@ -192,7 +192,7 @@ def _fused_hybrid(
     """Run a system with a schedule or events, in blocks of samples."""
     from physcm.sim.fused.hybrid import follow
 
-    plan = Plan(Modes(system, samples, seed))
+    plan = SystemPlan(Modes(system, samples, seed))
     absolute = None if atol is None else _spread(system, atol)
     with counted(samples.size, progress) as done:
         absolute, runs = follow(plan, times, rtol, absolute, engine, seconds, done)
@@ -249,7 +249,7 @@ def _stochastic(
 ) -> xr.Dataset:  # fmt: skip
     """Run a system with noise or random jumps, all samples together."""
     h = positive_step(step, "system")
-    plan = Plan(Modes(system, samples, seed))
+    plan = SystemPlan(Modes(system, samples, seed))
     places = range(len(system.schedule))
     chosen = Numba() if engine == "numba" else engine
     named, threads = (
@@ -269,7 +269,7 @@ def _hybrid(
     atol: float | Sequence[float] | None, method: str, seconds: float, progress: bool,
 ) -> xr.Dataset:  # fmt: skip
     """Run a system with a schedule or events, one sample after the other."""
-    plan = Plan(Modes(system, samples, seed))
+    plan = SystemPlan(Modes(system, samples, seed))
     start = plan.modes.start(times[0])
     if atol is None:
         absolute = hybrid.tolerances(plan, times, start[:, 0], rtol, method, seconds)

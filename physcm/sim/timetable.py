@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Generic
 
 import numpy as np
 import sympy as sp
@@ -17,26 +18,24 @@ from numpy.typing import NDArray
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.expression import symbol
 from physcm.mechanism.interventions import Impulse, require_window
-from physcm.sim.agenda import Instant, Plan, require_in_run
-from physcm.sim.modes import View
-from physcm.sim.reflection import folded
+from physcm.sim.agenda import Instant, require_in_run
+from physcm.sim.plan import AnyView, Plan
 from physcm.sim.schedule import unwrapped
 
 Columns = NDArray[np.int64]
 
 
-class Timetable:
+class Timetable(Generic[AnyView]):
     """The windows and impulses of all samples; it changes as time goes on."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan[AnyView]) -> None:
         """Read the times of all samples.
 
         Raises:
             InvalidValue: for a window that ends before it begins.
         """
-        self.plan, self.modes = plan, plan.modes
-        self.count = plan.modes.samples.size
-        schedule = list(enumerate(self.modes.system.schedule))
+        self.plan, self.count = plan, plan.samples.size
+        schedule = list(enumerate(plan.schedule))
         self.impulses = {k: self._times(e.at) for k, e in schedule if isinstance(e, Impulse)}
         self.windows = {
             k: tuple(map(self._times, unwrapped(e).during or (-math.inf, math.inf)))  # type: ignore[union-attr]
@@ -45,7 +44,7 @@ class Timetable:
         }
         for begin, end in self.windows.values():
             for k in np.flatnonzero(~(begin < end))[:1]:
-                where = f" in sample {self.modes.samples[k]}"
+                where = f" in sample {self.plan.samples[k]}"
                 require_window(float(begin[k]), float(end[k]), where)
         self.acting = np.zeros((len(self.windows), self.count), dtype=bool)
         self.left = {k: np.ones(self.count, dtype=bool) for k in self.impulses}
@@ -55,9 +54,9 @@ class Timetable:
         """Return a time of each sample."""
         if not isinstance(value, sp.Expr):
             return np.full(self.count, float(value))
-        nowhere = np.zeros((len(self.modes.names), self.count))
-        everything = self.modes.view().everything
-        times: Floats = self.modes.program([value]).vector(0.0, nowhere, everything)[0]
+        nowhere = np.zeros((len(self.plan.names), self.count))
+        everything = self.plan.view().everything
+        times: Floats = self.plan.program([value]).vector(0.0, nowhere, everything)[0]
         return times
 
     def begin(self, t: float, full: Floats) -> Floats:
@@ -80,12 +79,12 @@ class Timetable:
         nothing = np.full(columns.size, math.inf)
         return np.asarray(np.min([nothing, *later], axis=0))
 
-    def views(self, columns: Columns) -> Iterator[tuple[View, Columns]]:
+    def views(self, columns: Columns) -> Iterator[tuple[AnyView, Columns]]:
         """Yield the modes that act, each with the positions among the columns that have it."""
         patterns, which = np.unique(self.acting[:, columns], axis=1, return_inverse=True)
         places = np.array(list(self.windows), dtype=np.int64)
         for i, pattern in enumerate(patterns.T):
-            yield self.modes.view(places[pattern].tolist()), np.flatnonzero(which.ravel() == i)
+            yield self.plan.view(places[pattern].tolist()), np.flatnonzero(which.ravel() == i)
 
     def act(self, t: Floats, columns: Columns, full: Floats) -> Floats:
         """Do all that is due with some samples, each at its own time t.
@@ -128,13 +127,11 @@ class Timetable:
 
     def _kicked(self, place: int, t: Floats, columns: Columns, full: Floats) -> Floats:
         name, amount = self.plan.impulses[place]
-        row, changed = self.modes.names.index(name), full.copy()
+        row, changed = self.plan.names.index(name), full.copy()
         for view, at in self.views(columns):
-            if name in view.system.drift:
-                kicked = symbol(name) + amount
-                if name in view.system.reflected:
-                    kicked = folded(kicked, *view.system.bounds[name])
-                values = self.modes.program([kicked]).vector(
+            if view.evolves(name):
+                kicked = view.folded(name, symbol(name) + amount)
+                values = self.plan.program([kicked]).vector(
                     t[at], full[:, at], view.everything[:, columns[at]]
                 )
                 changed[row, at] = values[0]

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
-from physcm.sim.agenda import Plan
 from physcm.sim.engine import integrate
 from physcm.sim.modes import Modes
+from physcm.sim.plan import SystemPlan
 from physcm.sim.status import RunStatus
 from physcm.sim.stochastic.run import run
 from physcm.sim.system import System
@@ -41,7 +41,7 @@ def losses(
     if not lost.size:
         return ended, {}
     if system.noise and step is not None:
-        result = run(Plan(Modes(system, samples[lost], seed)), times, step, "euler-maruyama")
+        result = run(SystemPlan(Modes(system, samples[lost], seed)), times, step, "euler-maruyama")
         found, why = list(result.ended), dict(result.why)
     else:
         p = system.draw(samples[lost], seed)[1]

@@ -20,7 +20,7 @@ from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.errors import Unsupported
 from physcm.mechanism.lanes.compiler import Code, compiled
 from physcm.mechanism.lanes.module import module
-from physcm.sim.agenda import Agenda, Instant, Plan
+from physcm.sim.agenda import Agenda, Instant
 from physcm.sim.engine import scaled
 from physcm.sim.fused import adaptive
 from physcm.sim.fused.ensemble import ROUGH, Batch, Watch, endings, next_switches
@@ -32,7 +32,8 @@ from physcm.sim.hybrid import (
     ROUGH_INSTANTS,
     crowded,
 )
-from physcm.sim.modes import Modes, View
+from physcm.sim.modes import Modes, SystemView
+from physcm.sim.plan import SystemPlan
 from physcm.sim.status import RunStatus
 from physcm.sim.timetable import Timetable
 from physcm.sim.triggers import watched
@@ -43,8 +44,8 @@ _AT_ONCE = 2**22
 
 
 def follow(
-    plan: Plan, times: Floats, rtol: float, atol: Floats | None, engine: Numba, seconds: float,
-    done: Callable[[int], None],
+    plan: SystemPlan, times: Floats, rtol: float, atol: Floats | None, engine: Numba,
+    seconds: float, done: Callable[[int], None],
 ) -> tuple[Floats, HybridEnsemble]:  # fmt: skip
     """Run all samples of a system with a schedule or events.
 
@@ -65,7 +66,7 @@ def follow(
     """
     if atol is None:
         modes = plan.modes
-        first = Plan(Modes(modes.system, modes.samples[:1], modes.seed))
+        first = SystemPlan(Modes(modes.system, modes.samples[:1], modes.seed))
         scale = np.abs(first.modes.start(times[0]))[:, 0]
         near = np.where(scale > 0, 1e-9 * scale, 1e-30)
         grid = np.union1d(times, np.linspace(times[0], times[-1], 50))
@@ -83,8 +84,8 @@ class HybridEnsemble:
     """All samples of a run of a system with a schedule or events."""
 
     def __init__(
-        self, plan: Plan, times: Floats, start: Floats, rtol: float, atol: Floats, engine: Numba,
-        most_instants: int = MOST_INSTANTS,
+        self, plan: SystemPlan, times: Floats, start: Floats, rtol: float, atol: Floats,
+        engine: Numba, most_instants: int = MOST_INSTANTS,
     ) -> None:  # fmt: skip
         """Take the full vectors at the first time, before anything is done.
 
@@ -107,8 +108,8 @@ class HybridEnsemble:
         self.stiff = np.zeros(count, dtype=bool)
         self.codes: dict[int, Code] = {}
         self.start, self.full = start, start.copy()
-        self.agendas: list[Agenda] = []
-        self.timetable: Timetable | None = None
+        self.agendas: list[Agenda[SystemView]] = []
+        self.timetable: Timetable[SystemView] | None = None
         if plan.triggers:
             self.agendas = [Agenda(plan, int(k)) for k in self.everyone]
             for k, agenda in enumerate(self.agendas):
@@ -166,13 +167,13 @@ class HybridEnsemble:
         on[list(self.over)] = False
         return np.flatnonzero(on)
 
-    def _groups(self, columns: Columns) -> Iterator[tuple[View, Columns]]:
+    def _groups(self, columns: Columns) -> Iterator[tuple[SystemView, Columns]]:
         """Yield the modes that act, with the samples on which they do."""
         if self.timetable:
             for view, at in self.timetable.views(columns):
                 yield view, columns[at]
             return
-        members: dict[int, tuple[View, list[int]]] = {}
+        members: dict[int, tuple[SystemView, list[int]]] = {}
         for k in columns.tolist():
             view = self.agendas[k].view
             members.setdefault(id(view), (view, []))[1].append(k)
@@ -184,7 +185,7 @@ class HybridEnsemble:
             return self.timetable.next_time(self.time[columns], columns)
         return np.array([self.agendas[k].next_time(self.time[k]) for k in columns.tolist()])
 
-    def _piece(self, view: View, columns: Columns, seconds: float) -> None:
+    def _piece(self, view: SystemView, columns: Columns, seconds: float) -> None:
         """Take samples of one mode to what comes next for each of them, and do it."""
         if not view.rows.size:
             raise Unsupported("a mode without states has nothing for the numba engine to integrate")
@@ -208,7 +209,7 @@ class HybridEnsemble:
             self._lost(view, int(columns[i]), batch, int(i), float(stop[i]))
         self._act(columns, batch.status, due)
 
-    def _watch(self, view: View, columns: Columns) -> Watch | None:
+    def _watch(self, view: SystemView, columns: Columns) -> Watch | None:
         if not self.agendas:
             return None
         truth = np.array([self.agendas[k].truth for k in columns.tolist()], dtype=float).T
@@ -218,7 +219,7 @@ class HybridEnsemble:
         return Watch(self.codes[id(view)], np.ascontiguousarray(truth), self.blind[columns])
 
     def _save(
-        self, view: View, columns: Columns, begin: Floats, batch: Batch, inside: Columns
+        self, view: SystemView, columns: Columns, begin: Floats, batch: Batch, inside: Columns
     ) -> None:
         """Save full vectors at the times that the samples have passed."""
         times = self.times[inside]
@@ -228,7 +229,7 @@ class HybridEnsemble:
             full = view.completed(times[when], batch.out[:, which, when], columns[which])
             self.saved[:, columns[which], inside[when]] = full
 
-    def _lost(self, view: View, k: int, batch: Batch, i: int, stop: float) -> None:
+    def _lost(self, view: SystemView, k: int, batch: Batch, i: int, stop: float) -> None:
         """Take note of a sample that cannot go on, and why."""
         begun, one = self.start[view.rows, k : k + 1], slice(i, i + 1)
         (status,) = endings(batch.status[one], batch.x[:, one], begun)
@@ -271,7 +272,7 @@ class HybridEnsemble:
                 self.over[k] = RunStatus.STOPPED, why
 
 
-def _conditions(plan: Plan, view: View) -> Program:
+def _conditions(plan: SystemPlan, view: SystemView) -> Program:
     """Return what is watched, as a program over the states and parameters of a mode."""
     system = view.system
     return Program.over(

@@ -24,8 +24,8 @@ from sympy.core.relational import Relational
 from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.errors import InvalidValue, Unsupported
 from physcm.mechanism.expression import TIME, names_in, symbol
-from physcm.sim.agenda import Plan
-from physcm.sim.modes import View
+from physcm.sim.modes import SystemView
+from physcm.sim.plan import SystemPlan
 from physcm.sim.reactions import reads_time, require_reactions_alone
 from physcm.sim.switching import comparisons_with_time, crossing
 from physcm.sim.system import System
@@ -77,7 +77,7 @@ class Firings:
         timed: whether propensities read time, so that they change between firings.
     """
 
-    view: View
+    view: SystemView
     names: tuple[str, ...]
     propensities: Program
     lattice: Lattice
@@ -86,7 +86,7 @@ class Firings:
     timed: bool
 
     @classmethod
-    def of(cls, plan: Plan, view: View) -> Firings:
+    def of(cls, plan: SystemPlan, view: SystemView) -> Firings:
         """Return the reactions of a mode.
 
         Raises:

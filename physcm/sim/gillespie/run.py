@@ -30,13 +30,14 @@ import xarray as xr
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import NotCompiled, Unsupported
-from physcm.sim.agenda import Instant, Plan
+from physcm.sim.agenda import Instant
 from physcm.sim.agendas import Agendas, agendas
 from physcm.sim.gillespie.direct import DirectMethod
 from physcm.sim.gillespie.fast import FastMethod
 from physcm.sim.gillespie.firing import Firings
 from physcm.sim.gillespie.front import Integers, Record
-from physcm.sim.modes import Modes, View
+from physcm.sim.modes import Modes, SystemView
+from physcm.sim.plan import SystemPlan
 from physcm.sim.status import RunStatus
 from physcm.sim.system import System
 from physcm.sim.trajectories import as_dataset
@@ -110,7 +111,7 @@ def histories(
 
     Neither how many samples run together nor whether it is fast, in machine code, changes it.
     """
-    plan = Plan(Modes(system, samples, seed))
+    plan = SystemPlan(Modes(system, samples, seed))
     record = Record.start(plan.modes, times, time.monotonic() + seconds)
     engine = _Engine(plan, record, agendas(plan), fast)
     engine.refuse_early()
@@ -128,7 +129,7 @@ def histories(
 class _Engine:
     """The direct method in each mode, and the passage from one to the next."""
 
-    plan: Plan
+    plan: SystemPlan
     record: Record
     agendas: Agendas
     fast: bool
@@ -160,12 +161,12 @@ class _Engine:
         ended = np.where(broken, RunStatus.DIVERGED, self.record.status)
         return [RunStatus(status) for status in ended.tolist()]
 
-    def _firings(self, view: View) -> Firings:
+    def _firings(self, view: SystemView) -> Firings:
         if id(view) not in self.firings:
             self.firings[id(view)] = Firings.of(self.plan, view)
         return self.firings[id(view)]
 
-    def _method(self, view: View) -> DirectMethod | FastMethod:
+    def _method(self, view: SystemView) -> DirectMethod | FastMethod:
         if id(view) not in self.methods:
             given = self._firings(view), self.record, self.agendas
             self.methods[id(view)] = DirectMethod(*given)

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.distributions import Distribution
 from physcm.mechanism.randomness import uniforms
-from physcm.sim.agenda import Plan
+from physcm.sim.plan import SystemPlan
 from physcm.sim.transitions import Jump
 
 
 class Clocks:
     """The clocks of all jumps of all samples; they change as time goes on."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: SystemPlan) -> None:
         """Set all clocks to the wait for their first jump."""
         self.plan = plan
         self.jumps: dict[str, Jump] = dict(plan.modes.system.jumps)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
-from physcm.sim.modes import View
+from physcm.sim.modes import SystemView
 from physcm.sim.status import RunStatus
 from physcm.sim.stepping import HUGE
 from physcm.sim.trouble import broken
@@ -34,7 +34,7 @@ class Losses:
         self.status = np.full(start.shape[1], RunStatus.COMPLETE, dtype=np.int64)
         self.why: dict[int, str] = {}
 
-    def note(self, view: View, columns: NDArray[np.int64], t: float, x: Floats) -> None:
+    def note(self, view: SystemView, columns: NDArray[np.int64], t: float, x: Floats) -> None:
         """Take note of samples that are lost in the step from time t and states x."""
         grew = np.abs(x).max(axis=0, initial=0.0) / HUGE > self.largest[columns]
         unknown = self.status[columns] == RunStatus.COMPLETE
@@ -44,7 +44,7 @@ class Losses:
             k = int(columns[i])
             self.why[k] = self._why(view, t, x[:, i], view.p[:, k], bool(grew[i]))
 
-    def _why(self, view: View, t: float, x: Floats, p: Floats, grew: bool) -> str:
+    def _why(self, view: SystemView, t: float, x: Floats, p: Floats, grew: bool) -> str:
         system = view.system
         if grew:
             largest = system.states[int(np.argmax(np.abs(x)))]

@@ -24,11 +24,12 @@ from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import NotCompiled, Unsupported
-from physcm.sim.agenda import Agenda, Instant, Plan
+from physcm.sim.agenda import Agenda, Instant
 from physcm.sim.fused.pool import cores
 from physcm.sim.fused.stretch import Stretch
 from physcm.sim.located import first_change
-from physcm.sim.modes import View
+from physcm.sim.modes import SystemView
+from physcm.sim.plan import SystemPlan
 from physcm.sim.status import RunStatus
 from physcm.sim.stochastic.clocks import Clocks
 from physcm.sim.stochastic.losses import Losses
@@ -61,7 +62,7 @@ class StochasticRun:
 
 
 def run(
-    plan: Plan,
+    plan: SystemPlan,
     times: Floats,
     step: float,
     scheme: str,
@@ -96,7 +97,7 @@ def run(
 
 class _Runner:
     def __init__(
-        self, plan: Plan, times: Floats, step: float, scheme: str, noise: Floats | None,
+        self, plan: SystemPlan, times: Floats, step: float, scheme: str, noise: Floats | None,
         fast: bool, threads: int | None = None,
     ) -> None:  # fmt: skip
         modes = plan.modes
@@ -124,8 +125,8 @@ class _Runner:
 
     def _begin(self) -> None:
         """Start with what can be done to the samples: for all together, or one by one."""
-        self.agendas: list[Agenda] = []
-        self.timetable: Timetable | None = None
+        self.agendas: list[Agenda[SystemView]] = []
+        self.timetable: Timetable[SystemView] | None = None
         self.due, t = np.full(self.everyone.size, np.inf), float(self.times[0])
         if self.plan.triggers or self.system.jumps:
             self.agendas = [Agenda(self.plan, int(k)) for k in self.everyone]
@@ -177,7 +178,7 @@ class _Runner:
         inside = self.fraction[(self.edge < 0) & (self.fraction > k + 1)]
         return int(min(self.steps, end, k + _MOST_AT_ONCE, *inside[:1]))
 
-    def _stretch(self, view: View) -> Stretch | None:
+    def _stretch(self, view: SystemView) -> Stretch | None:
         """Return the machine code of a mode, None where there is none."""
         if id(view) not in self.stretches:
             self.stretches[id(view)] = None
@@ -185,14 +186,16 @@ class _Runner:
                 self.stretches[id(view)] = self._compiled(view)
         return self.stretches[id(view)]
 
-    def _compiled(self, view: View) -> Stretch | None:
+    def _compiled(self, view: SystemView) -> Stretch | None:
         try:
             return Stretch(self._scheme(view), self.wiener, self.system.name)
         except NotCompiled as error:
             warnings.warn(f"{error}; NumPy takes the steps instead", stacklevel=2)
             return None
 
-    def _stretched(self, k: int, last: int, view: View, columns: Columns, deadline: float) -> bool:
+    def _stretched(
+        self, k: int, last: int, view: SystemView, columns: Columns, deadline: float
+    ) -> bool:
         """Take the steps k, ..., last - 1 with samples of one mode, if there is time for it."""
         stretch = self._stretch(view)
         saved = np.flatnonzero((self.edge > k) & (self.edge <= last))
@@ -219,7 +222,7 @@ class _Runner:
         return in_time
 
     def _locate(
-        self, stretch: Stretch, view: View, columns: Columns, x: Floats, k: int, last: int
+        self, stretch: Stretch, view: SystemView, columns: Columns, x: Floats, k: int, last: int
     ) -> None:
         """Find the step in which each of some samples is lost, by halves."""
         if not columns.size:
@@ -268,24 +271,24 @@ class _Runner:
     def _time(self, k: int) -> float:
         return float(self.times[0] + k * self.step)
 
-    def _groups(self) -> list[tuple[View, Columns]]:
+    def _groups(self) -> list[tuple[SystemView, Columns]]:
         """Return the samples by the mode that acts on them."""
         if self.timetable:
             return list(self.timetable.views(self.everyone))
         if not self.agendas:
             return [(self.plan.modes.view(), self.everyone)]
-        members: dict[int, tuple[View, list[int]]] = {}
+        members: dict[int, tuple[SystemView, list[int]]] = {}
         for column, agenda in enumerate(self.agendas):
             members.setdefault(id(agenda.view), (agenda.view, []))[1].append(column)
         return [(view, np.array(columns)) for view, columns in members.values()]
 
-    def _scheme(self, view: View) -> Scheme:
+    def _scheme(self, view: SystemView) -> Scheme:
         if id(view) not in self.schemes:
             self.schemes[id(view)] = Scheme(self.scheme, view.system, self.sources)
         return self.schemes[id(view)]
 
     def _advanced(
-        self, k: int, view: View, columns: Columns, full: Floats, begin: float, end: float
+        self, k: int, view: SystemView, columns: Columns, full: Floats, begin: float, end: float
     ) -> Floats:
         """Return the full vectors at one fraction of a base step from those at another."""
         t, h = self._time(k) + begin * self.step, (end - begin) * self.step
@@ -294,7 +297,7 @@ class _Runner:
         return view.completed(t + h, x, columns)
 
     def _save_inside(
-        self, k: int, view: View, columns: Columns, full: Floats, begin: float, end: float
+        self, k: int, view: SystemView, columns: Columns, full: Floats, begin: float, end: float
     ) -> None:
         """Save the times strictly between two fractions of a base step, by steps to the side."""
         off = (self.edge < 0) & (self.fraction > k + begin) & (self.fraction < k + end)
@@ -406,7 +409,7 @@ class _Runner:
         return end, new[:, 0]
 
     def _called(
-        self, k: int, agenda: Agenda, old: Floats, new: Floats, begin: float, end: float
+        self, k: int, agenda: Agenda[SystemView], old: Floats, new: Floats, begin: float, end: float
     ) -> float | None:
         """Return the fraction at which a trigger first calls, on the line between two states."""
         if not self.plan.triggers or end <= begin:
