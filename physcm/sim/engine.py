@@ -132,7 +132,8 @@ def scaled(rough: Floats, scale: Floats, rtol: float) -> Floats:
         warnings.simplefilter("ignore", RuntimeWarning)
         sizes = np.abs(rough) if rough.size else scale[:, np.newaxis]
         early = np.nanmax(sizes[:, : (sizes.shape[1] + 1) // 2], axis=1)
-        size = np.fmax(np.nanmedian(sizes, axis=1), 1e-6 * early)
+        median = np.median if np.isfinite(sizes).all() else np.nanmedian
+        size = np.fmax(median(sizes, axis=1), 1e-6 * early)
         size = np.where(size > 0, size, np.nanmax(sizes, axis=1))
     size = np.where(np.isfinite(size) & (size > 1e-300), size, 1.0)
     return 1e-3 * rtol * size

@@ -18,12 +18,19 @@ Write = Callable[[Vectors, int], None]
 WriteRow = Callable[[Vectors, str, int], None]
 
 
-def loop(label: str, arguments: str, v: Vectors, index: str, step: int, size: str) -> str:
-    """Return a function that runs code for index = 0, step, 2 step, ... below a size > 0."""
+def loop(
+    label: str, arguments: str, v: Vectors, index: str, step: int, size: str,
+    before: Iterable[str] = (),
+) -> str:  # fmt: skip
+    """Return a function that runs code for index = 0, step, 2 step, ... below a size > 0.
+
+    The instructions `before` run once.
+    """
     return "\n".join(
         [
             f"define void @{label}({arguments}) {{",
             "entry:",
+            *before,
             f"  br label %{LOOP}",
             f"{LOOP}:",
             f"  {index} = phi i64 [ 0, %entry ], [ %next, %{v.block} ]",

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from physcm.mechanism.lanes.blocks import LANES
+from physcm.mechanism.lanes.vectors import WIDTH
 from physcm.sim.fused.native import Kernel, invoke, part
 from physcm.sim.fused.rows import Row
 
@@ -35,7 +36,8 @@ _TIME, _STEP, _END, _LONGEST, _RTOL = (
 _COUNT, _FRESH, _THETA, _SIZE = Row.COUNT.value, Row.FRESH.value, Row.THETA.value, Row.SIZE.value
 _STEEP, _NEXT, _REACHED = Row.STEEP.value, Row.NEXT.value, Row.REACHED.value
 _FIRST, _LAST, _AT = Row.FIRST.value, Row.LAST.value, Row.AT.value
-_BEGIN, _ATTEMPT, _EXTEND, _SHAPE, _MIX, _COMMIT = range(6)
+_DUE = Row.DUE.value
+_BEGIN, _ATTEMPT, _EXTEND, _SHAPE, _MIX, _SAVE, _COMMIT = range(7)
 LOOKS, _HALVINGS = 8, 60
 _ROWS = len(Row)
 
@@ -51,7 +53,7 @@ def run(
     """Integrate the samples low, ..., high - 1 from `begin` to `end`.
 
     Args:
-        code: addresses of the method's begin, attempt, extend, shape, mix and commit.
+        code: addresses of the method's begin, attempt, extend, shape, mix, save and commit.
         system: addresses of the system's functions that the method calls.
         stages: how many stages of the method are kept.
         storage: how many rows of its own the method needs.
@@ -85,7 +87,7 @@ def run(
     tally, seen = np.zeros((3, LANES), np.int64), np.zeros((truth.shape[0], LANES))
     called, near, far = np.zeros(LANES, np.bool_), np.zeros(LANES), np.zeros(LANES)
     for i in range(LANES):
-        l[_COUNT, i], l[_RTOL, i], l[_LONGEST, i] = n, rtol, longest
+        l[_COUNT, i], l[_RTOL, i], l[_LONGEST, i], l[_DUE, i] = n, rtol, longest, np.inf
     everything = (
         n, system.ctypes.data, l.ctypes.data, x.ctypes.data, p.ctypes.data, k.ctypes.data,
         y.ctypes.data, z.ctypes.data, q.ctypes.data, tolerance.ctypes.data,
@@ -110,9 +112,8 @@ def run(
                         x[r, i] = start[r, s]
                     for r in range(p.shape[0]):
                         p[r, i] = parameters[r, s]
-                    place[i] = 0
-                    while place[i] < times.size and times[place[i]] <= begin[s]:
-                        place[i] += 1
+                    place[i] = np.searchsorted(times, begin[s], "right")
+                    l[_DUE, i] = times[place[i]] if place[i] < times.size else np.inf
                     tally[0, i] = tally[1, i] = tally[2, i] = 0
                     waiting += 1
                     active += 1
@@ -125,27 +126,27 @@ def run(
             invoke(code[_SHAPE], mixed)
             _look(code[_MIX], watch, mixed, l, y, p, sample, truth, blind, seen, called, near, far)
         extended = watch != 0
-        while True:
-            some = False
-            for i in range(LANES):
-                l[_THETA, i] = -1.0
-                if sample[i] >= 0 and l[_SIZE, i] <= 1.0 and place[i] < times.size:
-                    now = times[place[i]]
-                    if now <= l[_REACHED, i]:
-                        l[_THETA, i] = (now - l[_TIME, i]) / l[_STEP, i]
-                        some = True
-            if not some:
-                break
-            if not extended:
-                invoke(code[_EXTEND], everything)
-                invoke(code[_SHAPE], mixed)
-                extended = True
-            invoke(code[_MIX], mixed)
-            for i in range(LANES):
-                if l[_THETA, i] >= 0.0:
-                    for r in range(n):
-                        out[r, sample[i], place[i]] = y[r, i]
-                    place[i] += 1
+        for i in range(LANES):
+            reached, j = l[_REACHED, i], place[i]
+            while l[_SIZE, i] <= 1.0 and l[_DUE, i] <= reached:
+                if not extended:
+                    invoke(code[_EXTEND], everything)
+                    invoke(code[_SHAPE], mixed)
+                    extended = True
+                first, j = j, j + 1
+                while j < min(first + WIDTH, times.size) and times[j] <= reached:
+                    j += 1
+                own = 8 * i
+                invoke(
+                    code[_SAVE],
+                    (
+                        n, l.ctypes.data + own, x.ctypes.data + own, z.ctypes.data + own,
+                        c.ctypes.data + own, times.ctypes.data + 8 * first, j - first,
+                        out.ctypes.data + 8 * (sample[i] * times.size + first),
+                        start.shape[1] * times.size,
+                    ),
+                )  # fmt: skip
+                l[_DUE, i], place[i] = times[j] if j < times.size else np.inf, j
         if watch != 0:
             for i in range(LANES):
                 l[_THETA, i] = far[i]
@@ -186,6 +187,7 @@ def run(
                     for r in range(n):
                         start[r, s] = x[r, i]
                     sample[i] = -1
+                    l[_DUE, i] = np.inf
                     called[i] = False
                     active -= 1
 

@@ -162,7 +162,8 @@ class Batch:
     @property
     def alive(self) -> Flags:
         """Which samples can go on."""
-        return ~np.isin(self.status, (adaptive.LOST, adaptive.TIRED))
+        lost, tired = (self.status == kind for kind in (adaptive.LOST, adaptive.TIRED))
+        return np.asarray(~(lost | tired))
 
     def advance(
         self, end: Floats, seconds: float, done: Callable[[int], None] = lambda _: None

@@ -40,14 +40,15 @@ def _attempt(method: RungeKutta, d: set[str]) -> list[str]:
         new, h = v.load("%z", 0, at, 1), read(v, Row.STEP, lane)
         size = v.emit(f"mul i64 %n, {LANES}")
         unit = tolerated(v, at, lane, v.load("%x", 0, at, 1), new)
+        weight = v.div(v.number(1.0), unit)
         for row, coefficients in zip((Row.SIZE, Row.OTHER), errors, strict=False):
             estimate = v.mul(h, combination(v, coefficients, at, size))
-            accumulate(v, row, lane, v.div(estimate, unit))
+            accumulate(v, row, lane, v.mul(estimate, weight))
         last = len(method.a)
         slopes = [stage_at(v, i, at, size) for i in (last, last - 1)]
-        accumulate(v, Row.ABOVE, lane, v.div(v.sub(*slopes), unit))
+        accumulate(v, Row.ABOVE, lane, v.mul(v.sub(*slopes), weight))
         apart = v.sub(new, v.load("%y", 0, at, 1))
-        accumulate(v, Row.BELOW, lane, v.div(apart, unit))
+        accumulate(v, Row.BELOW, lane, v.mul(apart, weight))
 
     def steep(v: Vectors, lane: int) -> None:
         h, above, below = (read(v, row, lane) for row in (Row.STEP, Row.ABOVE, Row.BELOW))

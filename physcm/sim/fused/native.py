@@ -15,6 +15,7 @@ from numba import njit, types
 from numba.core.errors import NumbaError
 from numba.extending import intrinsic
 
+from physcm.mechanism import lanes
 from physcm.mechanism.errors import NotCompiled
 from physcm.mechanism.lanes.compiler import cache_folder
 
@@ -95,6 +96,7 @@ def _caching_in(folder: Path) -> Iterator[None]:
 
 @cache
 def _sources() -> str:
-    """Return a digest of all kernels' sources, since one may call parts that stand elsewhere."""
-    files = sorted(Path(__file__).parent.rglob("*.py"))
+    """Return a digest of the sources of kernels, of parts that they call, and of lanes."""
+    folders = Path(__file__).parent, Path(lanes.__file__).parent
+    files = [file for folder in folders for file in sorted(folder.rglob("*.py"))]
     return sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:16]

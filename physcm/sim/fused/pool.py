@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 _LOOK = 0.1
 _PER_THREAD = 8
+_MOST_THREADS = 4096
 
 Work = Callable[[int, int, NDArray[np.int64]], None]
 
@@ -45,17 +47,41 @@ def share(
     """
     stop = np.zeros(1, dtype=np.int64)
     size = -(-count // (threads * _PER_THREAD * grain)) * grain
-    deadline = time.monotonic() + seconds
-    with ThreadPoolExecutor(threads, thread_name_prefix="physcm") as pool:
-        ranges = [(low, min(low + size, count)) for low in range(0, count, size)]
-        waiting = {pool.submit(work, low, high, stop): high - low for low, high in ranges}
-        try:
-            while waiting and time.monotonic() < deadline:
-                for future in wait(waiting, _LOOK, FIRST_COMPLETED).done:
-                    future.result()
-                    done(waiting.pop(future))
-        finally:
-            stop[0] = bool(waiting)
-            for future in waiting:
-                future.cancel()
-    return not waiting
+    ranges = iter([(low, min(low + size, count)) for low in range(0, count, size or 1)])
+    finished: list[int] = []
+
+    def some() -> None:
+        for low, high in ranges:
+            if stop[0]:
+                break
+            work(low, high, stop)
+            finished.append(high - low)
+
+    deadline, late = time.monotonic() + seconds, False
+    tasks = [_pool().submit(some) for _ in range(min(threads, -(-count // grain)))]
+    try:
+        while not late and wait(tasks, min(_LOOK, seconds)).not_done:
+            _tell(finished, done)
+            late = time.monotonic() >= deadline
+    finally:
+        stop[0] = 1
+        wait(tasks)
+    for task in tasks:
+        task.result()
+    _tell(finished, done)
+    return not late
+
+
+def _tell(finished: list[int], done: Callable[[int], None]) -> None:
+    while finished:
+        done(finished.pop())
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    """Return threads that wait for work; one more is started whenever none is idle."""
+    return ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="physcm")
+
+
+if hasattr(os, "register_at_fork"):  # threads do not live on in the copy of a process
+    os.register_at_fork(after_in_child=_pool.cache_clear)

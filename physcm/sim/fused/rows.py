@@ -31,6 +31,7 @@ class Row(IntEnum):
     DRIFT = 17
     FIRST = 18
     LAST = 19
+    DUE = 20
 
 
 def read(v: Vectors, row: Row, lane: int) -> str:

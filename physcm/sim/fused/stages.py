@@ -5,11 +5,13 @@ The stages k of a block are (stages, n, LANES).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from physcm.mechanism.codegen import Floats
-from physcm.mechanism.lanes.blocks import LANES, over_rows, sequence
-from physcm.mechanism.lanes.vectors import Vectors
+from physcm.mechanism.lanes.blocks import LANES, LOOP, loop, over_rows, sequence
+from physcm.mechanism.lanes.vectors import FLAGS, FLOATS, WIDTH, WORDS, Vectors
 from physcm.sim.fused.rows import Row, read
 
 _NAMES = "system l x p k y z q tolerance".split()
@@ -50,7 +52,8 @@ def interpolation(weights: Floats, rates: bool, d: set[str]) -> list[str]:
 
     so that rounding does not show at the ends, nor, with k_j - k_0 instead of k_j where stages
     are rates of change, on a straight line. `shape` writes the coefficients c (degree, n, LANES),
-    once for a step; `mix` takes the polynomial.
+    once for a step; `mix` takes the polynomial at the THETA of each lane, and `save` that of one
+    lane at up to `WIDTH` times, which it writes to a dataset (states, ..., times).
 
     Args:
         weights: the coefficients of theta, theta^2, ... in each w_j.
@@ -73,19 +76,15 @@ def interpolation(weights: Floats, rates: bool, d: set[str]) -> list[str]:
 
     def polynomial(v: Vectors, at: str, lane: int) -> None:
         size = v.emit(f"mul i64 %n, {LANES}")
-        theta = read(v, Row.THETA, lane)
         x, new = v.load("%x", 0, at, 1), v.load("%z", 0, at, 1)
-        value = v.number(0.0)
-        for m in reversed(degrees):
-            value = v.fma(value, theta, v.load("%c", 0, _block_at(v, m, at, size), 1))
-        within = v.mul(theta, v.sub(v.number(1.0), theta))
-        chord = v.fma(theta, v.sub(new, x), x)
-        v.store(v.fma(within, value, chord), "%y", 0, at, 1)
+        c = [v.load("%c", 0, _block_at(v, m, at, size), 1) for m in degrees]
+        v.store(_inside(v, read(v, Row.THETA, lane), x, new, c), "%y", 0, at, 1)
 
     arguments = "i64 %n, ptr %l, ptr %x, ptr %z, ptr %k, ptr %c, ptr %y"
     return [
         over_rows("coefficients", "l k c", coefficients, d),
         over_rows("polynomial", "l x z c y", polynomial, d),
+        _save(bulge.shape[1], d),
         sequence("shape", arguments, ["call void @coefficients(i64 %n, ptr %l, ptr %k, ptr %c)"]),
         sequence(
             "mix",
@@ -93,6 +92,49 @@ def interpolation(weights: Floats, rates: bool, d: set[str]) -> list[str]:
             ["call void @polynomial(i64 %n, ptr %l, ptr %x, ptr %z, ptr %c, ptr %y)"],
         ),
     ]
+
+
+def _inside(v: Vectors, theta: str, x: str, new: str, c: Sequence[str]) -> str:
+    """Return x + theta (new - x) + theta (1 - theta) (c_0 + c_1 theta + ...)."""
+    value = c[-1]
+    for m in reversed(range(len(c) - 1)):
+        value = v.fma(value, theta, c[m])
+    within = v.mul(theta, v.sub(v.number(1.0), theta))
+    return v.fma(within, value, v.fma(theta, v.sub(new, x), x))
+
+
+def _save(degree: int, d: set[str]) -> str:
+    """Return the function `save`, which goes from state to state and does all times at once."""
+    v = Vectors(d, LOOP)
+    places = f"<{', '.join(f'i64 {i}' for i in range(WIDTH))}>"
+    some = v.emit(f"icmp ult {WORDS} {places}, {v.spread('%count')}", "some")
+    load, store = f"llvm.masked.load.v{WIDTH}f64.p0", f"llvm.masked.store.v{WIDTH}f64.p0"
+    d.add(f"declare {FLOATS} @{load}(ptr, i32, {FLAGS}, {FLOATS})")
+    d.add(f"declare void @{store}({FLOATS}, ptr, i32, {FLAGS})")
+    times = v.emit(
+        f"call {FLOATS} @{load}(ptr %times, i32 8, {FLAGS} {some}, {FLOATS} zeroinitializer)"
+    )
+    t, h = (_one(v, "%l", f"{row * LANES}") for row in (Row.TIME, Row.STEP))
+    theta = v.div(v.sub(times, t), h)
+    size = v.emit(f"mul i64 %n, {LANES}", "size")
+    before = v.lines.copy()
+    v.lines.clear()
+    c = [_one(v, "%c", _block_at(v, m, "%row", size)) for m in range(degree)]
+    value = _inside(v, theta, _one(v, "%x", "%row"), _one(v, "%z", "%row"), c)
+    state = v.emit(f"udiv exact i64 %row, {LANES}")
+    place = v.emit(f"getelementptr double, ptr %out, i64 {v.emit(f'mul i64 {state}, %apart')}")
+    v.lines.append(f"  call void @{store}({FLOATS} {value}, ptr {place}, i32 8, {FLAGS} {some})")
+    arguments = (
+        "i64 %n, ptr noalias %l, ptr noalias %x, ptr noalias %z, ptr noalias %c, "
+        "ptr noalias %times, i64 %count, ptr noalias %out, i64 %apart"
+    )
+    return loop("save", arguments, v, "%row", LANES, size, before)
+
+
+def _one(v: Vectors, pointer: str, offset: str) -> str:
+    """Return the number at an offset, in all lanes."""
+    place = v.emit(f"getelementptr double, ptr {pointer}, i64 {offset}")
+    return v.floats(v.spread(v.emit(f"load i64, ptr {place}")))
 
 
 def _block_at(v: Vectors, block: int, at: str, size: str) -> str:

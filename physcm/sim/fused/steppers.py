@@ -16,7 +16,7 @@ from physcm.sim.fused import explicit_code, rosenbrock_code
 from physcm.sim.fused.rosenbrock import rodas5p
 from physcm.sim.fused.runge_kutta import RungeKutta
 
-_METHOD = ("begin", "attempt", "extend", "shape", "mix", "commit")
+_METHOD = ("begin", "attempt", "extend", "shape", "mix", "save", "commit")
 
 
 @dataclass(frozen=True, eq=False)
