@@ -130,7 +130,10 @@ def simulate(
     do: Do = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write trajectories to a .nc, .csv or .png file."),
+        typer.Option(
+            metavar="FILE",
+            help="Write trajectories to .nc, .zarr, .csv or .png.",
+        ),
     ] = None,
 ) -> None:
     """Run a model over time, with interventions if you like."""

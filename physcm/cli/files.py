@@ -19,7 +19,7 @@ def check_file(path: Path, suffixes: Collection[str]) -> None:
     if path.suffix.lower() not in suffixes:
         raise InvalidFile(f"{path}: unknown kind of file; end the name in {' or '.join(suffixes)}")
     if path.is_dir():
-        raise InvalidFile(f"{path}: is a folder; name a file")
+        raise InvalidFile(f"{path}: is a folder; give another name")
     if not path.parent.is_dir():
         raise InvalidFile(f"{path}: there is no folder `{path.parent}`; make it, or name another")
     _check_writable(path.parent)

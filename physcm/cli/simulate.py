@@ -49,10 +49,11 @@ def run(model: str, do: Sequence[str], out: Path | None, wanted: Run) -> None:
     system = load_model(model)
     interventions = read_interventions(do, system)
     if out is not None:
-        check_file(out, (".nc", ".csv", ".png"))
+        check_file(out, (".nc", ".zarr", ".csv", ".png"))
     system = system.do(*interventions)
     times, step = schedule(system, wanted)
-    data = _simulated(system, times, step, wanted)
+    store = out if out is not None and out.suffix.lower() == ".zarr" else None
+    data = _simulated(system, times, step, wanted, store)
     say(f"{system.name}, {label(interventions)}" if do else system.name, "bold")
     say(_header(data))
     if "trouble" in data.attrs:
@@ -60,16 +61,19 @@ def run(model: str, do: Sequence[str], out: Path | None, wanted: Run) -> None:
     if out is None:
         _summarize(data, system)
     else:
-        write(data, system.variables, out)
+        if store is None:
+            write(data, system.variables, out)
         say(f"wrote {out}")
 
 
-def _simulated(system: System, times: Floats, step: float | None, wanted: Run) -> xr.Dataset:
+def _simulated(
+    system: System, times: Floats, step: float | None, wanted: Run, store: Path | None
+) -> xr.Dataset:
     n, seed = wanted.samples, wanted.seed
-    if n > 1 and not _needs_step(system):
-        return simulate(system, times, n=n, seed=seed, progress=is_watched())
+    if n > 1 and (store or not _needs_step(system)):
+        return simulate(system, times, n=n, seed=seed, step=step, to=store, progress=is_watched())
     with working("simulating"):
-        return simulate(system, times, n=n, seed=seed, step=step)
+        return simulate(system, times, n=n, seed=seed, step=step, to=store)
 
 
 def schedule(system: System, wanted: Run) -> tuple[Floats, float | None]:
@@ -112,10 +116,10 @@ def write(data: xr.Dataset, variables: Sequence[str], path: Path) -> None:
 
 
 def _header(data: xr.Dataset) -> str:
-    ended = [RunStatus(int(status)).name.lower() for status in data["status"]]
-    parts = [f"{ended.count(status)} {status}" for status in dict.fromkeys(ended)]
+    statuses, counts = np.unique(data["status"], return_counts=True)
+    parts = [f"{n} {RunStatus(int(s)).name.lower()}" for s, n in zip(statuses, counts, strict=True)]
     last = float(data["time"][-1])
-    return f"{counted(len(ended), 'sample')}, t = 0 to {last:g}: {', '.join(parts)}"
+    return f"{counted(data.sizes['sample'], 'sample')}, t = 0 to {last:g}: {', '.join(parts)}"
 
 
 def _summarize(data: xr.Dataset, system: System) -> None:

@@ -111,7 +111,7 @@ def counterfactual(
     result = run(plan, times, step, "euler-maruyama", noise=kept)
     settings = {"engine": "euler-maruyama", "step": step, "noise": "abducted"}
     data = as_dataset(
-        seen, times, result.values, plan.modes.parameters, result.ended, settings,
+        seen, samples, times, result.values, plan.modes.parameters, result.ended, settings,
         result.instants, result.why,
     )  # fmt: skip
     return data.assign_coords(sample=trajectory["sample"].values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +13,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from physcm.mechanism.codegen import Floats
-from physcm.mechanism.errors import NotCompiled, Unsupported
+from physcm.mechanism.errors import InvalidValue, NotCompiled, Unsupported
 from physcm.sim import hybrid
 from physcm.sim.differentiable import simulate_torch
 from physcm.sim.engine import Scipy, integrate, tolerances
@@ -35,6 +36,7 @@ from physcm.sim.schedule import mode, require_one_per_sample
 from physcm.sim.status import RunStatus
 from physcm.sim.stochastic.run import run as stochastic_run
 from physcm.sim.stochastic.schemes import scheme_for
+from physcm.sim.streaming import streamed
 from physcm.sim.system import System
 from physcm.sim.torch_engine import Torch
 from physcm.sim.torch_losses import losses
@@ -56,6 +58,7 @@ def simulate(
     step: float | None = None,
     time_limit: float | None = None,
     progress: bool = False,
+    to: str | os.PathLike[str] | None = None,
 ) -> xr.Dataset:
     """Return trajectories of a system.
 
@@ -83,6 +86,8 @@ def simulate(
         time_limit: the seconds that a sample may take; where there is noise or the engine is
             "gillespie", all together.
         progress: show a progress bar.
+        to: a folder for a zarr store, written some samples at a time, for what is larger than
+            the memory; the dataset that is returned reads from it what is looked at.
 
     Returns:
         A dataset with dimensions `sample` and `time`: each state and derived variable over
@@ -95,13 +100,16 @@ def simulate(
         instant, with `before(X)` and `after(X)` of each variable X.
 
     Raises:
-        InvalidValue: for times that do not increase, and options outside of their range.
+        InvalidValue: for times that do not increase, options outside of their range, and a
+            folder that exists.
 
     >>> decay = System({"x": "-k*x"}, parameters={"k": 2}, initial={"x": 1})
     >>> float(simulate(decay, [0, 1]).x[0, -1])  # doctest: +ELLIPSIS
     0.13533528...
     """
     if isinstance(system, Network):
+        if to is not None:
+            raise Unsupported("networks are not streamed; leave out `to`, and run fewer samples")
         if isinstance(engine, Torch | Numba):
             raise Unsupported(
                 f"the {type(engine).__name__.lower()} engine has no networks; use engine='scipy'"
@@ -114,10 +122,29 @@ def simulate(
     samples = np.arange(positive_count(n, "n"))
     require_one_per_sample(system, samples.size)
     seconds = np.inf if time_limit is None else positive_number(time_limit, "time_limit")
+    if to is None:
+        return _run(system, times, samples, seed, engine, rtol, atol, step, seconds, progress)
+    if time_limit is not None:
+        raise InvalidValue(f"time_limit is `{time_limit!r}`, and `to` is given; leave out one")
+    if engine == "torch" or isinstance(engine, Torch):
+        raise Unsupported("samples share their steps on the torch engine; leave out `to`")
+
+    def some(samples: NDArray[np.int64], atol: float | Sequence[float] | None) -> xr.Dataset:
+        return _run(system, times, samples, seed, engine, rtol, atol, step, seconds, False)
+
+    return streamed(some, samples, atol, len(system.variables) * times.size, to, progress)
+
+
+def _run(
+    system: System, times: Floats, samples: NDArray[np.int64], seed: int,
+    engine: str | Numba | Scipy | Torch, rtol: float | None,
+    atol: float | Sequence[float] | None, step: float | None, seconds: float, progress: bool,
+) -> xr.Dataset:  # fmt: skip
+    """Run some samples on the engine that is asked for."""
     if engine == "gillespie":
         return gillespie(system, times, samples, seed, seconds)
     if engine == "torch" or isinstance(engine, Torch):
-        if time_limit is not None:
+        if seconds < np.inf:
             raise Unsupported("the torch engine has no time limit; leave out `time_limit`")
         torch = engine if isinstance(engine, Torch) else Torch()
         return _torch(system, times, samples, seed, torch, rtol, atol, step)
@@ -161,7 +188,7 @@ def _torch(
     ended, why = losses(system, times, states, samples, seed, step)
     parameters = dict(zip(system.parameters, p, strict=True))
     values = completed(system, times, states, p)
-    return as_dataset(system, times, values, parameters, ended, settings, why=why)
+    return as_dataset(system, samples, times, values, parameters, ended, settings, why=why)
 
 
 def _fused(
@@ -182,7 +209,7 @@ def _fused(
         )  # fmt: skip
     outputs.complete(system, times, values, p, engine.workers)
     settings = _settings(seed, "numba", engine.method, rtol, absolute)
-    return _smooth_dataset(system, times, values, p, ended, settings)
+    return _smooth_dataset(system, samples, times, values, p, ended, settings)
 
 
 def _fused_hybrid(
@@ -198,6 +225,7 @@ def _fused_hybrid(
         absolute, runs = follow(plan, times, rtol, absolute, engine, seconds, done)
     return as_dataset(
         system,
+        samples,
         times,
         runs.saved,
         plan.modes.parameters,
@@ -217,23 +245,23 @@ def _smooth(
     absolute = _absolute(system, atol, times, x0[:, 0], p[:, 0], rtol)
     values = np.empty((len(system.variables), samples.size, times.size))
     ended = []
-    for k in tracked(samples.tolist(), progress):
+    for k in tracked(range(samples.size), progress):
         run = integrate(system, times, x0[:, k], p[:, k], rtol, absolute, method)
         values[: len(x0), k] = run.states
         ended.append(run.status)
     complete(system, times, values, p)
     settings = _settings(seed, "scipy", method, rtol, absolute)
-    return _smooth_dataset(system, times, values, p, ended, settings)
+    return _smooth_dataset(system, samples, times, values, p, ended, settings)
 
 
 def _smooth_dataset(
-    system: System, times: Floats, values: Floats, p: Floats, ended: Sequence[RunStatus],
-    settings: dict[str, Any],
+    system: System, samples: NDArray[np.int64], times: Floats, values: Floats, p: Floats,
+    ended: Sequence[RunStatus], settings: dict[str, Any],
 ) -> xr.Dataset:  # fmt: skip
     """Return the dataset of all variables at the saved times."""
     why = troubles(system, times, values[: len(system.states)], p, ended)
     parameters = dict(zip(system.parameters, p, strict=True))
-    return as_dataset(system, times, values, parameters, ended, settings, why=why)
+    return as_dataset(system, samples, times, values, parameters, ended, settings, why=why)
 
 
 def _settings(seed: int, engine: str, method: str, rtol: float, atol: Floats) -> dict[str, Any]:
@@ -259,7 +287,7 @@ def _stochastic(
     result = stochastic_run(plan, times, h, scheme, seconds=seconds, threads=threads)
     settings = {"seed": int(seed), "engine": scheme, "step": h}
     return as_dataset(
-        system, times, result.values, plan.modes.parameters, result.ended, settings,
+        system, samples, times, result.values, plan.modes.parameters, result.ended, settings,
         result.instants, result.why,
     )  # fmt: skip
 
@@ -278,10 +306,11 @@ def _hybrid(
     settings = hybrid.Settings(rtol, absolute, method, seconds)
     runs = [
         hybrid.run(plan, k, times, start[:, k], settings)
-        for k in tracked(samples.tolist(), progress)
+        for k in tracked(range(samples.size), progress)
     ]
     return as_dataset(
         system,
+        samples,
         times,
         np.stack([run.values for run in runs], axis=1),
         plan.modes.parameters,
@@ -293,7 +322,9 @@ def _hybrid(
 
 
 def _spread(system: System, atol: float | Sequence[float]) -> Floats:
-    """Return an absolute tolerance of each variable from those of the states."""
+    """Return an absolute tolerance of each variable; if those of states are given, 0 of others."""
+    if np.size(atol) == len(system.variables):
+        return checked_tolerances(atol, len(system.variables))
     absolute = np.zeros(len(system.variables))
     absolute[: len(system.states)] = checked_tolerances(atol, len(system.states))
     return absolute

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
 from physcm.sim.agenda import Instant
@@ -47,6 +48,7 @@ def complete(system: System, times: Floats, values: Floats, p: Floats) -> None:
 
 def as_dataset(
     system: System,
+    samples: NDArray[np.int64],
     times: Floats,
     values: Floats,
     parameters: Mapping[str, Floats],
@@ -59,6 +61,7 @@ def as_dataset(
 
     Args:
         system: what was simulated.
+        samples: their numbers.
         times: the saved times.
         values: the variables at these times, (variables, samples, times), handed over.
         parameters: their values, each over the samples.
@@ -84,8 +87,8 @@ def as_dataset(
         variables |= _instants(system, instants)
     attributes = {**provenance(system), **settings}
     if told:
-        attributes["trouble"] = listed(told)
-    coordinates = {"sample": np.arange(len(ended)), "time": times}
+        attributes["trouble"] = listed({int(samples[k]): what for k, what in told.items()})
+    coordinates = {"sample": samples, "time": times}
     return xr.Dataset(variables, coords=coordinates, attrs=attributes)
 
 

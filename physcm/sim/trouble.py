@@ -15,7 +15,7 @@ from physcm.sim.status import RunStatus
 from physcm.sim.system import System
 
 LIMITS = {RunStatus.TIME_LIMIT: "time", RunStatus.STEP_LIMIT: "step"}
-_MOST_TOLD = 10
+MOST_TOLD = 10
 _MOST_STEPS = 1000
 
 
@@ -33,7 +33,7 @@ def troubles(
     """
     early = [k for k, status in enumerate(ended) if status is not RunStatus.COMPLETE]
     return {
-        k: _of_sample(system, times, states[:, k], p[:, k], ended[k]) for k in early[:_MOST_TOLD]
+        k: _of_sample(system, times, states[:, k], p[:, k], ended[k]) for k in early[:MOST_TOLD]
     }
 
 
@@ -52,7 +52,7 @@ def listed(told: Mapping[int, str]) -> str:
     >>> listed({1: "x is lost"})
     'sample 1: x is lost'
     """
-    return "\n".join(f"sample {k}: {told[k]}" for k in sorted(told)[:_MOST_TOLD])
+    return "\n".join(f"sample {k}: {told[k]}" for k in sorted(told)[:MOST_TOLD])
 
 
 def _of_sample(system: System, times: Floats, states: Floats, p: Floats, status: RunStatus) -> str:

@@ -99,8 +99,9 @@ def gillespie(
         result = histories(system, times, samples, seed, seconds=seconds, fast=False)
     settings = {"seed": int(seed), "engine": "gillespie"}
     return as_dataset(
-        system, times, result.values, result.parameters, result.ended, settings, result.instants
-    )
+        system, samples, times, result.values, result.parameters, result.ended, settings,
+        result.instants,
+    )  # fmt: skip
 
 
 def histories(
