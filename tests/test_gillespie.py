@@ -371,10 +371,13 @@ def test_machine_code_and_numpy_fire_the_same_reactions(
     quick = histories(MANY[kind], TIMES, samples, 7)
     np.testing.assert_allclose(quick.values, slow.values, rtol=1e-12)
     assert quick.ended == slow.ended
-    for one, other in zip(quick.instants, slow.instants, strict=True):
-        for a, b in zip(one, other, strict=True):
-            np.testing.assert_allclose([a.time, *a.before], [b.time, *b.before], rtol=1e-12)
-            np.testing.assert_allclose(a.after, b.after, rtol=1e-12)
+    if quick.instants is None or slow.instants is None:
+        assert quick.instants is slow.instants
+        return
+    variables = len(quick.values)
+    one, other = (done.over_samples(variables) for done in (quick.instants, slow.instants))
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)
 
 
 TIE = Event("X > 8", {"X": "X - 3", "hits": "2*hits + 1"}, priority=1)

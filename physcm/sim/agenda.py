@@ -30,11 +30,12 @@ from physcm.mechanism.errors import InvalidValue, NotConverged
 from physcm.mechanism.expression import exact
 from physcm.mechanism.interventions import Impulse, require_window
 from physcm.mechanism.randomness import uniforms
+from physcm.sim.instants import Instant
 from physcm.sim.plan import AnyView, Plan
 from physcm.sim.schedule import unwrapped
 from physcm.sim.triggers import Trigger
 
-_MOST_AT_ONCE = 10_000
+MOST_AT_ONCE = 10_000
 
 
 @dataclass
@@ -53,15 +54,6 @@ def require_in_run(name: str, at: float, begin: float) -> None:
             f"the impulse on `{name}` at `{at}` is before the run, which begins at {begin:g}; "
             "choose a later time, or begin earlier"
         )
-
-
-@dataclass(frozen=True)
-class Instant:
-    """One instant at which something was done to a sample: the full vector before and after."""
-
-    time: float
-    before: Floats
-    after: Floats
 
 
 class Agenda(Generic[AnyView]):
@@ -163,8 +155,7 @@ class Agenda(Generic[AnyView]):
         Its last three firings lie ever closer together, within a small part of the span of time.
         Events of a model are left to go on beyond such a point, as simulators of SBML do.
         """
-        before, last = self._pauses
-        return bool(((last < before) & (before < 1e-3 * span) & (last < 1e-6 * span)).any())
+        return bool(hurried(self._pauses, span).any())
 
     def act(self, t: float, values: Floats) -> Floats:
         """Do all that is due at time t; return the full vector afterwards."""
@@ -175,7 +166,7 @@ class Agenda(Generic[AnyView]):
                 del self._impulses[place]
                 values, acted = self._kick(place, t, values), True
         self._fire(t, values)
-        for _ in range(_MOST_AT_ONCE):
+        for _ in range(MOST_AT_ONCE):
             due = self._first_due(t, values)
             if due is None:
                 break
@@ -299,3 +290,9 @@ class Agenda(Generic[AnyView]):
         )
         self._turn_windows(t)
         return self._completed(t, values)
+
+
+def hurried(pauses: Floats, span: float) -> NDArray[np.bool_]:
+    """Say where the pauses (2, ...) between the last three firings grow ever shorter."""
+    before, last = pauses
+    return np.asarray((last < before) & (before < 1e-3 * span) & (last < 1e-6 * span))

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
-from physcm.sim.agenda import Agenda, Instant
+from physcm.sim.agenda import Agenda
 from physcm.sim.engine import ended, scaled
+from physcm.sim.instants import Instant
 from physcm.sim.located import first_change
 from physcm.sim.modes import View
 from physcm.sim.plan import Plan

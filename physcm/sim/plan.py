@@ -113,12 +113,16 @@ class Plan(ABC, Generic[AnyView]):
 
     def value(self, expression: sp.Expr, t: float, values: Floats, p: Floats) -> float:
         """Return an expression's value at one point of the full vector."""
-        if expression not in self._programs:
-            self._programs[expression] = self.program([expression])
-        return self._programs[expression].scalar(t, values, p)[0]
+        return self.reading(expression).scalar(t, values, p)[0]
+
+    def reading(self, *expressions: sp.Expr) -> Reading:
+        """Return the program of some expressions, made when it is first asked for."""
+        if expressions not in self._programs:
+            self._programs[expressions] = self.program([*expressions])
+        return self._programs[expressions]
 
     @cached_property
-    def _programs(self) -> dict[sp.Expr, Reading]:
+    def _programs(self) -> dict[tuple[sp.Expr, ...], Reading]:
         return {}
 
 

@@ -19,6 +19,7 @@ from physcm.sim.differentiable import simulate_torch
 from physcm.sim.engine import Scipy, integrate, tolerances
 from physcm.sim.fused.numba_engine import Numba
 from physcm.sim.gillespie import gillespie
+from physcm.sim.instants import Instants
 from physcm.sim.modes import Modes
 from physcm.sim.network import Network, simulate_network
 from physcm.sim.options import (
@@ -231,7 +232,7 @@ def _fused_hybrid(
         plan.modes.parameters,
         runs.ended(),
         _settings(seed, "numba", engine.method, rtol, absolute),
-        runs.instants(),
+        runs.agendas.instants(),
         {k: why for k, (_, why) in sorted(runs.over.items())},
     )
 
@@ -316,7 +317,7 @@ def _hybrid(
         plan.modes.parameters,
         [run.status for run in runs],
         _settings(seed, "scipy", method, rtol, absolute),
-        [run.instants for run in runs] if system.schedule or system.events else (),
+        Instants.of([run.instants for run in runs]) if system.schedule or system.events else None,
         {k: run.trouble for k, run in enumerate(runs) if run.trouble},
     )
 

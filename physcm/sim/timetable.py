@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.expression import symbol
 from physcm.mechanism.interventions import Impulse, require_window
-from physcm.sim.agenda import Instant, require_in_run
+from physcm.sim.agenda import require_in_run
+from physcm.sim.instants import Instant
 from physcm.sim.plan import AnyView, Plan
 from physcm.sim.schedule import unwrapped
 

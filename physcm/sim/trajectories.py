@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
-from physcm.sim.agenda import Instant
+from physcm.sim.instants import Instants
 from physcm.sim.provenance import provenance
 from physcm.sim.status import RunStatus, flags
 from physcm.sim.system import System
@@ -54,7 +54,7 @@ def as_dataset(
     parameters: Mapping[str, Floats],
     ended: Sequence[RunStatus],
     settings: Mapping[str, Any],
-    instants: Sequence[Sequence[Instant]] = (),
+    instants: Instants | None = None,
     why: Mapping[int, str] = _NOTHING,
 ) -> xr.Dataset:
     """Return the dataset of a run; from where a sample has ended early on, nothing counts.
@@ -83,7 +83,7 @@ def as_dataset(
     }
     variables |= {name: ("sample", row) for name, row in parameters.items()}
     variables["status"] = flags(ended, RunStatus)
-    if instants:
+    if instants is not None:
         variables |= _instants(system, instants)
     attributes = {**provenance(system), **settings}
     if told:
@@ -108,18 +108,12 @@ def _lost(system: System, times: Floats, values: Floats, status: RunStatus) -> s
     return f"at t = {times[at]:.6g} `{name}` has no finite value"
 
 
-def _instants(system: System, instants: Sequence[Sequence[Instant]]) -> dict[str, Any]:
+def _instants(system: System, instants: Instants) -> dict[str, Any]:
     """Return when something was done, and each variable before and after, over (sample, instant).
 
     Samples with fewer instants are filled up with NaN.
     """
-    most = max(map(len, instants))
-    when = np.full((len(instants), most), np.nan)
-    sides = np.full((2, len(system.variables), *when.shape), np.nan)
-    for k, own in enumerate(instants):
-        for j, instant in enumerate(own):
-            when[k, j] = instant.time
-            sides[0, :, k, j], sides[1, :, k, j] = instant.before, instant.after
+    when, *sides = instants.over_samples(len(system.variables))
     over = ("sample", "instant")
     columns: dict[str, Any] = {"instant_time": (over, when)}
     for side, values in zip(("before", "after"), sides, strict=True):

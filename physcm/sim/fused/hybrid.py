@@ -2,15 +2,15 @@
 
 In each turn every sample goes on, in the mode that acts on it, to the next time on its own
 agenda, or to where a watched condition changes: that is noticed and located by the machine
-code, to neighboring floating point numbers. What is then to be done is done by the agenda of
-the sample; where nothing but the clock decides, by the timetable of all samples at once.
+code, to neighboring floating point numbers. What is then to be done is done by the agendas of
+all samples that have come to something, together.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -20,7 +20,7 @@ from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.errors import Unsupported
 from physcm.mechanism.lanes.compiler import Code, compiled
 from physcm.mechanism.lanes.module import module
-from physcm.sim.agenda import Agenda, Instant
+from physcm.sim.agendas import agendas
 from physcm.sim.engine import scaled
 from physcm.sim.fused import adaptive
 from physcm.sim.fused.ensemble import ROUGH, Batch, Watch, endings, next_switches
@@ -30,12 +30,10 @@ from physcm.sim.hybrid import (
     LOOKS_AT_CLOCK,
     MOST_INSTANTS,
     ROUGH_INSTANTS,
-    crowded,
 )
 from physcm.sim.modes import Modes, SystemView
 from physcm.sim.plan import SystemPlan
 from physcm.sim.status import RunStatus
-from physcm.sim.timetable import Timetable
 from physcm.sim.triggers import watched
 from physcm.sim.trouble import limit, trouble
 
@@ -108,15 +106,8 @@ class HybridEnsemble:
         self.stiff = np.zeros(count, dtype=bool)
         self.codes: dict[int, Code] = {}
         self.start, self.full = start, start.copy()
-        self.agendas: list[Agenda[SystemView]] = []
-        self.timetable: Timetable[SystemView] | None = None
-        if plan.triggers:
-            self.agendas = [Agenda(plan, int(k)) for k in self.everyone]
-            for k, agenda in enumerate(self.agendas):
-                self.full[:, k] = agenda.begin(begin, start[:, k])
-        else:
-            self.timetable = Timetable(plan)
-            self.full = self.timetable.begin(begin, start)
+        self.agendas = agendas(plan)
+        self.agendas.begin(self.everyone, self.time, self.full)
         self.saved = np.full((*start.shape, times.size), np.nan)
         self.saved[:, :, 0] = self.full
 
@@ -129,7 +120,7 @@ class HybridEnsemble:
         deadline = time.monotonic() + seconds
         moving = self.everyone
         while moving.size and time.monotonic() < deadline:
-            for view, columns in list(self._groups(moving)):
+            for view, columns in list(self.agendas.by_mode(moving)):
                 size = view.rows.size * columns.size * self.times.size
                 parts = min(max(1, -(-size // _AT_ONCE)), columns.size)
                 for part in np.array_split(columns, parts):
@@ -151,12 +142,6 @@ class HybridEnsemble:
         if not good.all():
             self.saved[:, ~good] = np.nan
 
-    def instants(self) -> list[tuple[Instant, ...]]:
-        """Return what was done to each sample, in order."""
-        if self.timetable:
-            return list(self.timetable.instants())
-        return [tuple(agenda.instants) for agenda in self.agendas]
-
     def ended(self) -> list[RunStatus]:
         """Say how each sample ended."""
         nothing = RunStatus.COMPLETE, ""
@@ -167,30 +152,12 @@ class HybridEnsemble:
         on[list(self.over)] = False
         return np.flatnonzero(on)
 
-    def _groups(self, columns: Columns) -> Iterator[tuple[SystemView, Columns]]:
-        """Yield the modes that act, with the samples on which they do."""
-        if self.timetable:
-            for view, at in self.timetable.views(columns):
-                yield view, columns[at]
-            return
-        members: dict[int, tuple[SystemView, list[int]]] = {}
-        for k in columns.tolist():
-            view = self.agendas[k].view
-            members.setdefault(id(view), (view, []))[1].append(k)
-        for view, own in members.values():
-            yield view, np.array(own)
-
-    def _next_times(self, columns: Columns) -> Floats:
-        if self.timetable:
-            return self.timetable.next_time(self.time[columns], columns)
-        return np.array([self.agendas[k].next_time(self.time[k]) for k in columns.tolist()])
-
     def _piece(self, view: SystemView, columns: Columns, seconds: float) -> None:
         """Take samples of one mode to what comes next for each of them, and do it."""
         if not view.rows.size:
             raise Unsupported("a mode without states has nothing for the numba engine to integrate")
         begin, p = self.time[columns], view.p[:, columns]
-        due = np.minimum(self._next_times(columns), self.last)
+        due = np.minimum(self.agendas.next_times(columns, begin), self.last)
         stop = np.minimum(due, next_switches(view.system, begin, p))
         inside = np.flatnonzero((self.times > begin.min()) & (self.times <= stop.max()))
         out = np.full((view.rows.size, columns.size, inside.size), np.nan)
@@ -210,13 +177,13 @@ class HybridEnsemble:
         self._act(columns, batch.status, due)
 
     def _watch(self, view: SystemView, columns: Columns) -> Watch | None:
-        if not self.agendas:
+        if not self.plan.triggers:
             return None
-        truth = np.array([self.agendas[k].truth for k in columns.tolist()], dtype=float).T
+        truth = np.ascontiguousarray(self.agendas.seen(columns), dtype=float)
         if id(view) not in self.codes:
             conditions = _conditions(self.plan, view)
             self.codes[id(view)] = _watch_code(conditions, self.plan.modes.system.name)
-        return Watch(self.codes[id(view)], np.ascontiguousarray(truth), self.blind[columns])
+        return Watch(self.codes[id(view)], truth, self.blind[columns])
 
     def _save(
         self, view: SystemView, columns: Columns, begin: Floats, batch: Batch, inside: Columns
@@ -236,26 +203,21 @@ class HybridEnsemble:
         why = trouble(view.system, float(batch.time[i]), batch.x[:, i], batch.p[:, i], stop, status)
         self.over[k] = status, why
 
-    def _act(self, columns: Columns, status: NDArray[np.int64], due: Floats) -> None:
+    def _act(self, columns: Columns, status: NDArray[np.int64], edges: Floats) -> None:
         """Do what is due with the samples that have come to it."""
-        here = (status == adaptive.ARRIVED) & (self.time[columns] >= due)
-        if self.timetable:
-            at = columns[here]
-            if at.size:
-                self.full[:, at] = self.timetable.act(self.time[at], at, self.full[:, at])
-                self._acted(at)
+        here = (status == adaptive.ARRIVED) & (self.time[columns] >= edges)
+        called = columns[status == adaptive.CALLED]
+        self.blind[called] = self.time[called] + GUARD * self.span
+        due = self.agendas.look(called, self.time[called], self.full)
+        at = np.concatenate([columns[here], called[due]])
+        if not at.size:
             return
-        for i in np.flatnonzero(here | (status == adaptive.CALLED)):
-            k = int(columns[i])
-            agenda, t = self.agendas[k], float(self.time[k])
-            self.blind[k] = t + GUARD * self.span
-            truth = agenda.watch(t, self.full[:, [k]])[:, 0]
-            if here[i] or agenda.notice(truth):
-                self.full[:, k] = agenda.act(t, self.full[:, k])
-                self._acted(np.array([k]))
-                if crowded(agenda, self.span, self.most_instants):
-                    why = f"after t = {t:.6g} something happens again and again without end"
-                    self.over[k] = RunStatus.STEP_LIMIT, why
+        self.blind[at] = self.time[at] + GUARD * self.span
+        self.agendas.act(at, self.time[at], self.full)
+        self._acted(at)
+        for k in at[self.agendas.crowded(at, self.span, self.most_instants)].tolist():
+            why = f"after t = {self.time[k]:.6g} something happens again and again without end"
+            self.over[k] = RunStatus.STEP_LIMIT, why
 
     def _acted(self, columns: Columns) -> None:
         """Save what is after an instant at a saved time, and see whether it can go on."""

@@ -18,6 +18,7 @@ from physcm.sim.agendas import Agendas
 from physcm.sim.gillespie.firing import Firings
 from physcm.sim.gillespie.front import Front, Integers, Mask, Record, draws
 from physcm.sim.gillespie.waiting import Waiting
+from physcm.sim.modes import SystemView
 from physcm.sim.status import RunStatus
 
 MOST_FIRINGS = 10_000_000
@@ -39,7 +40,7 @@ class DirectMethod:
 
     firings: Firings
     record: Record
-    agendas: Agendas
+    agendas: Agendas[SystemView]
     saved: list[tuple[Integers, Integers]] = field(default_factory=list)
 
     def advance(self, columns: Integers, edges: Floats) -> None:

@@ -23,6 +23,7 @@ from physcm.sim.gillespie import direct
 from physcm.sim.gillespie.code import End, Layout, Row, module
 from physcm.sim.gillespie.firing import Firings
 from physcm.sim.gillespie.front import SOURCE, Integers, Record
+from physcm.sim.modes import SystemView
 from physcm.sim.status import RunStatus
 
 
@@ -39,11 +40,11 @@ class FastMethod:
 
     firings: Firings
     record: Record
-    agendas: Agendas
+    agendas: Agendas[SystemView]
     text: str
 
     @classmethod
-    def of(cls, firings: Firings, record: Record, agendas: Agendas) -> FastMethod:
+    def of(cls, firings: Firings, record: Record, agendas: Agendas[SystemView]) -> FastMethod:
         """Return the method for the reactions of a mode.
 
         Raises:

@@ -30,12 +30,12 @@ import xarray as xr
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import NotCompiled, Unsupported
-from physcm.sim.agenda import Instant
 from physcm.sim.agendas import Agendas, agendas
 from physcm.sim.gillespie.direct import DirectMethod
 from physcm.sim.gillespie.fast import FastMethod
 from physcm.sim.gillespie.firing import Firings
 from physcm.sim.gillespie.front import Integers, Record
+from physcm.sim.instants import Instants
 from physcm.sim.modes import Modes, SystemView
 from physcm.sim.plan import SystemPlan
 from physcm.sim.status import RunStatus
@@ -54,13 +54,13 @@ class Histories:
             which something fires, afterwards. NaN from where a run ended early.
         parameters: each over the samples.
         ended: how each sample ended.
-        instants: what a schedule or events did to each sample; nothing for other systems.
+        instants: what a schedule or events did to the samples; nothing for other systems.
     """
 
     values: Floats
     parameters: Mapping[str, Floats]
     ended: list[RunStatus]
-    instants: list[tuple[Instant, ...]]
+    instants: Instants | None
 
 
 def gillespie(
@@ -122,7 +122,7 @@ def histories(
         engine.record.saved,
         plan.modes.parameters,
         engine.ended(),
-        engine.agendas.instants(samples.size),
+        engine.agendas.instants() if system.schedule or system.events else None,
     )
 
 
@@ -132,7 +132,7 @@ class _Engine:
 
     plan: SystemPlan
     record: Record
-    agendas: Agendas
+    agendas: Agendas[SystemView]
     fast: bool
     firings: dict[int, Firings] = field(default_factory=dict)
     methods: dict[int, DirectMethod | FastMethod] = field(default_factory=dict)

@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import NotCompiled, Unsupported
-from physcm.sim.agenda import Agenda, Instant
+from physcm.sim.agenda import Agenda
 from physcm.sim.fused.pool import cores
 from physcm.sim.fused.stretch import Stretch
+from physcm.sim.instants import Instants
 from physcm.sim.located import first_change
 from physcm.sim.modes import SystemView
 from physcm.sim.plan import SystemPlan
@@ -51,13 +52,13 @@ class StochasticRun:
     Attributes:
         values: the full vectors at the saved times, (variables, samples, times).
         ended: how each sample ended.
-        instants: what was done to each sample at once; empty if nothing could be.
+        instants: what was done to samples at once; None if nothing could be.
         why: why samples ended early, of the first few.
     """
 
     values: Floats
     ended: tuple[RunStatus, ...]
-    instants: tuple[tuple[Instant, ...], ...]
+    instants: Instants | None
     why: Mapping[int, str]
 
 
@@ -146,9 +147,11 @@ class _Runner:
             good &= np.isfinite(self.saved[row]).all(axis=-1)
         known = np.where(self.losses.status, self.losses.status, why)
         ended = tuple(map(RunStatus, np.where(good, RunStatus.COMPLETE, known).tolist()))
-        instants = tuple(tuple(agenda.instants) for agenda in self.agendas)
+        instants = None
+        if self.agendas:
+            instants = Instants.of([agenda.instants for agenda in self.agendas])
         if self.timetable:
-            instants = self.timetable.instants()
+            instants = Instants.of(self.timetable.instants())
         why_lost = {k: text for k, text in self.losses.why.items() if not good[k]}
         return StochasticRun(self.saved, ended, instants, why_lost)
 
