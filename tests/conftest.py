@@ -2,10 +2,14 @@
 
 import os
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import settings
+
+from physcm.scm import MixedGraph
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # pytest-xdist already fills the cores
@@ -50,3 +54,27 @@ def enzyme_at_rest() -> Callable[..., dict[str, float]]:
         return {"S": (k0 + m * k0 / k2) / (k1 * e), "C": k0 / k2, "E": e, "P": p}
 
     return closed_form
+
+
+@pytest.fixture(scope="session")
+def random_graph() -> Callable[..., MixedGraph]:
+    """Draw a mixed graph, sparse or dense, with self-loops; half of them have two planted loops.
+
+    A planted loop runs through some nodes in a circle, so that there are components of several
+    nodes, which other edges link.
+    """
+
+    def draw(rng: np.random.Generator, most: int = 8, *, acyclic: bool = False) -> MixedGraph:
+        size = int(rng.integers(2, most + 1))
+        names = [f"v{i}" for i in rng.permutation(size)]
+        density = rng.uniform(0, 3 / size)
+        pairs = [(a, b) for a in range(size) for b in range(size) if not acyclic or a < b]
+        directed = [(names[a], names[b]) for a, b in pairs if rng.random() < density]
+        shared = [(a, b) for a, b in combinations(names, 2) if rng.random() < density / 2]
+        if not acyclic and rng.random() < 0.5:
+            start, middle, stop = sorted(rng.integers(0, size + 1, 3))
+            for circle in (names[start:middle], names[middle:stop]):
+                directed += zip(circle, circle[1:] + circle[:1], strict=True)
+        return MixedGraph(directed, shared, names)
+
+    return draw

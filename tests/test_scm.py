@@ -344,36 +344,6 @@ def test_holding_removes_the_edges_into_the_variable(holds):
     assert after.directed == {edge for edge in before.directed if edge[1] not in holds}
 
 
-def test_mixed_graphs():
-    graph = MixedGraph([("a", "b"), ("b", "a"), ("b", "c")], [("c", "a")], nodes=["d"])
-    assert graph.nodes == ("d", "a", "b", "c")
-    assert graph.sccs() == (("d",), ("a", "b"), ("c",))
-    assert graph.parents("c") == ("b",)
-    assert repr(graph) == "MixedGraph(a -> b, b -> a, b -> c, a <-> c, d)"
-    assert graph == MixedGraph(graph.directed, [("a", "c")], ["d"])
-    assert hash(graph) == hash(MixedGraph(graph.directed, [("a", "c")], ["d"]))
-    assert graph != MixedGraph(graph.directed, [("a", "c")])
-    assert graph != "graph"
-    matrix = graph.adjacency()
-    assert matrix.dims == ("cause", "effect")
-    assert matrix.sel(cause="b", effect="c") == 1
-    assert int(matrix.sum()) == 3
-
-
-@pytest.mark.parametrize(
-    ("make", "error", "message"),
-    [
-        (lambda: MixedGraph(["ab"]), InvalidValue, "`ab` is not an edge; give a pair"),
-        (lambda: MixedGraph([("a", "b", "c")]), InvalidValue, "is not an edge"),
-        (lambda: MixedGraph([], [("a", "a")]), InvalidValue, "joins a node to itself"),
-        (lambda: MixedGraph([("a", "b")]).parents("z"), UnknownVariable, "`z` is not in the graph"),
-    ],
-)
-def test_bad_graphs_are_refused(make, error, message):
-    with pytest.raises(error, match=message):
-        make()
-
-
 def test_given_values_that_are_no_mapping_are_refused():
     with pytest.raises(InvalidValue, match="exogenous is `5`; give a mapping"):
         SCM({"x": "1"}).solve(5)

@@ -1,0 +1,21 @@
+"""Graphs of causal models, with cycles and hidden causes, and what they claim."""
+
+from physcm.scm.graph.acyclification import acyclification
+from physcm.scm.graph.components import components
+from physcm.scm.graph.mixed import MixedGraph
+from physcm.scm.graph.moralization import moralize
+from physcm.scm.graph.projection import latent_projection
+from physcm.scm.graph.separation import d_separated, sigma_separated
+from physcm.scm.graph.separations import Separation, separations
+
+__all__ = [
+    "MixedGraph",
+    "Separation",
+    "acyclification",
+    "components",
+    "d_separated",
+    "latent_projection",
+    "moralize",
+    "separations",
+    "sigma_separated",
+]
