@@ -5,7 +5,7 @@ the loading, in physcm (Python callables generated from SymPy, LSODA with the ex
 and in libroadrunner (LLVM, CVODE)? This engine is the reference for correctness; the fast one has
 benchmarks of its own. The two trajectories are compared, too.
 
-Run: python benchmarks/reference_engine.py [FOLDER OF SBML FILES]
+Run: python -m benchmarks.reference_engine [FOLDER OF SBML FILES]
 (default: ../shared/data/biomodels beside the checkout; needs the extra `dev`)
 
 Last result (two cores of a cloud machine, Python 3.11): loading takes 0.3 times as long as in
@@ -16,35 +16,24 @@ differ by at most 9e-6 of each variable's size, at most 6e-7 but for the cell cy
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import roadrunner
 
+from benchmarks.timing import best
 from physcm.sim import System, simulate
 
 END, POINTS, RTOL = 100.0, 101, 1e-8
 
 
-def timed(action: Callable[[], Any], repeats: int = 1) -> tuple[Any, float]:
-    """Return the result and the best time of several runs, in seconds."""
-    times = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        result = action()
-        times.append(time.perf_counter() - begin)
-    return result, min(times)
-
-
 def row(path: Path) -> tuple[float, float, float, float, float]:
     """Load and simulate one file both ways: four times and the largest relative difference."""
     t = np.linspace(0, END, POINTS)
-    system, load = timed(lambda: System.from_sbml(path))
-    run, ours = timed(lambda: simulate(system, t, rtol=RTOL, engine="scipy"), repeats=3)
-    runner, peer_load = timed(lambda: roadrunner.RoadRunner(str(path)))
+    system, load = best(lambda: System.from_sbml(path), 1)
+    run, ours = best(lambda: simulate(system, t, rtol=RTOL, engine="scipy"), repeats=3)
+    runner, peer_load = best(lambda: roadrunner.RoadRunner(str(path)), 1)
     runner.integrator.relative_tolerance = RTOL
     species = runner.model.getFloatingSpeciesIds()
 
@@ -52,7 +41,7 @@ def row(path: Path) -> tuple[float, float, float, float, float]:
         runner.reset()
         return runner.simulate(0, END, POINTS, selections=[f"[{s}]" for s in species])
 
-    peer, theirs = timed(simulate_peer, repeats=3)
+    peer, theirs = best(simulate_peer, repeats=3)
     values = np.stack([run[f"concentration({s})"].values[0] for s in species], axis=1)
     size = np.abs(peer).max(axis=0) + 1e-300
     return load, ours, peer_load, theirs, float((np.abs(values - peer) / size).max())

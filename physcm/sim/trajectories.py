@@ -71,9 +71,7 @@ def as_dataset(
         why: why samples ended early, as far as the engine knows.
     """
     told = dict(why)
-    bad = np.zeros(len(ended), dtype=bool)
-    for row in values:
-        bad |= ~np.isfinite(row).all(axis=-1)
+    bad = ~_finite(values)
     if bad.any():
         lost = np.flatnonzero(bad).tolist()
         told = {k: _lost(system, times, values[:, k], ended[k]) for k in lost} | told
@@ -90,6 +88,15 @@ def as_dataset(
         attributes["trouble"] = listed({int(samples[k]): what for k, what in told.items()})
     coordinates = {"sample": samples, "time": times}
     return xr.Dataset(variables, coords=coordinates, attrs=attributes)
+
+
+def _finite(values: Floats) -> NDArray[np.bool_]:
+    """Return which samples have no value that is not finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        finite = np.isfinite(values.sum(axis=-1)).all(axis=0)
+    # The sum of large numbers may overflow.
+    finite[~finite] = np.isfinite(values[:, ~finite]).all(axis=(0, 2))
+    return np.asarray(finite)
 
 
 def _while_finite(values: Floats, states: int) -> Floats:
