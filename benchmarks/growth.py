@@ -1,8 +1,8 @@
-"""How does the time of a run grow with samples, states and edges?
+"""How does the time of a run grow with samples, states, saved times and edges?
 
 Question: how long do a ring of genes (t = 50, 101 saved times), the same with noise (1,000
-steps) and a network of coupled phases take, as there are more samples, states, or edges? A
-line of slope 1 is what the number of operations does.
+steps) and a network of coupled phases take, as there are more samples, states, saved times or
+edges? A line of slope 1 is what the number of operations does.
 
 The plot goes to benchmarks/results/growth.png.
 
@@ -46,6 +46,12 @@ def by_states(noise: bool) -> Callable[[int], object]:
     return lambda n: simulate(ring(n, noise), TIMES, n=64, **options)
 
 
+def by_points(noise: bool) -> Callable[[int], object]:
+    system, options = ring(6, noise), {"step": 0.05} if noise else {"rtol": 1e-6}
+    grid = np.arange(1001) * 0.05
+    return lambda n: simulate(system, grid[:: 1000 // n], n=1000, **options)
+
+
 def by_edges(edges: int) -> object:
     nodes = edges // 10
     graph = nx.gnm_random_graph(nodes, edges, seed=1, directed=True)
@@ -67,13 +73,18 @@ SERIES = {
     "states": ([4, 8, 16, 32, 64, 128], {
         "ring of genes, 64 samples": by_states(False), "with noise": by_states(True),
     }),
+    "saved times": ([1, 10, 100, 1_000], {
+        "ring of 6 genes, 1,000 samples": by_points(False), "with noise": by_points(True),
+    }),
     "edges": ([1_000, 10_000, 100_000, 1_000_000], {"coupled phases": by_edges}),
 }  # fmt: skip
 
 if __name__ == "__main__":
     print(machine())
-    figure = Figure(figsize=(11, 3.6), layout="constrained")
-    for panel, (what, (sizes, lines)) in zip(figure.subplots(1, 3), SERIES.items(), strict=True):
+    figure = Figure(figsize=(9, 7), layout="constrained")
+    for panel, (what, (sizes, lines)) in zip(
+        figure.subplots(2, 2).ravel(), SERIES.items(), strict=True
+    ):
         for title, run in lines.items():
             run(sizes[0])
             seconds = []

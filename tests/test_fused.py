@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+import threading
 import warnings
 from typing import Any
 
@@ -61,6 +62,12 @@ def test_the_number_of_threads_changes_nothing() -> None:
     runs = [simulate(RING, TIMES, n=100, engine=Numba(threads=n)) for n in (1, 2, 5)]
     assert runs[0].identical(runs[1])
     assert runs[0].identical(runs[2])
+
+
+def test_no_thread_stays_after_a_run() -> None:
+    before = threading.active_count()
+    simulate(RING, TIMES, n=100)
+    assert threading.active_count() == before
 
 
 def test_the_number_of_threads_changes_no_noise() -> None:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
-from functools import cache
+from threading import Thread
 
 import numpy as np
 from numpy.typing import NDArray
 
 _LOOK = 0.1
 _PER_THREAD = 8
-_MOST_THREADS = 4096
 
 Work = Callable[[int, int, NDArray[np.int64]], None]
 
@@ -49,25 +47,35 @@ def share(
     size = -(-count // (threads * _PER_THREAD * grain)) * grain
     ranges = iter([(low, min(low + size, count)) for low in range(0, count, size or 1)])
     finished: list[int] = []
+    failures: list[BaseException] = []
 
     def some() -> None:
-        for low, high in ranges:
-            if stop[0]:
-                break
-            work(low, high, stop)
-            finished.append(high - low)
+        try:
+            for low, high in ranges:
+                if stop[0]:
+                    break
+                work(low, high, stop)
+                finished.append(high - low)
+        except BaseException as error:
+            failures.append(error)
 
     deadline, late = time.monotonic() + seconds, False
-    tasks = [_pool().submit(some) for _ in range(min(threads, -(-count // grain)))]
+    workers: list[Thread] = []
     try:
-        while not late and wait(tasks, min(_LOOK, seconds)).not_done:
+        for _ in range(min(threads, -(-count // grain))):
+            worker = Thread(target=some, name="physcm")
+            worker.start()
+            workers.append(worker)
+        while not late and (running := [w for w in workers if w.is_alive()]):
+            running[0].join(min(_LOOK, seconds))
             _tell(finished, done)
             late = time.monotonic() >= deadline
     finally:
         stop[0] = 1
-        wait(tasks)
-    for task in tasks:
-        task.result()
+        for worker in workers:
+            worker.join()
+    if failures:
+        raise failures[0]
     _tell(finished, done)
     return not late
 
@@ -75,13 +83,3 @@ def share(
 def _tell(finished: list[int], done: Callable[[int], None]) -> None:
     while finished:
         done(finished.pop())
-
-
-@cache
-def _pool() -> ThreadPoolExecutor:
-    """Return threads that wait for work; one more is started whenever none is idle."""
-    return ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="physcm")
-
-
-if hasattr(os, "register_at_fork"):  # threads do not live on in the copy of a process
-    os.register_at_fork(after_in_child=_pool.cache_clear)
