@@ -42,14 +42,14 @@ def march(
     begin, end = np.full(count, times[0]), np.full(count, times[-1])
     out = np.full((len(x), count, len(times)), np.nan)
     out[:, :, 0] = x
-    tolerance = np.repeat(np.broadcast_to(atol, len(x))[:, np.newaxis], LANES, axis=1)
+    tolerance = np.broadcast_to(atol, len(x)).reshape(-1, 1).copy()
     status, steps = np.zeros(count, np.int64), np.zeros(count, np.int64)
     for low in range(0, count, chunk or count):
         adaptive.run(
             stepper.method, stepper.system, stepper.stages, stepper.storage, stepper.stability,
             tolerance, rtol, begin, end, x, p, longest, np.full(count, first), status, steps,
-            times, out, low, min(low + (chunk or count), count), 100_000, np.zeros(1, np.int64),
-            0, np.zeros((0, count)), np.zeros(count),
+            times[np.newaxis], out, low, min(low + (chunk or count), count), 100_000,
+            np.zeros(1, np.int64), 0, np.zeros((0, count)), np.zeros(count),
         )  # fmt: skip
     return Run(out, status, steps, x)
 

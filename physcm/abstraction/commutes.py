@@ -14,7 +14,7 @@ UAI 2017, definition 3; for equilibria Mooij, Janzing & Schölkopf, UAI 2013, th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -23,13 +23,13 @@ import sympy as sp
 from physcm.abstraction.compare import Causal, compare
 from physcm.abstraction.constraints import CausalConstraintsModel
 from physcm.abstraction.family import Family, Interventions, families_of
-from physcm.abstraction.outcome import Outcome
 from physcm.abstraction.report import Report
 from physcm.mechanism.errors import InvalidValue, UnknownVariable
 from physcm.mechanism.interventions import Hold
 from physcm.mechanism.parser import Expression, closest, parse
 from physcm.scm import SCM
 from physcm.sim import System
+from physcm.sim.options import counted
 
 TOLERANCE = 1e-5
 _STARTS = 3
@@ -118,10 +118,9 @@ class Abstraction:
         families = families_of(interventions)
         omega = self.omega or self._likewise
         squares = [(self.low.do(*do), self.high.do(*omega(do))) for do in families]
-        outcomes: list[Outcome] = []
-        for low, high in _tracked(squares, progress):
-            outcomes.append(
-                compare(low, high, n=n, seed=seed, starts=starts, tolerance=tolerance, tau=tau)
+        with counted(len(squares) * n * starts, progress, "walking the square") as done:
+            outcomes = compare(
+                squares, n=n, seed=seed, starts=starts, tolerance=tolerance, tau=tau, done=done
             )
         return Report.of(self.low, self.high, families, outcomes)
 
@@ -161,13 +160,3 @@ def _check(tolerance: float, **counts: int) -> None:
             raise InvalidValue(f"{name} is `{count}`; give a whole number of at least 1")
     if not 0 < tolerance < 1:
         raise InvalidValue(f"tolerance is `{tolerance}`; give a number between 0 and 1")
-
-
-def _tracked(
-    squares: list[tuple[System, Causal]], progress: bool
-) -> Iterable[tuple[System, Causal]]:
-    if not progress:
-        return squares
-    from rich.progress import track
-
-    return track(squares, description="walking the square", transient=True)

@@ -1,4 +1,4 @@
-"""The two ways round the square, for one intervention.
+"""The two ways round the square, intervention by intervention.
 
 Down: the intervened system is simulated until its fate is known, and tau reads the causal
 model's variables off the state in which it rests. Across: the intervened causal model is
@@ -8,7 +8,7 @@ solution is also asked whether it attracts, by the eigenvalues of the intervened
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -26,7 +26,7 @@ from physcm.mechanism.interventions import SetParameter
 from physcm.scm import SCM
 from physcm.sim import System
 from physcm.sim.equilibrium import EquilibriumEquations, stability
-from physcm.sim.settle import Limit, long_run
+from physcm.sim.long_run import Limit, long_runs
 from physcm.sim.starts import spread_starts
 from physcm.sim.status import LimitStatus
 
@@ -34,24 +34,37 @@ Causal: TypeAlias = "SCM | CausalConstraintsModel"
 
 
 def compare(
-    low: System, high: Causal, *, n: int, seed: int, starts: int, tolerance: float,
-    tau: Mapping[str, sp.Expr] | None = None,
-) -> Outcome:  # fmt: skip
-    """Run both ways for a system and a causal model that carry the same intervention.
+    squares: Sequence[tuple[System, Causal]], *, n: int, seed: int, starts: int, tolerance: float,
+    tau: Mapping[str, sp.Expr] | None = None, done: Callable[[int], None] = lambda _: None,
+) -> list[Outcome]:  # fmt: skip
+    """Run both ways for systems and causal models, each pair under an intervention of its own.
 
     Args:
-        low: the system, intervened on.
-        high: the causal model, intervened on.
+        squares: a system and a causal model that carry the same intervention.
         n: number of samples.
         seed: of all draws.
         starts: number of initial states per sample.
         tolerance: the largest relative difference that counts as agreement.
         tau: variables of the causal model as expressions in those of the system; unless told
             each variable that both name is itself.
+        done: called with the number of runs each time that the fate of some is known.
     """
-    equations = EquilibriumEquations(low)
-    x0, p = spread_starts(equations, n, seed, starts)
-    limits = tuple(long_run(equations, x, q) for x, q in zip(x0.T, p.T, strict=True))
+    equations = [EquilibriumEquations(low) for low, _ in squares]
+    begins = [(own, *spread_starts(own, n, seed, starts)) for own in equations]
+    limits = long_runs(begins, done)
+    return [
+        _outcome(own, high, x0, p, tuple(fates), n, seed, starts, tolerance, tau)
+        for (own, x0, p), (_, high), fates in zip(begins, squares, limits, strict=True)
+    ]
+
+
+def _outcome(
+    equations: EquilibriumEquations, high: Causal, x0: Floats, p: Floats,
+    limits: tuple[Limit, ...], n: int, seed: int, starts: int, tolerance: float,
+    tau: Mapping[str, sp.Expr] | None,
+) -> Outcome:  # fmt: skip
+    """Solve the causal model for the draws of runs whose limits are known."""
+    low = equations.system
     high = high.do(SetParameter(_drawn_values(low, high, p)))
     solved = high.solve(_initial_values(low, high, x0), n=n * starts, seed=seed)
     tau = tau or {name: symbol(name) for name in low.variables if name in solved}

@@ -59,10 +59,10 @@ def equilibrate(
     q/k
     """
     model = equilibrium_model(system)
-    for do in families_of(interventions):
-        outcome = compare(
-            system.do(*do), model.do(*do), n=1, seed=seed, starts=_STARTS, tolerance=1e-5
-        )
+    families = families_of(interventions)
+    squares = [(system.do(*do), model.do(*do)) for do in families]
+    outcomes = compare(squares, n=1, seed=seed, starts=_STARTS, tolerance=1e-5)
+    for do, outcome in zip(families, outcomes, strict=True):
         if not (outcome.agrees & outcome.settled).all():
             raise _failure(system, outcome, label(do) if do else "")
     return model

@@ -11,7 +11,7 @@ from physcm.mechanism.errors import InvalidValue
 from physcm.mechanism.interventions import Hold, Intervention, label
 from physcm.sim import System
 from physcm.sim.equilibrium import EquilibriumEquations
-from physcm.sim.settle import long_run
+from physcm.sim.long_run import long_run
 from physcm.sim.status import LimitStatus
 
 Interventions: TypeAlias = tuple[Intervention, ...]

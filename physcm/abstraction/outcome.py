@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from physcm.abstraction.constraints import CausalConstraintsModel
 from physcm.mechanism.codegen import Floats
 from physcm.scm import SCM
-from physcm.sim.settle import Limit
+from physcm.sim.long_run import Limit
 from physcm.sim.status import LimitStatus
 
 Causal = SCM | CausalConstraintsModel

@@ -16,8 +16,9 @@ import xarray as xr
 
 from physcm.mechanism.codegen import Floats
 from physcm.sim.equilibrium import EquilibriumEquations, scatter, stability
+from physcm.sim.long_run import Limit, long_run, long_runs
 from physcm.sim.provenance import provenance
-from physcm.sim.settle import Limit, long_run, require_autonomous
+from physcm.sim.settle import require_autonomous
 from physcm.sim.status import LimitStatus
 from physcm.sim.system import System
 
@@ -88,7 +89,8 @@ def find(equations: EquilibriumEquations, x0: Floats, p: Floats, starts: int) ->
     scale = _scale(x0, first)
     points = scatter(equations, scale, total, starts)
     others = points[:, equations.meets(points, total)][:, :_INTEGRATIONS]
-    limits = [first, *(long_run(equations, point, p) for point in others.T)]
+    many = np.repeat(p[:, np.newaxis], others.shape[1], axis=1)
+    limits = [first, *long_runs([(equations, others, many)])[0]]
     settled = [limit.state for limit in limits if limit.status is LimitStatus.SETTLED]
     candidates = [(_polished(equations, state, p), "integration") for state in settled]
     begin = np.column_stack([x0, *settled, points])

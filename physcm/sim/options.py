@@ -97,7 +97,9 @@ def scipy_method(engine: str | Scipy) -> str | None:
 
 
 @contextmanager
-def counted(total: int, progress: bool) -> Iterator[Callable[[int], None]]:
+def counted(
+    total: int, progress: bool, doing: str = "simulating"
+) -> Iterator[Callable[[int], None]]:
     """Yield what is to be called with the number of samples done, under a bar if asked for."""
     if not progress:
         yield lambda _: None
@@ -105,7 +107,7 @@ def counted(total: int, progress: bool) -> Iterator[Callable[[int], None]]:
     from rich.progress import Progress
 
     with Progress(transient=True) as bar:
-        task = bar.add_task("simulating", total=total)
+        task = bar.add_task(doing, total=total)
         yield lambda count: bar.advance(task, count)
 
 

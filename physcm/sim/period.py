@@ -25,24 +25,24 @@ _CLOSED = 1e-3
 _NO_MOTION = 1e-6
 _ZOOMS, _ZOOM = 2, 64
 
-Path: TypeAlias = Callable[[Floats, Floats], Floats]
-"""From times, the first one 0, and a state at 0 to the states there, (states, times)."""
+Paths: TypeAlias = Callable[[Floats, Floats], Floats]
+"""From times, the first one 0, and states at 0, (states, starts), to (states, starts, times)."""
 
 
-def period_of(times: Floats, states: Floats, scale: Floats, path: Path) -> float | None:
+def period_of(times: Floats, states: Floats, scale: Floats, paths: Paths) -> float | None:
     """Return the time after which a motion seems to repeat, or None.
 
     Args:
         times: increasing, shape (times,).
         states: shape (states, times).
         scale: the size of each state.
-        path: follows the motion.
+        paths: follows the motion.
 
     >>> t = np.linspace(0, 100, 2000)
-    >>> circle = lambda t, x: (
-    ...     np.array([np.cos(t), np.sin(t)]) * x[0] + (np.array([-np.sin(t), np.cos(t)]) * x[1])
-    ... )
-    >>> round(period_of(t, circle(t, [1, 0]), np.ones(2), circle), 6)
+    >>> def circle(t, x):
+    ...     (a, b), cos, sin = x[:, :, np.newaxis], np.cos(t), np.sin(t)
+    ...     return np.array([a * cos + b * sin, b * cos - a * sin])
+    >>> round(period_of(t, circle(t, np.array([[1], [0]]))[:, 0], np.ones(2), circle), 6)
     6.283185
     """
     section = _section(states, scale)
@@ -50,8 +50,7 @@ def period_of(times: Floats, states: Floats, scale: Floats, path: Path) -> float
         return None
     row, level, before = section
     last = before[-(3 * _MOST_CROSSINGS + 1) :]
-    at = [_return(times, states, k, row, level, path)[0] for k in last]
-    lengths = np.diff(at)
+    lengths = np.diff(_returns(times, states, last, row, level, paths)[0])
     for stride in range(1, _MOST_CROSSINGS + 1):
         gaps = lengths[len(lengths) % stride :].reshape(-1, stride).sum(axis=1)
         if len(gaps) >= 3 and np.ptp(gaps) < _EVEN * gaps.mean():
@@ -59,30 +58,26 @@ def period_of(times: Floats, states: Floats, scale: Floats, path: Path) -> float
     return None
 
 
-def is_closed(times: Floats, states: Floats, scale: Floats, path: Path) -> bool:
+def is_closed(times: Floats, states: Floats, scale: Floats, paths: Paths) -> bool:
     """Say whether a motion over many periods ends on the orbit on which it began.
 
     >>> t = np.linspace(0, 250, 8000)
-    >>> spiral = lambda rate: (
-    ...     lambda t, x: (
-    ...         np.exp(-rate * t)
-    ...         * (
-    ...             np.array([np.cos(t), np.sin(t)]) * x[0]
-    ...             + np.array([-np.sin(t), np.cos(t)]) * x[1]
-    ...         )
-    ...     )
-    ... )
-    >>> is_closed(t, spiral(0)(t, [1, 0]), np.ones(2), spiral(0))
-    True
-    >>> is_closed(t, spiral(1e-4)(t, [1, 0]), np.ones(2), spiral(1e-4))
+    >>> def spiral(t, x):
+    ...     (a, b), cos, sin = x[:, :, np.newaxis], np.cos(t), np.sin(t)
+    ...     return np.exp(-1e-4 * t) * np.array([a * cos + b * sin, b * cos - a * sin])
+    >>> start, size = np.array([[1], [0]]), np.ones(2)
+    >>> is_closed(t, spiral(t, start)[:, 0], size, spiral)
     False
+    >>> circle = lambda t, x: np.exp(1e-4 * t) * spiral(t, x)
+    >>> is_closed(t, circle(t, start)[:, 0], size, circle)
+    True
     """
     section = _section(states, scale)
     if section is None or len(section[2]) < _FEWEST_RETURNS:
         return False
     row, level, before = section
-    compared = [*before[:_MOST_CROSSINGS], before[-1]]
-    seen = np.column_stack([_return(times, states, k, row, level, path)[1] for k in compared])
+    compared = np.append(before[:_MOST_CROSSINGS], before[-1])
+    seen = _returns(times, states, compared, row, level, paths)[1]
     swing = np.ptp(states, axis=1)
     moving = swing > _NO_MOTION * scale
     misses = np.abs(seen[:, :-1] - seen[:, -1:])[moving] / swing[moving, np.newaxis]
@@ -109,22 +104,22 @@ def _upward(values: Floats) -> NDArray[np.int64]:
     return np.flatnonzero((values[:-1] < 0) & (values[1:] >= 0))
 
 
-def _return(
-    times: Floats, states: Floats, before: int, row: int, level: float, path: Path
-) -> tuple[float, Floats]:
-    """Return when a watched state crosses a level upward after a saved point, and the state then.
+def _returns(
+    times: Floats, states: Floats, before: NDArray[np.int64], row: int, level: float, paths: Paths
+) -> tuple[Floats, Floats]:
+    """Return when a watched state crosses a level upward after some points, and the states then.
 
-    NaN where following the motion again does not show it.
+    NaN where following the motion again does not show it. The saved times are equally spaced.
     """
-    start, length, x = times[before], times[before + 1] - times[before], states[:, before]
+    start, length, x = times[before], times[1] - times[0], states[:, before]
+    each, found = np.arange(before.size), np.ones(before.size, dtype=bool)
     for _ in range(_ZOOMS):
         grid = np.linspace(0.0, length, _ZOOM + 1)
-        near = path(grid, x)
-        found = _upward(near[row] - level)
-        if not found.size:
-            return np.nan, np.full_like(x, np.nan)
-        k = found[0]
-        start, length, x = start + grid[k], grid[1], near[:, k]
-    ahead = near[:, k + 1]
-    part = (level - x[row]) / (ahead[row] - x[row])
-    return float(start + part * length), x + part * (ahead - x)
+        near = paths(grid, x)
+        crossed = (near[row, :, :-1] < level) & (near[row, :, 1:] >= level)
+        found &= crossed.any(axis=1)
+        k = crossed.argmax(axis=1)
+        start, length, x = start + grid[k], grid[1], near[:, each, k]
+    ahead = near[:, each, k + 1]
+    part = (level - x[row]) / np.where(found, ahead[row] - x[row], np.nan)
+    return start + part * length, x + part * (ahead - x)

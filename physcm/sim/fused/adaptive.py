@@ -58,7 +58,7 @@ def run(
         stages: how many stages of the method are kept.
         storage: how many rows of its own the method needs.
         stability: how far |h lambda| may reach, infinite for implicit methods.
-        tolerance: absolute tolerances, (states, LANES).
+        tolerance: absolute tolerances, (states, 1 or samples).
         rtol: relative tolerance.
         begin: the time of each sample there, and then here.
         end: the time to go to.
@@ -68,7 +68,7 @@ def run(
         step: the first step to try, 0 for one found here; then the one to try next.
         status: how each sample's run ended; one that is not 0 at first is left alone.
         steps: how many steps each has tried, added up.
-        times: to save, increasing.
+        times: to save, increasing, (1 or samples, times).
         out: the states at those in (begin, end], (states, samples, times).
         low: the first sample.
         high: the first beyond.
@@ -80,7 +80,7 @@ def run(
     """
     n = start.shape[0]
     l, x = np.zeros((_ROWS, LANES)), np.zeros((n, LANES))
-    y, z = np.zeros((n, LANES)), np.zeros((n, LANES))
+    y, z, unit = np.zeros((n, LANES)), np.zeros((n, LANES)), np.zeros((n, LANES))
     k, c = np.zeros((stages, n, LANES)), np.zeros((stages, n, LANES))
     p, q = np.zeros((parameters.shape[0], LANES)), np.zeros((storage, LANES))
     sample, place = np.full(LANES, -1), np.zeros(LANES, np.int64)
@@ -90,13 +90,14 @@ def run(
         l[_COUNT, i], l[_RTOL, i], l[_LONGEST, i], l[_DUE, i] = n, rtol, longest, np.inf
     everything = (
         n, system.ctypes.data, l.ctypes.data, x.ctypes.data, p.ctypes.data, k.ctypes.data,
-        y.ctypes.data, z.ctypes.data, q.ctypes.data, tolerance.ctypes.data,
+        y.ctypes.data, z.ctypes.data, q.ctypes.data, unit.ctypes.data,
     )  # fmt: skip
     mixed = (
         n, l.ctypes.data, x.ctypes.data, z.ctypes.data, k.ctypes.data, c.ctypes.data,
         y.ctypes.data,
     )  # fmt: skip
     waiting, active = low, 0
+    rows, columns, count = times.shape[0] - 1, tolerance.shape[1] - 1, times.shape[1]
     while stop[0] == 0:
         if active < LANES and waiting < high:
             for i in range(LANES):
@@ -110,10 +111,12 @@ def run(
                     l[_FRESH, i] = 1.0
                     for r in range(n):
                         x[r, i] = start[r, s]
+                        unit[r, i] = tolerance[r, min(s, columns)]
                     for r in range(p.shape[0]):
                         p[r, i] = parameters[r, s]
-                    place[i] = np.searchsorted(times, begin[s], "right")
-                    l[_DUE, i] = times[place[i]] if place[i] < times.size else np.inf
+                    row = min(s, rows)
+                    place[i] = np.searchsorted(times[row], begin[s], "right")
+                    l[_DUE, i] = times[row, place[i]] if place[i] < count else np.inf
                     tally[0, i] = tally[1, i] = tally[2, i] = 0
                     waiting += 1
                     active += 1
@@ -127,26 +130,26 @@ def run(
             _look(code[_MIX], watch, mixed, l, y, p, sample, truth, blind, seen, called, near, far)
         extended = watch != 0
         for i in range(LANES):
-            reached, j = l[_REACHED, i], place[i]
+            reached, j, row = l[_REACHED, i], place[i], min(sample[i], rows)
             while l[_SIZE, i] <= 1.0 and l[_DUE, i] <= reached:
                 if not extended:
                     invoke(code[_EXTEND], everything)
                     invoke(code[_SHAPE], mixed)
                     extended = True
                 first, j = j, j + 1
-                while j < min(first + WIDTH, times.size) and times[j] <= reached:
+                while j < min(first + WIDTH, count) and times[row, j] <= reached:
                     j += 1
                 own = 8 * i
                 invoke(
                     code[_SAVE],
                     (
                         n, l.ctypes.data + own, x.ctypes.data + own, z.ctypes.data + own,
-                        c.ctypes.data + own, times.ctypes.data + 8 * first, j - first,
-                        out.ctypes.data + 8 * (sample[i] * times.size + first),
-                        start.shape[1] * times.size,
+                        c.ctypes.data + own, times.ctypes.data + 8 * (row * count + first),
+                        j - first, out.ctypes.data + 8 * (sample[i] * count + first),
+                        start.shape[1] * count,
                     ),
                 )  # fmt: skip
-                l[_DUE, i], place[i] = times[j] if j < times.size else np.inf, j
+                l[_DUE, i], place[i] = times[row, j] if j < count else np.inf, j
         if watch != 0:
             for i in range(LANES):
                 l[_THETA, i] = far[i]

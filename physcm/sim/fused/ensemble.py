@@ -82,7 +82,7 @@ class _Run:
     def to_the_end(self, seconds: float, done: Callable[[int], None]) -> None:
         """Go on to the last time, in pieces between the times at which mechanisms switch."""
         batch, deadline = self.batch, time.monotonic() + seconds
-        last = np.full(batch.time.size, batch.times[-1])
+        last = np.full(batch.time.size, batch.times[0, -1])
         while (batch.alive & (batch.time < last)).any() and time.monotonic() < deadline:
             end = np.minimum(next_switches(batch.system, batch.time, batch.p), last)
             count = done if (end >= last).all() else lambda _: None
@@ -129,7 +129,7 @@ class Batch:
     def __init__(
         self, system: System, engine: Numba, rtol: float, atol: Floats, begin: Floats, x: Floats,
         p: Floats, times: Floats, out: Floats, *, span: float, stiff: Flags | None = None,
-        watch: Watch | None = None, looks_apart: float = np.inf,
+        watch: Watch | None = None, looks_apart: float = np.inf, most_steps: int | None = None,
     ) -> None:  # fmt: skip
         """Take samples, and what to save of them.
 
@@ -137,22 +137,25 @@ class Batch:
             system: the dynamics, with one state at least.
             engine: the method and the number of threads.
             rtol: relative tolerance.
-            atol: absolute tolerance per state.
+            atol: absolute tolerance per state, (states) or, with one per sample, (states, samples).
             begin: the time of each.
             x: the states there.
             p: the parameters.
-            times: to save, increasing.
+            times: to save, increasing, (times) or, with a row per sample, (samples, times).
             out: the states at these times, (states, samples, times).
             span: of the whole run.
             stiff: which samples are known to be stiff.
             watch: conditions at whose change a sample is to stop.
             looks_apart: the longest time between two looks at them.
+            most_steps: of a sample in one advance.
         """
         count = begin.size
-        self.system, self.engine, self.rtol, self.times, self.out = system, engine, rtol, times, out
+        self.system, self.engine, self.rtol, self.out = system, engine, rtol, out
+        self.times = np.atleast_2d(times)
         self.time, self.x = begin.copy(), np.array(x, order="C")
         self.p = np.ascontiguousarray(p)
-        self.tolerance = np.repeat(atol[:, np.newaxis], LANES, axis=1)
+        self.tolerance = np.ascontiguousarray(atol).reshape(len(x), -1)
+        self.most_steps = _MOST_STEPS if most_steps is None else most_steps
         self.status, self.steps = np.zeros(count, np.int64), np.zeros(count, np.int64)
         self.stiff = np.zeros(count, dtype=bool) if stiff is None else stiff
         self.watch = watch or Watch(None, np.zeros((0, count)), np.zeros(count))
@@ -196,7 +199,7 @@ class Batch:
                 stepper.method, stepper.system, stepper.stages, stepper.storage,
                 stepper.stability, self.tolerance, self.rtol, self.time, end, self.x, self.p,
                 self.longest, step, self.status, self.steps, self.times, self.out, low,
-                high, _MOST_STEPS, stop, self.watch.address, self.watch.truth, self.watch.blind,
+                high, self.most_steps, stop, self.watch.address, self.watch.truth, self.watch.blind,
             )  # fmt: skip
 
         moving = (self.status == 0).any()

@@ -1,0 +1,297 @@
+"""What samples do in the long run, seen by following them over windows [0, T], T doubling.
+
+A sample has *settled* when it has come close to a root of the equilibrium equations, with the
+conserved totals of its own start, whose eigenvalues all have negative real parts; where the
+linearization cannot tell, when two doublings of time no longer move it. It is *periodic* when
+its excursions and their timing repeat over many periods, *diverged* when it leaves every bound,
+be it in finite time, *broken off* where the mechanisms have no finite value, and *still moving*
+otherwise (slow, quasi-periodic or chaotic).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from physcm.mechanism.codegen import Floats
+from physcm.sim.engine import Trajectory
+from physcm.sim.equilibrium import EquilibriumEquations, stability
+from physcm.sim.escape import escapes
+from physcm.sim.extension import extended
+from physcm.sim.period import is_closed, period_of
+from physcm.sim.pursuit import MOST_STEPS, pursue
+from physcm.sim.status import LimitStatus, RunStatus
+
+_RTOL = 1e-8
+_NEAR = 1e-6
+_NEAR_ZERO = 1e-9
+_STILL = 1e-7
+_SLOW = 1e-2
+_WINDOWS = 64
+_POINTS = 1024
+_AT_ONCE = 2**22
+_GROWING_WINDOWS = 20
+_GREW = 10
+_PAST = 100.0
+_PERIODS = 40
+_TINY = 1e-300
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What one sample does in the long run.
+
+    Attributes:
+        status: settled, periodic, diverged, still moving or broken off.
+        state: the limit if settled, else the last state; shape (states,).
+        time: the time at which that was known.
+        scale: the largest value that each state took on the way, shape (states,).
+        period: the period if periodic, else NaN.
+    """
+
+    status: LimitStatus
+    state: Floats
+    time: float
+    scale: Floats
+    period: float = np.nan
+
+
+Ensemble: TypeAlias = tuple[EquilibriumEquations, Floats, Floats]
+
+
+def long_runs(
+    ensembles: Sequence[Ensemble], done: Callable[[int], None] = lambda _: None
+) -> list[list[Limit]]:
+    """Follow samples until the fate of each is known, those of one form all together.
+
+    Args:
+        ensembles: the equations of systems, where samples of each start, (states, samples), and
+            their parameters, (parameters, samples).
+        done: called with the number of samples each time that the fate of some is known.
+
+    Returns:
+        For each ensemble the limits of its samples.
+    """
+    watches = [
+        [_Watch(equations, x, q) for x, q in zip(x0.T, p.T, strict=True)]
+        for equations, x0, p in ensembles
+    ]
+    _watch([watch for group in watches for watch in group], done)
+    return [[watch.fate() for watch in group] for group in watches]
+
+
+def long_run(equations: EquilibriumEquations, x0: Floats, p: Floats) -> Limit:
+    """Follow one sample, from x0 (states,) with p (parameters,), until its fate is known."""
+    ((limit,),) = long_runs([(equations, x0[:, np.newaxis], p[:, np.newaxis])])
+    return limit
+
+
+def _watch(watches: Sequence[_Watch], done: Callable[[int], None]) -> None:
+    """Take samples from window to window."""
+    moving = [watch for watch in watches if not watch.rests_at_start()]
+    done(len(watches) - len(moving))
+    for _ in range(_WINDOWS):
+        for group in _together(moving):
+            times = np.linspace(0.0, [watch.window for watch in group], _POINTS, axis=1)
+            runs = _follow(group, times, np.column_stack([watch.x for watch in group]))
+            for watch, own, run in zip(group, times, runs, strict=True):
+                watch.advance(own, run)
+        still = [watch for watch in moving if watch.limit is None]
+        done(len(moving) - len(still))
+        moving = still
+    done(len(moving))
+
+
+def _together(watches: Sequence[_Watch]) -> Iterator[list[_Watch]]:
+    """Yield samples that follow the same program, as many at once as memory should hold.
+
+    A system and the same under other values of what is held have one program.
+    """
+    groups: dict[int, list[_Watch]] = {}
+    for watch in watches:
+        groups.setdefault(id(watch.system.rates), []).append(watch)
+    for group in groups.values():
+        many = max(1, _AT_ONCE // (len(group[0].x) * _POINTS))
+        for low in range(0, len(group), many):
+            yield group[low : low + many]
+
+
+def _follow(watches: Sequence[_Watch], times: Floats, x: Floats) -> list[Trajectory]:
+    """Integrate samples from states (states, samples) at time 0 over times (samples, times).
+
+    What all but dies out before it returns, as an infection between epidemics, is smaller than
+    any absolute error, which may give it the wrong sign; that is done again without one.
+    """
+    system = watches[0].system
+    p = np.column_stack([watch.p for watch in watches])
+    atol = np.column_stack([watch.tolerance for watch in watches])
+    runs = pursue(system, times, x, p, _RTOL, atol)
+    wrong = np.column_stack([
+        watch.crossing(run.states) & ~watch.crossing(start[:, np.newaxis]).any()
+        for watch, run, start in zip(watches, runs, x.T, strict=True)
+    ])  # fmt: skip
+    columns = np.flatnonzero(wrong.any(axis=0))
+    if columns.size:
+        atol = np.where(wrong, _TINY, atol)[:, columns]
+        again = pursue(system, times[columns], x[:, columns], p[:, columns], _RTOL, atol)
+        for k, run in zip(columns.tolist(), again, strict=True):
+            if run.status is RunStatus.COMPLETE and not watches[k].crossing(run.states).any():
+                runs[k] = run
+    return runs
+
+
+class _Watch:
+    """One sample on its way, with what has been seen of it so far."""
+
+    def __init__(self, equations: EquilibriumEquations, x0: Floats, p: Floats) -> None:
+        self.equations, self.p = equations, p
+        self.system = equations.system
+        self.total = equations.weights @ x0
+        self.x, self.time = x0, 0.0
+        self.window = self.first_window()
+        self.scale = np.abs(x0)
+        self.growing = np.zeros(len(x0), dtype=int)
+        self.still = self.steps = 0
+        self.limit: Limit | None = None
+
+    @property
+    def tolerance(self) -> Floats:
+        """The absolute tolerance of each state."""
+        return 1e-3 * _RTOL * np.where(self.scale > 0, self.scale, 1e-20)
+
+    def fate(self) -> Limit:
+        """Return what it has come to."""
+        return self.limit or self.ended(LimitStatus.STILL_MOVING)
+
+    def ended(self, status: LimitStatus, period: float = np.nan) -> Limit:
+        return Limit(status, self.x, self.time, self.scale, period)
+
+    def first_window(self) -> float:
+        """Return the fastest time scale in sight, so that no transient is stepped over."""
+        rates = self.equations.system.rates.jacobian.dense(0.0, self.x, self.p)
+        fastest = np.nanmax(np.abs(np.diag(rates)), initial=0.0)
+        return float(1.0 / fastest) if 0 < fastest < np.inf else 1.0
+
+    def rests_at_start(self) -> bool:
+        """A start that already solves the equations stays, stable or not."""
+        if not len(self.x) or self.equations.rests(self.x, self.p, self.total):
+            self.limit = self.ended(LimitStatus.SETTLED)
+        return self.limit is not None
+
+    def advance(self, times: Floats, run: Trajectory) -> None:
+        """Take note of a run over a window."""
+        last = int(np.isfinite(run.states).all(axis=0).sum()) - 1
+        if run.status not in (RunStatus.COMPLETE, RunStatus.STEP_LIMIT):
+            self.interrupted(run, last, times[-1] - times[last])
+            return
+        before, self.x = self.x, run.states[:, last]
+        self.time += times[last]
+        self.scale = np.maximum(self.scale, np.abs(run.states[:, : last + 1]).max(axis=1))
+        self.steps += run.steps
+        if run.status is RunStatus.COMPLETE:
+            self.limit = (
+                self.settled(run.states)
+                or self.at_rest(run.states)
+                or self.periodic(times, run.states)
+                or self.diverged(before)
+            )
+        if self.limit is None and self.steps >= MOST_STEPS:
+            self.limit = self.ended(LimitStatus.STILL_MOVING)
+        self.window *= 2 if self.time > self.window else 1
+
+    def interrupted(self, run: Trajectory, last: int, ahead: float) -> None:
+        """Say why a run broke off, or let it go on with extended mechanisms."""
+        x = run.states[:, last]
+        diverged = run.status is RunStatus.DIVERGED or self.outgrows(_GREW)
+        if diverged or escapes(self.system, x, self.p, ahead):
+            self.limit = self.ended(LimitStatus.DIVERGED)
+        elif self.system is self.equations.system and self.in_bounds(x):
+            self.system = extended(self.system)
+        else:
+            self.limit = self.ended(LimitStatus.BROKEN_OFF)
+
+    def in_bounds(self, x: Floats) -> bool:
+        """Say whether there are bounds and a state lies within them."""
+        return bool(self.system.bounds) and self.equations.is_feasible(x, self.positive_scale())
+
+    def crossing(self, states: Floats) -> NDArray[np.bool_]:
+        """Say which states pass a bound at 0."""
+        low, high = (end[:, np.newaxis] for end in self.equations.bounds)
+        wrong = ((low == 0) & (states < 0)) | ((high == 0) & (states > 0))
+        return np.asarray(wrong.any(axis=1))
+
+    def settled(self, states: Floats) -> Limit | None:
+        """Certify a limit by the stable equilibrium that the run has come close to."""
+        if self.moved(states) > _SLOW:
+            return None
+        roots, converged = self.equations.roots(self.x[:, np.newaxis], self.p, self.total)
+        root = roots[:, 0]
+        if not converged[0] or not self.equations.is_feasible(root, self.scale):
+            return None
+        near = _NEAR * np.abs(root) + _NEAR_ZERO * self.positive_scale()
+        if (np.abs(self.x - root) > near).any():
+            return None
+        kind = stability(self.equations.eigenvalues(root, self.p, self.positive_scale()))
+        return self.ended(LimitStatus.SETTLED) if kind == "stable" else None
+
+    def at_rest(self, states: Floats) -> Limit | None:
+        """Certify a limit that doubling the time no longer moves, past every time scale.
+
+        In time t^-a, towards a marginal equilibrium of x' = -x^m, the rate m x^(m-1) stays
+        above 1/t; what is slower than that has not begun to move.
+        """
+        self.still = self.still + 1 if self.moved(states) < _STILL else 0
+        resting = self.still >= 3 and self.time * self.slowest() > 1
+        return self.ended(LimitStatus.SETTLED) if resting else None
+
+    def periodic(self, times: Floats, states: Floats) -> Limit | None:
+        scale = self.positive_scale()
+        period = period_of(times, states, scale, self.paths)
+        if period is None:
+            return None
+        cycles = np.linspace(0.0, _PERIODS * period, 200 * _PERIODS)
+        orbit = self.paths(cycles, self.x[:, np.newaxis])[:, 0]
+        if np.isfinite(orbit).all() and is_closed(cycles, orbit, scale, self.paths):
+            return self.ended(LimitStatus.PERIODIC, period)
+        return None
+
+    def paths(self, times: Floats, x: Floats) -> Floats:
+        """Return the states (states, starts, times) from some states (states, starts) at time 0."""
+        count = x.shape[1]
+        runs = _follow([self] * count, np.tile(times, (count, 1)), x)
+        return np.stack([run.states for run in runs], axis=1)
+
+    def diverged(self, before: Floats) -> Limit | None:
+        """Growth without bound: some state keeps growing in proportion with doubled time."""
+        grows = np.abs(self.x) > 1.2 * np.abs(before)
+        self.growing = np.where(grows, self.growing + 1, 0)
+        if self.outgrows(_GROWING_WINDOWS):
+            return self.ended(LimitStatus.DIVERGED)
+        return None
+
+    def outgrows(self, windows: int) -> bool:
+        """Say whether growth has gone on for so many doublings, and past every time scale."""
+        if (self.growing < windows).all():
+            return False
+        return self.time * self.slowest() > _PAST
+
+    def slowest(self) -> float:
+        """Return the smallest rate here that is not zero."""
+        rates = np.abs(self.equations.eigenvalues(self.x, self.p, self.positive_scale()))
+        return float(rates[rates > 1e-12 * rates.max(initial=0.0)].min(initial=np.inf))
+
+    def moved(self, states: Floats) -> float:
+        """Return how far the run still was from where it is now, since a quarter of the window."""
+        return self.distance(states[:, states.shape[1] // 4 :], self.x[:, np.newaxis])
+
+    def distance(self, a: Floats, b: Floats) -> float:
+        """Return the largest difference, each state on its own scale."""
+        scale = self.positive_scale().reshape(-1, *[1] * (np.ndim(a) - 1))
+        return float(np.max(np.abs(a - b) / scale))
+
+    def positive_scale(self) -> Floats:
+        return np.where(self.scale > 0, self.scale, 1.0)
