@@ -22,7 +22,7 @@ from physcm.sim.engine import Trajectory
 from physcm.sim.equilibrium import EquilibriumEquations, stability
 from physcm.sim.escape import escapes
 from physcm.sim.extension import extended
-from physcm.sim.period import is_closed, period_of
+from physcm.sim.period import closed_period, period_of
 from physcm.sim.pursuit import MOST_STEPS, pursue
 from physcm.sim.status import LimitStatus, RunStatus
 
@@ -38,7 +38,8 @@ _GROWING_WINDOWS = 20
 _GREW = 10
 _PAST = 100.0
 _PERIODS = 40
-_TINY = 1e-300
+_TINY, _BOUNDLESS = 1e-300, 1e150
+"""A state smaller than the one is as good as 0; one beyond the other has no square."""
 
 
 @dataclass(frozen=True)
@@ -194,10 +195,10 @@ class _Watch:
         self.steps += run.steps
         if run.status is RunStatus.COMPLETE:
             self.limit = (
-                self.settled(run.states)
+                self.diverged(before)
+                or self.settled(run.states)
                 or self.at_rest(run.states)
                 or self.periodic(times, run.states)
-                or self.diverged(before)
             )
         if self.limit is None and self.steps >= MOST_STEPS:
             self.limit = self.ended(LimitStatus.STILL_MOVING)
@@ -250,14 +251,15 @@ class _Watch:
 
     def periodic(self, times: Floats, states: Floats) -> Limit | None:
         scale = self.positive_scale()
-        period = period_of(times, states, scale, self.paths)
-        if period is None:
+        guess = period_of(times, states, scale, self.paths)
+        if guess is None:
             return None
-        cycles = np.linspace(0.0, _PERIODS * period, 200 * _PERIODS)
+        cycles = np.linspace(0.0, _PERIODS * guess, 200 * _PERIODS)
         orbit = self.paths(cycles, self.x[:, np.newaxis])[:, 0]
-        if np.isfinite(orbit).all() and is_closed(cycles, orbit, scale, self.paths):
-            return self.ended(LimitStatus.PERIODIC, period)
-        return None
+        if not np.isfinite(orbit).all():
+            return None
+        period = closed_period(cycles, orbit, scale, self.paths)
+        return None if period is None else self.ended(LimitStatus.PERIODIC, period)
 
     def paths(self, times: Floats, x: Floats) -> Floats:
         """Return the states (states, starts, times) from some states (states, starts) at time 0."""
@@ -269,7 +271,7 @@ class _Watch:
         """Growth without bound: some state keeps growing in proportion with doubled time."""
         grows = np.abs(self.x) > 1.2 * np.abs(before)
         self.growing = np.where(grows, self.growing + 1, 0)
-        if self.outgrows(_GROWING_WINDOWS):
+        if self.scale.max() > _BOUNDLESS or self.outgrows(_GROWING_WINDOWS):
             return self.ended(LimitStatus.DIVERGED)
         return None
 

@@ -2,7 +2,8 @@
 
 A state that varies much is watched crossing its mean upward (a Poincaré section). A motion may
 be periodic when the returns come after equal times (or every second, third, fourth of them); it
-is when over many periods the state at a return comes back to where an earlier return left it.
+is when over many periods all of these returns come to one and the same state. A chaotic motion
+comes close to where it was before now and then, and leaves again.
 Returns are located by following the motion again between the saved times that enclose them, so
 that spikes much shorter than the time between saved points, as relaxation oscillations have,
 are timed as well as smooth ones.
@@ -58,30 +59,32 @@ def period_of(times: Floats, states: Floats, scale: Floats, paths: Paths) -> flo
     return None
 
 
-def is_closed(times: Floats, states: Floats, scale: Floats, paths: Paths) -> bool:
-    """Say whether a motion over many periods ends on the orbit on which it began.
+def closed_period(times: Floats, states: Floats, scale: Floats, paths: Paths) -> float | None:
+    """Return the period of a motion over many periods that stays on one closed orbit, or None.
 
     >>> t = np.linspace(0, 250, 8000)
     >>> def spiral(t, x):
     ...     (a, b), cos, sin = x[:, :, np.newaxis], np.cos(t), np.sin(t)
     ...     return np.exp(-1e-4 * t) * np.array([a * cos + b * sin, b * cos - a * sin])
     >>> start, size = np.array([[1], [0]]), np.ones(2)
-    >>> is_closed(t, spiral(t, start)[:, 0], size, spiral)
-    False
+    >>> closed_period(t, spiral(t, start)[:, 0], size, spiral)
     >>> circle = lambda t, x: np.exp(1e-4 * t) * spiral(t, x)
-    >>> is_closed(t, circle(t, start)[:, 0], size, circle)
-    True
+    >>> round(closed_period(t, circle(t, start)[:, 0], size, circle), 6)
+    6.283185
     """
     section = _section(states, scale)
     if section is None or len(section[2]) < _FEWEST_RETURNS:
-        return False
+        return None
     row, level, before = section
-    compared = np.append(before[:_MOST_CROSSINGS], before[-1])
-    seen = _returns(times, states, compared, row, level, paths)[1]
+    at, seen = _returns(times, states, before, row, level, paths)
     swing = np.ptp(states, axis=1)
     moving = swing > _NO_MOTION * scale
-    misses = np.abs(seen[:, :-1] - seen[:, -1:])[moving] / swing[moving, np.newaxis]
-    return bool(misses.max(axis=0).min() < _CLOSED)
+    misses = (np.abs(seen - seen[:, -1:])[moving] / swing[moving, np.newaxis]).max(axis=0)
+    for stride in range(1, _MOST_CROSSINGS + 1):
+        own = slice((before.size - 1) % stride, None, stride)
+        if misses[own].max() < _CLOSED:
+            return float(np.diff(at[own]).mean())
+    return None
 
 
 def _section(states: Floats, scale: Floats) -> tuple[int, float, NDArray[np.int64]] | None:

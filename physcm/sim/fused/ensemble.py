@@ -151,7 +151,7 @@ class Batch:
         """
         count = begin.size
         self.system, self.engine, self.rtol, self.out = system, engine, rtol, out
-        self.times = np.atleast_2d(times)
+        self.times = np.ascontiguousarray(np.atleast_2d(times))
         self.time, self.x = begin.copy(), np.array(x, order="C")
         self.p = np.ascontiguousarray(p)
         self.tolerance = np.ascontiguousarray(atol).reshape(len(x), -1)
