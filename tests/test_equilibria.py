@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy
+import sympy as sp
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -245,3 +247,40 @@ def test_a_hurwitz_linear_system_settles_where_its_equations_say(n: int, seed: i
     found = np.array([float(settled[f"x{i}"][0]) for i in range(n)])
     np.testing.assert_allclose(found, exact, atol=1e-4 * (1 + np.abs(exact).max()))
     assert equilibria(system).sizes["equilibrium"] == 1
+
+
+def test_an_orbit_that_closes_after_many_turns_does_not_repeat_after_one() -> None:
+    torus = System(
+        {"a": "b", "b": "-a", "c": "d/38", "d": "-c/38"}, initial={"a": 1, "b": 0, "c": 1, "d": 0}
+    )
+    assert float(settle(torus).period[0]) == pytest.approx(38 * 2 * np.pi, rel=1e-5)
+
+
+def test_near_returns_of_a_chaotic_orbit_are_no_repetition() -> None:
+    roessler = zoo.load("roessler")
+    start = {name: Uniform(0.5, 1.5) for name in roessler.states}
+    assert outcome(roessler.replace(initial=start), n=16) == ["still_moving"] * 16
+
+
+def test_a_sample_fares_alone_as_among_others() -> None:
+    """Some samples repeat, stiffly or not, and some settle."""
+    oscillator = System(
+        {"x": "y", "y": "mu*(1 - x**2)*y - x"},
+        parameters={"mu": Uniform(-2, 40)},
+        initial={"x": Uniform(0.1, 1), "y": 0},
+    )
+    many, few = settle(oscillator, n=40, seed=2), settle(oscillator, n=3, seed=2)
+    assert {"periodic", "settled"} <= set(named(many))
+    xr.testing.assert_identical(many.isel(sample=slice(3)).drop_attrs(), few.drop_attrs())
+
+
+def test_what_machine_code_lacks_is_followed_by_the_reference_engine() -> None:
+    """The digamma function is 1 at 3.2031714..."""
+    settled = settle(
+        System({"x": 1 - sp.polygamma(0, sp.Symbol("x"))}, initial={"x": 1}, bounds={"x": AMOUNT})
+    )
+    assert float(settled.x[0]) == pytest.approx(scipy.optimize.brentq(_below_one, 1, 10))
+
+
+def _below_one(x: float) -> float:
+    return float(scipy.special.digamma(x)) - 1

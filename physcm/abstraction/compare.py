@@ -30,6 +30,8 @@ from physcm.sim.long_run import Limit, long_runs
 from physcm.sim.starts import spread_starts
 from physcm.sim.status import LimitStatus
 
+_ROUNDING = 1e-12
+
 Causal: TypeAlias = "SCM | CausalConstraintsModel"
 
 
@@ -66,6 +68,8 @@ def _outcome(
     """Solve the causal model for the draws of runs whose limits are known."""
     low = equations.system
     high = high.do(SetParameter(_drawn_values(low, high, p)))
+    if isinstance(high, CausalConstraintsModel):
+        x0 = _alike(equations, x0, p, starts)
     solved = high.solve(_initial_values(low, high, x0), n=n * starts, seed=seed)
     tau = tau or {name: symbol(name) for name in low.variables if name in solved}
     if not tau:
@@ -98,6 +102,18 @@ def _drawn_values(low: System, high: Causal, p: Floats) -> dict[str, tuple[float
         for (name, value), row in zip(low.parameters.items(), p, strict=True)
         if is_random(value) and name in known
     }
+
+
+def _alike(equations: EquilibriumEquations, x0: Floats, p: Floats, starts: int) -> Floats:
+    """Return one start of a sample for all that have its parameters and conserved totals.
+
+    Initial values enter constraints by these alone, so that such starts are one problem.
+    """
+    first = np.repeat(np.arange(0, x0.shape[1], starts), starts)
+    totals, sizes = equations.weights @ x0, np.abs(equations.weights) @ np.abs(x0)
+    same = (np.abs(totals - totals[:, first]) <= _ROUNDING * sizes).all(axis=0)
+    same &= (p == p[:, first]).all(axis=0)
+    return np.where(same, x0[:, first], x0)
 
 
 def _initial_values(low: System, high: Causal, x0: Floats) -> dict[str, Floats]:

@@ -56,8 +56,15 @@ def _size_of_power(base: sp.Expr, exponent: sp.Expr, size: sp.Expr) -> sp.Expr:
 
 
 def _first_order(expression: sp.Expr, sizes: list[sp.Expr]) -> sp.Expr:
-    places = [sp.Symbol(f"_place{i}", real=True) for i in range(len(sizes))]
+    """Return the sum of |f_i'(u)| size(u_i) over the arguments; whole numbers are exact."""
+    places = [
+        part if part.is_Integer else sp.Symbol(f"_place{i}", real=True)
+        for i, part in enumerate(expression.args)
+    ]
     outer = expression.func(*places)
     inner = dict(zip(places, expression.args, strict=True))
-    slopes = [derivative(outer, place).xreplace(inner) for place in places]
-    return sp.Add(*(sp.Abs(slope) * size for slope, size in zip(slopes, sizes, strict=True)))
+    return sp.Add(*(
+        sp.Abs(derivative(outer, place).xreplace(inner)) * size
+        for place, size in zip(places, sizes, strict=True)
+        if place.is_Symbol
+    ))  # fmt: skip

@@ -57,8 +57,19 @@ def multistart(
     """Return the roots that Newton's method leads to, and the column of each.
 
     Of a large pool of points, those start where the equations are nearest to being met, beside
-    the sizes of their terms; a quarter of the starts are taken as they come.
+    the sizes of their terms; a quarter of the starts are taken as they come. Columns with the
+    same known values are one problem.
     """
+    p, place = np.unique(p, axis=1, return_inverse=True)
+    x, column = _searched(equations, lower, upper, guess, p)
+    back, root = np.nonzero(place[:, np.newaxis] == column)
+    return x[:, root], back
+
+
+def _searched(
+    equations: Equations, lower: Floats, upper: Floats, guess: Floats, p: Floats
+) -> tuple[Floats, Ints]:
+    """Return the roots from the starts of each column, a few columns at a time."""
     unknowns = len(lower)
     pool = _POOL if unknowns > _LARGE else _SMALL_POOL
     step = max(1, _CHUNK // max(_STARTS * unknowns**2, pool * unknowns))
