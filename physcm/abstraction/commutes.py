@@ -22,7 +22,7 @@ import sympy as sp
 
 from physcm.abstraction.compare import Causal, compare
 from physcm.abstraction.constraints import CausalConstraintsModel
-from physcm.abstraction.family import Family, Interventions, families_of
+from physcm.abstraction.family import Family, Interventions, families_of, require_alike
 from physcm.abstraction.report import Report
 from physcm.mechanism.errors import InvalidValue, UnknownVariable
 from physcm.mechanism.interventions import Hold
@@ -136,6 +136,7 @@ class Abstraction:
         """Return interventions with holds of all that is held together with what they hold."""
         if isinstance(self.high, CausalConstraintsModel):
             return do
+        require_alike(do)
         done = self.low.do(*do)
         named = {one.name for one in do if isinstance(one, Hold)}
         followers = (done.held.keys() - self.low.held.keys() - named) & {*self.high.variables}

@@ -13,7 +13,7 @@ from physcm.abstraction.compare import Causal, compare
 from physcm.abstraction.constraints import CausalConstraintsModel
 from physcm.abstraction.equations import equilibrium_scm
 from physcm.abstraction.explain import reason_for
-from physcm.abstraction.family import Family, families_of
+from physcm.abstraction.family import Family, families_of, require_alike
 from physcm.abstraction.outcome import Outcome
 from physcm.mechanism.errors import (
     InvalidValue,
@@ -24,6 +24,7 @@ from physcm.mechanism.errors import (
     PhyscmError,
 )
 from physcm.mechanism.interventions import label
+from physcm.scm import SCM
 from physcm.sim import System, conservation_laws
 from physcm.sim.settle import require_autonomous
 
@@ -60,6 +61,9 @@ def equilibrate(
     """
     model = equilibrium_model(system)
     families = families_of(interventions)
+    if isinstance(model, SCM):
+        for do in families:
+            require_alike(do)
     squares = [(system.do(*do), model.do(*do)) for do in families]
     outcomes = compare(squares, n=1, seed=seed, starts=_STARTS, tolerance=1e-5)
     for do, outcome in zip(families, outcomes, strict=True):

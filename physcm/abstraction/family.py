@@ -8,7 +8,13 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from physcm.mechanism.errors import InvalidValue
-from physcm.mechanism.interventions import Hold, Intervention, label
+from physcm.mechanism.interventions import (
+    Hold,
+    Intervention,
+    SetParameter,
+    is_permanent,
+    label,
+)
 from physcm.sim import System
 from physcm.sim.equilibrium import EquilibriumEquations
 from physcm.sim.long_run import long_run
@@ -41,6 +47,22 @@ def _together(given: object, wanted: str) -> tuple[Any, ...]:
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise InvalidValue(f"`{given!r}` is not {wanted}; give for example [Hold('x', 1)]")
     return tuple(given)
+
+
+def require_alike(interventions: Interventions) -> None:
+    """Refuse what changes a drift: to a structural equation it would do something else.
+
+    >>> from physcm.mechanism import Shift
+    >>> require_alike((Shift("x", 1),))
+    Traceback (most recent call last):
+    physcm.mechanism.errors.InvalidValue: `Shift('x', 1)` acts on a drift, and on a structural ...
+    """
+    for one in interventions:
+        if is_permanent(one) and not isinstance(one, Hold | SetParameter):
+            raise InvalidValue(
+                f"`{one!r}` acts on a drift, and on a structural equation it is something else; "
+                "use Hold or SetParameter, or an Abstraction whose `omega` says what it becomes"
+            )
 
 
 def hold_each(system: System, *, seed: int = 0) -> list[Hold]:

@@ -1,10 +1,11 @@
 """Expressions: SymPy trees over real symbols, with a text form that the parser reads back.
 
-A symbol stands for a state, a parameter, a derived variable or time `t`. Four written forms
-are symbols as well, so that they can never collide with a user's own names:
+A symbol stands for a state, a parameter, a derived variable or time `t`. The written forms
+below are symbols as well, so that they can never collide with a user's own names:
 
 - `X(0)`              the value of X at the start,
 - `do(X)`             the value at which X is held; `shift(X)` and `scale(X)` likewise,
+- `natural(X)`        what X would be by its own mechanism, in a mechanism put in its place,
 - `amount(S)`         the amount of the chemical species S,
 - `concentration(S)`  its concentration.
 
@@ -60,6 +61,15 @@ def held_symbol(name: str) -> sp.Symbol:
     do(x)
     """
     return symbol(f"do({name})")
+
+
+def natural_symbol(name: str) -> sp.Symbol:
+    """Return the symbol `natural(name)`, what a variable would be by its own mechanism.
+
+    >>> natural_symbol("x")
+    natural(x)
+    """
+    return symbol(f"natural({name})")
 
 
 def names_in(expression: sp.Basic) -> frozenset[str]:

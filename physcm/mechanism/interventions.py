@@ -57,7 +57,7 @@ class Hold:
 
 @dataclass(frozen=True)
 class Shift:
-    """Add a constant force to the drift of a state, or an offset to a derived variable.
+    """Add a constant force to the drift of a state, or an offset to an explicit mechanism X = h.
 
     A held variable has no mechanism to add to, and does not move.
 
@@ -80,10 +80,10 @@ class Shift:
 
 @dataclass(frozen=True)
 class ScaleNoise:
-    """Multiply every diffusion coefficient of a state by a factor.
+    """Multiply diffusion coefficients of a state, or the noise in a mechanism, by a factor.
 
     Attributes:
-        name: the state.
+        name: the state, or the variable of a causal model.
         factor: like the value of a `Hold`; 0 turns the noise off.
         during: as in `Hold`.
 
@@ -101,11 +101,12 @@ class ScaleNoise:
 
 @dataclass(frozen=True)
 class Replace:
-    """Replace the drift of a state, or the definition of a derived variable, by an expression.
+    """Replace the drift of a state, or the mechanism X = h of a variable, by an expression.
 
     Attributes:
         name: the variable.
-        mechanism: the new drift; a state's noise stays.
+        mechanism: the new drift, beside which a state's noise stays; or the new h, which in a
+            causal model without time may read `natural(X)`, the value by the old mechanism.
         during: as in `Hold`.
 
     >>> Replace("x", "-2*x")
@@ -262,32 +263,6 @@ def listed(
     return given
 
 
-def collect(
-    interventions: Iterable[Intervention], holds: Mapping[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the held values and the parameter values of one `do` on a model without time.
-
-    Raises:
-        InvalidValue: for something that is no intervention on such a model.
-
-    >>> collect([Hold("x", 1), SetParameter(k=2)], {"x": 3})
-    ({'x': 3}, {'k': 2})
-    """
-    held: dict[str, Any] = {}
-    parameters: dict[str, Any] = {}
-    for intervention in listed(interventions, holds):
-        if isinstance(intervention, Hold) and intervention.during is None:
-            held[intervention.name] = intervention.value
-        elif isinstance(intervention, SetParameter) and intervention.during is None:
-            parameters |= intervention.values
-        else:
-            raise InvalidValue(
-                f"`{intervention!r}` needs a model over time; a causal model without time takes "
-                "Hold(...) and SetParameter(...) without a window"
-            )
-    return held, parameters
-
-
 def label(intervention: Intervention | Iterable[Intervention]) -> str:
     """Return interventions in the notation of the field.
 
@@ -299,13 +274,16 @@ def label(intervention: Intervention | Iterable[Intervention]) -> str:
     'nothing'
     """
     given = [intervention] if isinstance(intervention, Intervention) else list(intervention)
-    if all(is_permanent(entry) and isinstance(entry, Hold | SetParameter) for entry in given):
-        held, parameters = collect(given, {})
-        holds = ", ".join(f"{name} = {_short(value)}" for name, value in held.items())
-        parts = [f"do({holds})"] if holds else []
-        parts += [f"{name} = {_short(value)}" for name, value in parameters.items()]
-    else:
-        parts = [_label(entry) for entry in given]
+    held = {one.name: one.value for one in given if isinstance(one, Hold)}
+    changed = {
+        k: v for one in given if isinstance(one, SetParameter) for k, v in one.values.items()
+    }
+    plain = all(is_permanent(one) and isinstance(one, Hold | SetParameter) for one in given)
+    if not plain:
+        return ", ".join(map(_label, given))
+    holds = ", ".join(f"{name} = {_short(value)}" for name, value in held.items())
+    parts = [f"do({holds})"] if holds else []
+    parts += [f"{name} = {_short(value)}" for name, value in changed.items()]
     return ", ".join(parts) or "nothing"
 
 

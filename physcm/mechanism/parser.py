@@ -5,7 +5,7 @@ conditions, numbers, declared names and the functions listed here become SymPy. 
 else is an error that says in which column it stands.
 
 Written forms: `+ - * / **`, `a if c else b` or `where(c, a, b)`, `< <= > >= == !=`,
-`and or not`, the symbols `X(0)`, `do(X)`, `shift(X)`, `scale(X)`, `amount(S)`,
+`and or not`, the symbols `X(0)`, `do(X)`, `shift(X)`, `scale(X)`, `natural(X)`, `amount(S)`,
 `concentration(S)`, and the names `pi`, `inf`, `nan` and `True`, `False` unless the model
 declares them itself. A variable that is called like one of the words `and or not if else True
 False` stands in quotes: `'not' + 1`.
@@ -56,7 +56,7 @@ _FUNCTIONS: dict[str, tuple[Callable[..., Any], int, int]] = {
 }
 _CONSTANTS = {"pi": sp.pi, "inf": sp.oo, "nan": sp.nan}
 _NUMBERED = ("do", "shift", "scale")
-_FORMS = (*_NUMBERED, "amount", "concentration")
+_FORMS = (*_NUMBERED, "natural", "amount", "concentration")
 _COMPARISONS: dict[type[ast.cmpop], Callable[..., Any]] = {
     ast.Lt: sp.Lt,
     ast.LtE: sp.Le,

@@ -10,14 +10,18 @@ from physcm.scm.graph import (
     separations,
     sigma_separated,
 )
+from physcm.scm.linear_scm import LinearSCM
 from physcm.scm.scm import SCM
 from physcm.scm.status import SolutionStatus
+from physcm.scm.verdict import Verdict
 
 __all__ = [
     "SCM",
+    "LinearSCM",
     "MixedGraph",
     "Separation",
     "SolutionStatus",
+    "Verdict",
     "acyclification",
     "d_separated",
     "latent_projection",

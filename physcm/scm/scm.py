@@ -22,15 +22,16 @@ import xarray as xr
 
 import physcm
 from physcm.mechanism.codegen import Floats
-from physcm.mechanism.declarations import Interval, require_finite, require_mapping, require_within
+from physcm.mechanism.declarations import Interval, require_finite, require_mapping
 from physcm.mechanism.errors import InvalidValue, UnknownVariable
-from physcm.mechanism.expression import held_symbol, to_text
-from physcm.mechanism.interventions import Intervention, collect
+from physcm.mechanism.expression import to_text
+from physcm.mechanism.interventions import Intervention, listed
 from physcm.mechanism.parser import closest
 from physcm.mechanism.values import Value, as_value, draw
 from physcm.scm import validation
 from physcm.scm.block import Block
 from physcm.scm.graph import MixedGraph
+from physcm.scm.intervene import intervene
 from physcm.scm.solve import Solutions, blocks, residual, solve
 from physcm.scm.status import flags
 from physcm.scm.structure import Structure
@@ -112,26 +113,25 @@ class SCM:
         return blocks(self.mechanisms, self.domains, self.guesses)
 
     def do(self, *interventions: Intervention, **holds: Any) -> SCM:
-        """Return the model under interventions; the keywords are `Hold`s.
+        """Return the model under interventions, done in order; the keywords are `Hold`s.
 
         A held variable's equation becomes X = do(X), with the value as parameter `do(X)`; a
-        value that is an expression becomes the equation itself.
+        value that is an expression becomes the equation itself. `physcm.scm.intervene` says
+        what the other interventions do to an equation.
 
         Raises:
             UnknownVariable: for a name that the model does not define.
             Infeasible: for a held value outside of the variable's domain.
-            InvalidValue: for a parameter that is held.
+            InvalidValue: for a parameter that is held, and for interventions that need time.
+            Unsupported: for a shift of what is given by an equation.
+
+        >>> from physcm.mechanism import Replace, Shift
+        >>> print(SCM({"x": "e"}, {"e": 2}).do(Replace("x", "natural(x)**2"), Shift("x", "e")))
+        x = e**2 + e
         """
-        held, changed = collect(interventions, holds)
-        exogenous, parameters = dict(self.exogenous), dict(self.parameters)
-        for name, value in changed.items():
-            values = exogenous if name in exogenous else parameters
-            if name not in values:
-                raise UnknownVariable(self._not_a_value(name))
-            values[name] = value
-        model = self.replace(exogenous=exogenous, parameters=parameters) if changed else self
-        for name, value in held.items():
-            model = model._hold(name, value)
+        model = self
+        for intervention in listed(interventions, holds):
+            model = intervene(model, intervention)
         return model
 
     def sample(self, n: int, seed: int = 0) -> xr.Dataset:
@@ -203,6 +203,11 @@ class SCM:
         """
         return Structure(self.mechanisms, self.exogenous, self.parameters, self.domains).graph()
 
+    @property
+    def in_words(self) -> str:
+        """How messages name the model: "the model", with its name if it has one."""
+        return f"the model `{self.name}`" if self.name else "the model"
+
     def to_text(self) -> str:
         """Return the structural equations, one a line.
 
@@ -225,32 +230,6 @@ class SCM:
         )
         return "\n".join(lines)
 
-    def _hold(self, name: str, value: Any) -> SCM:
-        self._check_can_hold(name, value)
-        names = {*self.variables, *self.exogenous, *self.parameters} - {name}
-        held = as_value(value, names, f"do({name})")
-        own, parameters = held_symbol(name), dict(self.parameters)
-        mechanism: sp.Basic = held if isinstance(held, sp.Basic) else own
-        mechanisms = {**self.mechanisms, name: mechanism}
-        if mechanism == own:
-            parameters[own.name] = held
-        elif not any(_reads(own, value) for value in (*mechanisms.values(), *parameters.values())):
-            parameters.pop(own.name, None)
-        return self.replace(mechanisms=mechanisms, parameters=parameters)
-
-    def _check_can_hold(self, name: str, value: Any) -> None:
-        if name in self.parameters or name in self.exogenous:
-            kind = "a parameter" if name in self.parameters else "an exogenous variable"
-            raise InvalidValue(
-                f"`{name}` is {kind}, not a variable with a mechanism; use SetParameter({name}=...)"
-            )
-        if name not in self.mechanisms:
-            raise UnknownVariable(
-                f"`{name}` is no variable of the model{self._named()}; "
-                f"{closest(name, self.variables)}"
-            )
-        require_within(self.domains.get(name, (-np.inf, np.inf)), name, value)
-
     def _given(self, exogenous: Mapping[str, Any]) -> dict[str, Value]:
         """Return given exogenous values: numbers, or tuples with one number per sample."""
         require_mapping("exogenous", exogenous)
@@ -262,7 +241,7 @@ class SCM:
                 elif name in self.mechanisms:
                     remedy = f"it is a variable: use .do({name}=...)"
                 raise UnknownVariable(
-                    f"`{name}` is no exogenous variable of the model{self._named()}; {remedy}"
+                    f"`{name}` is no exogenous variable of {self.in_words}; {remedy}"
                 )
         values = {
             name: np.asarray(value) if isinstance(value, xr.DataArray) else value
@@ -298,19 +277,6 @@ class SCM:
                 "physcm_version": physcm.__version__,
             },
         )
-
-    def _not_a_value(self, name: str) -> str:
-        remedy = closest(name, {*self.parameters, *self.exogenous})
-        if name in self.variables:
-            remedy = f"it is a variable: use Hold({name!r}, ...)"
-        return f"`{name}` is no parameter of the model{self._named()}; {remedy}"
-
-    def _named(self) -> str:
-        return f" `{self.name}`" if self.name else ""
-
-
-def _reads(name: sp.Symbol, value: Value | sp.Basic) -> bool:
-    return isinstance(value, sp.Basic) and name in value.free_symbols
 
 
 def _length(given: Mapping[str, Value], n: int) -> int:
