@@ -1,8 +1,9 @@
 """The catalog of the zoo: the model files beside this module, by name.
 
 A model is a TOML or an SBML file; a TOML file with a `[family]` table stands for a system of
-any size (see `physcm.sim.zoo.family`). Random networks are made by functions of their sizes and
-a seed (`physcm.sim.zoo.random_networks`).
+any size (see `physcm.sim.zoo.family`), and its `[gallery]` table says how it is drawn
+(`physcm.sim.zoo.scenes`). Random networks are made by functions of their sizes and a seed
+(`physcm.sim.zoo.random_networks`).
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from physcm.sim.system import System
 from physcm.sim.toml import read_mapping
 from physcm.sim.zoo.family import expand, sizes_of
 from physcm.sim.zoo.random_networks import NETWORKS, SIZES
+from physcm.sim.zoo.scenes import Scene
 
 _FOLDER = Path(__file__).parent
 _KINDS = (".toml", ".xml")
+_GALLERY = "gallery"
 
 
 def names() -> tuple[str, ...]:
@@ -51,10 +54,22 @@ def load(name: str, **sizes: int) -> System:
         return System.from_dict(NETWORKS[name](**sizes_of(SIZES, sizes, name)), name)
     path = _path(name)
     if path.suffix == ".toml":
-        return System.from_dict(expand(read_mapping(path), sizes, name), str(path))
+        template = {key: value for key, value in read_mapping(path).items() if key != _GALLERY}
+        return System.from_dict(expand(template, sizes, name), str(path))
     if sizes:
         raise InvalidValue(f"`{name}` has no size `{next(iter(sizes))}`; load it without sizes")
     return _from_sbml(path)
+
+
+def scene(name: str) -> Scene:
+    """Return how a model, of its default size, shows what it does over time.
+
+    >>> scene("hodgkin_huxley").do
+    'I=10'
+    """
+    if name in NETWORKS or (path := _path(name)).suffix != ".toml":
+        return Scene()
+    return Scene.of(read_mapping(path).get(_GALLERY, {}))
 
 
 def _from_sbml(path: Path) -> System:
