@@ -13,7 +13,6 @@ import xarray as xr
 from physcm.mechanism import Hold, Impulse, Shift, Unsupported
 from physcm.sim import Event, Jump, Scipy, System, engine, hybrid, simulate
 from physcm.sim.fused import ensemble
-from physcm.sim.network import ode
 from physcm.sim.status import RunStatus
 from physcm.sim.stochastic import run as stochastic
 
@@ -175,7 +174,7 @@ def test_a_run_that_takes_too_many_steps_says_so(
 
 
 def test_a_network_that_takes_too_many_steps_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ode, "MOST_STEPS", 150)
+    monkeypatch.setattr(hybrid.Settings.__init__, "__defaults__", (np.inf, 150, 1000))
     network = System.from_network({"x": "sin(50*t) + inputs"}, "0", GRAPH, initial={"x": 1})
     run = simulate(network, [0, 0.1, 60])
     assert run.status.item() == RunStatus.STEP_LIMIT

@@ -23,10 +23,11 @@ from physcm.mechanism.lanes.compiler import compiled
 from physcm.mechanism.randomness import step_normals
 from physcm.sim import Numba, System, simulate, zoo
 from physcm.sim.agenda import Agenda
-from physcm.sim.modes import Modes
+from physcm.sim.modes import Modes, SystemView
 from physcm.sim.plan import SystemPlan
 from physcm.sim.status import RunStatus
 from physcm.sim.stochastic import run as runs
+from physcm.sim.stochastic.motion import SystemMotion
 from physcm.sim.stochastic.run import run
 
 RING = System(
@@ -243,7 +244,7 @@ def _warnings_are_errors() -> Any:
         yield
 
 
-class _OneByOne(runs._Runner):
+class _OneByOne(runs._Runner[SystemView]):
     """A run that looks at the agenda of each sample, as it does where triggers are watched."""
 
     def _begin(self) -> None:
@@ -268,8 +269,9 @@ def test_windows_and_impulses_act_on_all_samples_together_as_on_each(scheme: str
     )
     times = np.array([0, 0.005, 0.1, 0.1234, 0.3, 0.5, 0.999, 1])
 
-    def result(kind: type[runs._Runner]) -> runs.StochasticRun:
-        runner = kind(SystemPlan(Modes(system, np.arange(20), 0)), times, 0.01, scheme, None, True)
+    def result(kind: type[runs._Runner[SystemView]]) -> runs.StochasticRun:
+        plan = SystemPlan(Modes(system, np.arange(20), 0))
+        runner = kind(plan, times, 0.01, SystemMotion(plan, 0.01, scheme))
         k = 0
         while k < runner.steps:
             k = runner.advance(k, math.inf)

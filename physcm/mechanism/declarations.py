@@ -112,5 +112,5 @@ def require_scale(name: str, value: Any) -> None:
     Traceback (most recent call last):
     physcm.mechanism.errors.InvalidValue: `scale(x)` is `-1.0`; give a factor of at least 0
     """
-    if isinstance(value, float | tuple | np.ndarray) and (least := np.min(value)) < 0:
+    if isinstance(value, float | tuple | np.ndarray) and (least := np.min(value, initial=0)) < 0:
         raise InvalidValue(f"`{name}` is `{least}`; give a factor of at least 0")

@@ -196,7 +196,7 @@ class When:
     """
 
     condition: Any
-    intervention: Intervention
+    intervention: Intervention | EdgeIntervention
     direction: str = field(default="up", kw_only=True)
     rearm: Any = field(default=None, kw_only=True)
 
@@ -207,7 +207,7 @@ class When:
                 f"When: direction is `{self.direction}`; use {', '.join(map(repr, DIRECTIONS))}"
             )
         inner = self.intervention
-        if not isinstance(inner, Intervention) or isinstance(inner, When):
+        if not isinstance(inner, Intervention | EdgeIntervention) or isinstance(inner, When):
             raise InvalidValue(f"When: `{inner!r}` cannot be triggered; give Hold(...) or the like")
         if isinstance(inner, Impulse) and inner.at is not None:
             raise InvalidValue(f"When: `{inner!r}` has a time of its own; leave out `at`")
@@ -219,13 +219,60 @@ class When:
         )
 
 
+@dataclass(frozen=True)
+class CutEdge:
+    """Remove an edge of a network: its effect receives nothing along it.
+
+    Attributes:
+        cause: the node that the edge starts at, by name or position.
+        effect: the node that it ends at.
+        during: as in `Hold`.
+
+    >>> CutEdge("gene1", "gene7", during=(0, 5))
+    CutEdge('gene1', 'gene7', during=(0, 5))
+    """
+
+    cause: int | str
+    effect: int | str
+    during: Window | None = field(default=None, kw_only=True)
+
+    def __repr__(self) -> str:
+        return _written(self, self.cause, self.effect)
+
+
+@dataclass(frozen=True)
+class RescaleEdge:
+    """Multiply all that an edge of a network contributes by a factor.
+
+    Attributes:
+        cause: the node that the edge starts at, by name or position.
+        effect: the node that it ends at.
+        factor: a number; 0 cuts the edge.
+        during: as in `Hold`.
+
+    >>> RescaleEdge("gene1", "gene7", 0.5)
+    RescaleEdge('gene1', 'gene7', 0.5)
+    """
+
+    cause: int | str
+    effect: int | str
+    factor: float
+    during: Window | None = field(default=None, kw_only=True)
+
+    def __repr__(self) -> str:
+        return _written(self, self.cause, self.effect, self.factor)
+
+
 Mode: TypeAlias = Hold | Shift | ScaleNoise | Replace | SetParameter
 """What changes mechanisms while it acts."""
 
 Intervention: TypeAlias = Hold | Shift | ScaleNoise | Replace | SetParameter | Impulse | When
 
+EdgeIntervention: TypeAlias = CutEdge | RescaleEdge
+"""What only networks understand."""
 
-def is_permanent(intervention: Intervention) -> TypeIs[Mode]:
+
+def is_permanent(intervention: Intervention | EdgeIntervention) -> TypeIs[Mode]:
     """Say whether an intervention acts at all times, so that it makes another model of the kind.
 
     >>> is_permanent(Hold("x", 1)), is_permanent(Hold("x", 1, during=(0, 2)))
@@ -242,8 +289,9 @@ def always(intervention: Mode) -> Mode:
 
 
 def listed(
-    interventions: Iterable[Intervention], holds: Mapping[str, Any] = MappingProxyType({})
-) -> tuple[Intervention, ...]:
+    interventions: Iterable[Intervention | EdgeIntervention],
+    holds: Mapping[str, Any] = MappingProxyType({}),
+) -> tuple[Intervention | EdgeIntervention, ...]:
     """Return the interventions of one `do` in the order in which they are done.
 
     Raises:
@@ -254,7 +302,7 @@ def listed(
     """
     given = (*interventions, *(Hold(name, value) for name, value in holds.items()))
     for intervention in given:
-        if not isinstance(intervention, Intervention):
+        if not isinstance(intervention, Intervention | EdgeIntervention):
             raise InvalidValue(
                 f"`{intervention!r}` is not an intervention; use Hold(...), SetParameter(...), "
                 "Shift(...), ScaleNoise(...), Replace(...), Impulse(...) or When(...)"
@@ -287,7 +335,7 @@ def label(intervention: Intervention | Iterable[Intervention]) -> str:
     return ", ".join(parts) or "nothing"
 
 
-def _label(intervention: Intervention) -> str:
+def _label(intervention: Intervention | EdgeIntervention) -> str:
     match intervention:
         case Impulse(name, amount, at=at):
             return f"{name} += {_short(amount)}" + ("" if at is None else f" at t = {_short(at)}")
@@ -301,6 +349,10 @@ def _label(intervention: Intervention) -> str:
             text = f"noise of {name} times {_short(factor)}"
         case Replace(name, mechanism):
             text = f"{name}' := {_short(mechanism)}"
+        case CutEdge(cause, effect):
+            text = f"{cause} -> {effect} cut"
+        case RescaleEdge(cause, effect, factor):
+            text = f"{cause} -> {effect} times {_short(factor)}"
         case _:
             text = ", ".join(f"{k} = {_short(v)}" for k, v in intervention.values.items())
     if intervention.during is None:
@@ -309,7 +361,7 @@ def _label(intervention: Intervention) -> str:
     return f"{text} for t in [{begin}, {end})"
 
 
-def _check_times(intervention: Intervention) -> None:
+def _check_times(intervention: Intervention | EdgeIntervention) -> None:
     if isinstance(intervention, When):
         _check_times(intervention.intervention)
     elif isinstance(intervention, Impulse):
@@ -344,9 +396,9 @@ def _is_number(value: Any) -> TypeIs[float]:
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
-def _written(intervention: Hold | Shift | ScaleNoise | Replace, name: str, value: Any) -> str:
-    window = "" if intervention.during is None else f", during={intervention.during!r}"
-    return f"{type(intervention).__name__}({name!r}, {value!r}{window})"
+def _written(intervention: Any, *content: Any) -> str:
+    window = [] if intervention.during is None else [f"during={intervention.during!r}"]
+    return f"{type(intervention).__name__}({', '.join([*map(repr, content), *window])})"
 
 
 def _short(value: Any) -> str:

@@ -26,6 +26,7 @@ from physcm.mechanism.declarations import require_scale, require_within
 from physcm.mechanism.errors import InvalidValue, UnknownVariable, Unsupported
 from physcm.mechanism.expression import held_symbol, names_in, natural_symbol, symbol
 from physcm.mechanism.interventions import (
+    EdgeIntervention,
     Hold,
     Intervention,
     Replace,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from physcm.scm.scm import SCM
 
 
-def intervene(model: SCM, intervention: Intervention) -> SCM:
+def intervene(model: SCM, intervention: Intervention | EdgeIntervention) -> SCM:
     """Return the model under one intervention.
 
     Raises:
@@ -67,7 +68,7 @@ def intervene(model: SCM, intervention: Intervention) -> SCM:
     raise AssertionError
 
 
-def require_timeless(intervention: Intervention) -> None:
+def require_timeless(intervention: Intervention | EdgeIntervention) -> None:
     """Refuse what happens at a time, which a causal model without time does not have.
 
     >>> require_timeless(Hold("x", 1, during=(0, 2)))

@@ -15,6 +15,7 @@ from physcm.mechanism.distributions import Distribution
 from physcm.mechanism.errors import InvalidValue, UnknownVariable, Unsupported
 from physcm.mechanism.expression import names_in, natural_symbol, symbol, to_text
 from physcm.mechanism.interventions import (
+    EdgeIntervention,
     Hold,
     Intervention,
     Replace,
@@ -65,7 +66,7 @@ def rows_of(model: LinearSCM) -> dict[str, Row]:
     }
 
 
-def intervene(model: LinearSCM, intervention: Intervention) -> LinearSCM:
+def intervene(model: LinearSCM, intervention: Intervention | EdgeIntervention) -> LinearSCM:
     """Return the model under one intervention."""
     require_timeless(intervention)
     if isinstance(intervention, SetParameter):

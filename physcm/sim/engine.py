@@ -17,7 +17,7 @@ import scipy
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import InvalidValue
 from physcm.sim.status import RunStatus
-from physcm.sim.stepping import FEWEST_STEPS, METHODS, MOST_STEPS, Solver, grown
+from physcm.sim.stepping import FEWEST_STEPS, METHODS, MOST_STEPS, Solver, grown, read_off
 from physcm.sim.switching import switch_times
 from physcm.sim.system import System
 
@@ -181,12 +181,7 @@ def _stepped(
     system: System, times: Floats, x0: Floats, p: list[float], solver: Solver
 ) -> tuple[Floats, int, bool]:
     """Run any other method step by step, and read the saved times off its interpolants."""
-    states, count = np.full((len(x0), len(times)), np.nan), 0
-    states[:, 0] = x0
-    for begin, end, path in solver.steps(system, p, times[0], x0, times[-1]):
-        inside = (times > begin) & (times <= end)
-        states[:, inside] = path(times[inside])
-        count += 1
+    states, count = read_off(solver.steps(system, p, times[0], x0, times[-1]), times, x0)
     return states, count, count > solver.most_steps
 
 

@@ -145,9 +145,13 @@ def tolerances(
     """Return an absolute tolerance per variable, as `engine.tolerances` does for its states."""
     scale = np.abs(start)
     near = np.where(scale > 0, 1e-9 * scale, 1e-30)
-    rough = Settings(1e-5, near, method, seconds, _ROUGH_STEPS, ROUGH_INSTANTS)
     grid = np.union1d(times, np.linspace(times[0], times[-1], 50))
-    return scaled(run(plan, 0, grid, start, rough).values, scale, rtol)
+    return scaled(run(plan, 0, grid, start, rough(near, method, seconds)).values, scale, rtol)
+
+
+def rough(atol: Floats, method: str, seconds: float) -> Settings:
+    """Return the settings of a run that only looks how large the variables become."""
+    return Settings(1e-5, atol, method, seconds, _ROUGH_STEPS, ROUGH_INSTANTS)
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,9 @@ class Modes:
     @cached_property
     def parameters(self) -> Mapping[str, Floats]:
         """The parameters of the system and of all interventions on its schedule, by name."""
-        values = draw(impulse_values(self.system), self.samples, self.seed)
+        values = draw(
+            impulse_values(self.system.schedule, self.system.parameters), self.samples, self.seed
+        )
         for place in range(len(self.system.schedule)):
             values |= self._drawn(mode(self.system, [place]))
         return values | self._drawn(mode(self.system, ()))

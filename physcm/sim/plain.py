@@ -8,10 +8,13 @@ from typing import Any
 
 from physcm.mechanism.errors import InvalidFile, PhyscmError
 from physcm.mechanism.interventions import (
+    CutEdge,
+    EdgeIntervention,
     Hold,
     Impulse,
     Intervention,
     Replace,
+    RescaleEdge,
     ScaleNoise,
     SetParameter,
     Shift,
@@ -22,11 +25,14 @@ from physcm.mechanism.values import from_plain, to_plain
 from physcm.sim.transitions import Event, Jump
 
 _KINDS = {
-    kind.__name__: kind for kind in (Hold, Shift, ScaleNoise, Replace, SetParameter, Impulse, When)
-}
+    kind.__name__: kind
+    for kind in (
+        Hold, Shift, ScaleNoise, Replace, SetParameter, Impulse, When, CutEdge, RescaleEdge,
+    )
+}  # fmt: skip
 
 
-def record(item: Intervention | Event | Jump) -> dict[str, Any]:
+def record(item: Intervention | EdgeIntervention | Event | Jump) -> dict[str, Any]:
     """Return the fields of an intervention, event or jump that are not as by default.
 
     >>> record(Hold("x", 1.0, during=(0, 2)))
@@ -39,7 +45,7 @@ def record(item: Intervention | Event | Jump) -> dict[str, Any]:
     }
 
 
-def intervention_record(entry: Intervention) -> dict[str, Any]:
+def intervention_record(entry: Intervention | EdgeIntervention) -> dict[str, Any]:
     """Return an intervention as plain data, by its kind.
 
     >>> intervention_record(Impulse("x", -1.0, at=3))
@@ -48,7 +54,7 @@ def intervention_record(entry: Intervention) -> dict[str, Any]:
     return {type(entry).__name__: record(entry)}
 
 
-def read_intervention(mapping: Any, place: str) -> Intervention:
+def read_intervention(mapping: Any, place: str) -> Intervention | EdgeIntervention:
     """Return the intervention of plain data.
 
     Raises:
@@ -72,7 +78,7 @@ def read_intervention(mapping: Any, place: str) -> Intervention:
         return SetParameter(_values(given.pop("values", {}), place), **given)
     if "intervention" in given:
         given["intervention"] = read_intervention(given["intervention"], place)
-    made: Intervention = _made(
+    made: Intervention | EdgeIntervention = _made(
         _KINDS[kind], _values(given, place) if kind != "When" else given, place
     )
     return made
@@ -107,7 +113,7 @@ def read_jump(mapping: Any, place: str) -> Jump:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Intervention):
+    if isinstance(value, Intervention | EdgeIntervention):
         return intervention_record(value)
     if isinstance(value, Mapping):
         return {k: to_plain(v) for k, v in value.items()}

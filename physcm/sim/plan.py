@@ -17,7 +17,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats, Program, Vector
-from physcm.mechanism.interventions import Intervention
+from physcm.mechanism.interventions import EdgeIntervention, Intervention
 from physcm.sim.modes import Modes, SystemView, View
 from physcm.sim.schedule import impulses, in_order, meet
 from physcm.sim.switching import comparisons_with_time, crossing
@@ -62,7 +62,7 @@ class Plan(ABC, Generic[AnyView]):
 
     @property
     @abstractmethod
-    def schedule(self) -> tuple[Intervention, ...]:
+    def schedule(self) -> tuple[Intervention | EdgeIntervention, ...]:
         """The interventions that do not act at all times."""
 
     @property
@@ -164,7 +164,7 @@ class SystemPlan(Plan[SystemView]):
     @cached_property
     def impulses(self) -> dict[int, tuple[str, sp.Expr]]:
         """The impulses on its schedule."""
-        return impulses(self.modes.system)
+        return impulses(self.modes.system.schedule, self.modes.system.parameters)
 
     @property
     def derived(self) -> Mapping[str, sp.Expr]:

@@ -14,16 +14,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 import networkx as nx
 import numpy as np
 import sympy as sp
 
 from physcm.mechanism.distributions import Distribution
-from physcm.mechanism.errors import InvalidValue, UnknownVariable
+from physcm.mechanism.errors import InvalidValue, UnknownVariable, Unsupported
 from physcm.mechanism.expression import exact, symbol
 from physcm.mechanism.interventions import (
+    EdgeIntervention,
     Impulse,
     Intervention,
     Mode,
@@ -37,6 +38,13 @@ from physcm.sim.intervene import intervene
 if TYPE_CHECKING:
     from physcm.sim.system import System
 
+Schedule: TypeAlias = "Sequence[Intervention | EdgeIntervention]"
+Content: TypeAlias = Mode | Impulse | EdgeIntervention
+"""What is done, without the trigger."""
+Reader: TypeAlias = "Callable[[Any, str], Any]"
+"""Reads an expression; the second argument is where it stands, to begin error messages with."""
+Timed = TypeVar("Timed", bound=Content)
+
 _LABELS = {"Hold": "do", "Shift": "shift", "ScaleNoise": "scale", "Impulse": "impulse"}
 _CONTENT = {
     "Hold": "value",
@@ -48,7 +56,7 @@ _CONTENT = {
 
 
 def scheduled(
-    entry: Intervention, names: Collection[str], parameters: Collection[str]
+    entry: Intervention | EdgeIntervention, names: Collection[str], parameters: Collection[str]
 ) -> Intervention:
     """Return an intervention with its expressions parsed.
 
@@ -59,46 +67,65 @@ def scheduled(
 
     Raises:
         ParseError, UnknownVariable, InvalidValue: for what cannot be read.
+        Unsupported: for an intervention on an edge.
     """
+    if isinstance(entry, EdgeIntervention):
+        raise Unsupported(
+            f"`{entry!r}` acts on an edge, and a system has none; intervene on a network "
+            "(System.from_network), or use Replace(...)"
+        )
     if isinstance(entry, When):
-        return _when(entry, names, parameters)
-    if isinstance(entry, Impulse):
-        place = f"impulse on `{entry.name}`"
-        at = None if entry.at is None else _time(entry.at, parameters, f"{place}, at")
-        return replace(entry, amount=as_value(entry.amount, names, place), at=at)
-    window = None
-    if entry.during is not None:
-        begin, end = entry.during
-        place = f"during of `{entry!r}`"
-        window = _time(begin, parameters, place), _time(end, parameters, place)
-    if isinstance(entry, SetParameter):
+        inner = scheduled(entry.intervention, names, parameters)
+        return replace(
+            watching(entry, lambda text, place: parse(text, names, place)), intervention=inner
+        )
+    timed = with_times(entry, lambda text, place: parse(text, parameters, place))
+    if isinstance(timed, SetParameter):
         known = {*names, *(f"{name}(0)" for name in names)}
         return SetParameter(
-            {k: as_value(v, known, f"parameter `{k}`") for k, v in entry.values.items()},
-            during=window,
+            {k: as_value(v, known, f"parameter `{k}`") for k, v in timed.values.items()},
+            during=timed.during,
         )
-    kind = type(entry).__name__
+    kind = type(timed).__name__
     content = _CONTENT[kind]
-    value = as_value(getattr(entry, content), names, f"{kind} of `{entry.name}`")
-    fields: dict[str, Any] = {"during": window, content: value}
-    return replace(entry, **fields)
+    place = (
+        f"impulse on `{timed.name}`" if isinstance(timed, Impulse) else f"{kind} of `{timed.name}`"
+    )
+    value: dict[str, Any] = {content: as_value(getattr(timed, content), names, place)}
+    return replace(timed, **value)
 
 
-def _time(raw: Any, parameters: Collection[str], place: str) -> float | sp.Expr:
+def with_times(entry: Timed, read: Reader) -> Timed:
+    """Return an intervention with the times at which it acts parsed."""
+    if isinstance(entry, Impulse):
+        at = None if entry.at is None else _time(entry.at, read, f"impulse on `{entry.name}`, at")
+        return replace(entry, at=at)
+    if entry.during is None:
+        return entry
+    begin, end = (_time(time, read, f"during of `{entry!r}`") for time in entry.during)
+    given: Any = entry
+    during: dict[str, Any] = {"during": (begin, end)}
+    is_set = isinstance(entry, SetParameter)
+    timed: Any = SetParameter(given.values, **during) if is_set else replace(given, **during)
+    return cast(Timed, timed)
+
+
+def _time(raw: Any, read: Reader, place: str) -> float | sp.Expr:
     if isinstance(raw, np.number):
         raw = raw.item()
-    expression = parse(raw, parameters, place)
+    expression = read(raw, place)
     return float(expression) if expression.is_number else expression
 
 
-def _when(entry: When, names: Collection[str], parameters: Collection[str]) -> When:
+def watching(entry: When, read: Reader) -> When:
+    """Return a triggered intervention with its condition, and that for arming it again, parsed."""
     place = f"When `{entry.condition}`"
     rearm = entry.rearm
     if rearm is not None:
-        rearm = parse(rearm, names, f"{place}, rearm")
+        rearm = read(rearm, f"{place}, rearm")
         if rearm.is_number and not (rearm.is_finite and rearm >= 0):
             raise InvalidValue(f"{place}: rearm is `{entry.rearm}`; give a number of at least 0")
-    watched = parse(entry.condition, names, place)
+    watched = read(entry.condition, place)
     if not watched.free_symbols:
         raise InvalidValue(f"{place}: it never changes; give a condition on variables or time")
     if rearm is not None and not is_condition(rearm) and rearm != 0 and quantity(watched) is None:
@@ -106,8 +133,7 @@ def _when(entry: When, names: Collection[str], parameters: Collection[str]) -> W
             f"{place}: it has no single quantity for `rearm={entry.rearm}` to measure; give a "
             "comparison, or a condition as `rearm`"
         )
-    inner = scheduled(entry.intervention, names, parameters)
-    return replace(entry, condition=watched, intervention=inner, rearm=rearm)
+    return replace(entry, condition=watched, rearm=rearm)
 
 
 def is_condition(read: sp.Basic) -> bool:
@@ -150,13 +176,13 @@ def mode(system: System, acting: Iterable[int]) -> System:
     result = system.replace(schedule=())
     for place in acting:
         entry = unwrapped(system.schedule[place])
-        if not isinstance(entry, Impulse):
-            result = intervene(result, entry, numbered(system, place))
+        if isinstance(entry, Mode):
+            result = intervene(result, entry, numbered(system.schedule, place, system.parameters))
     return result
 
 
 def in_order(
-    schedule: Sequence[Intervention], meet: Callable[[int, int], bool], acting: Sequence[int]
+    schedule: Schedule, meet: Callable[[int, int], bool], acting: Sequence[int]
 ) -> tuple[int, ...]:
     """Return the places of interventions in the order in which they are done.
 
@@ -198,9 +224,10 @@ def meet(system: System, *places: int) -> bool:
     return bool(one & other)
 
 
-def _targets(system: System, entry: Mode | Impulse) -> set[str]:
+def _targets(system: System, entry: Content) -> set[str]:
     if isinstance(entry, SetParameter):
         return {*entry.values}
+    assert not isinstance(entry, EdgeIntervention)  # noqa: S101 - `scheduled` refuses it
     return {entry.name}.union(*(group for group in system.held_together if entry.name in group))
 
 
@@ -214,12 +241,18 @@ def check(system: System) -> None:
         entry = unwrapped(given)
         if not isinstance(entry, Impulse):
             mode(system, [place])
-        elif entry is given and entry.at is None:
-            raise InvalidValue(f"impulse on `{entry.name}` has no time; give `at`, such as at=1")
-        elif entry.name not in system.drift and entry.name not in system.held:
+            continue
+        require_time(given)
+        if entry.name not in system.drift and entry.name not in system.held:
             raise UnknownVariable(
                 f"impulse on `{entry.name}`, which is no state; {closest(entry.name, system.drift)}"
             )
+
+
+def require_time(entry: Intervention | EdgeIntervention) -> None:
+    """Refuse an impulse that comes at no time."""
+    if isinstance(entry, Impulse) and entry.at is None:
+        raise InvalidValue(f"impulse on `{entry.name}` has no time; give `at`, such as at=1")
 
 
 def require_one_per_sample(system: System, n: int) -> None:
@@ -233,7 +266,7 @@ def require_one_per_sample(system: System, n: int) -> None:
     for entry in map(unwrapped, system.schedule):
         if isinstance(entry, SetParameter):
             given |= entry.values
-        else:
+        elif not isinstance(entry, EdgeIntervention):
             kind = type(entry).__name__
             given[f"{_LABELS.get(kind, kind)}({entry.name})"] = getattr(entry, _CONTENT[kind])
     for name, value in given.items():
@@ -244,55 +277,73 @@ def require_one_per_sample(system: System, n: int) -> None:
             )
 
 
-def unwrapped(entry: Intervention) -> Mode | Impulse:
+def unwrapped(entry: Intervention | EdgeIntervention) -> Content:
     """Return what is done, without the trigger."""
     inner = entry.intervention if isinstance(entry, When) else entry
     assert not isinstance(inner, When)  # noqa: S101 - `When` refuses it
     return inner
 
 
-def numbered(system: System, place: int) -> str:
-    """Return the number of a scheduled intervention among those of its kind, as in `do(X, 2)`."""
-    entry = unwrapped(system.schedule[place])
-    if isinstance(entry, SetParameter):
+def numbered(schedule: Schedule, place: int, taken: Iterable[str]) -> str:
+    """Return the number of a scheduled intervention among those of its kind, as in `do(X, 2)`.
+
+    Args:
+        schedule: all interventions.
+        place: of this one.
+        taken: the parameters that the model has without them.
+    """
+    entry = unwrapped(schedule[place])
+    alike = [unwrapped(other) for other in schedule[: place + 1]]
+    return with_number(entry, sum(_same_kind(entry, other) for other in alike), taken)
+
+
+def with_number(entry: Content, count: int, taken: Iterable[str]) -> str:
+    """Return the number of an intervention that is that many-th of its kind on the schedule."""
+    if isinstance(entry, SetParameter | EdgeIntervention):
         return ""
-    alike = [unwrapped(other) for other in system.schedule[: place + 1]]
-    count = sum(type(o) is type(entry) and o.name == entry.name for o in alike)
     label = _LABELS.get(type(entry).__name__, "")
     own = (f"{label}({entry.name})", f"{label}({entry.name}, ")
-    count += sum(name == own[0] or name.startswith(own[1]) for name in system.parameters)
+    count += sum(name == own[0] or name.startswith(own[1]) for name in taken)
     return f", {count}" if count > 1 else ""
 
 
-def impulses(system: System) -> dict[int, tuple[str, sp.Expr]]:
+def _same_kind(one: Content, other: Content) -> bool:
+    if isinstance(one, SetParameter | EdgeIntervention) or type(one) is not type(other):
+        return False
+    return one.name == getattr(other, "name", "")
+
+
+def impulses(schedule: Schedule, taken: Collection[str]) -> dict[int, tuple[str, sp.Expr]]:
     """Return the state that each scheduled impulse changes and what it adds, by its place.
 
     What is drawn, or differs between samples, is the symbol `impulse(X)` of `impulse_values`.
+
+    Args:
+        schedule: all interventions.
+        taken: the parameters that the model has without them.
     """
     return {
-        place: (entry.name, _amount(system, place, entry.amount))
-        for place, entry in enumerate(map(unwrapped, system.schedule))
+        place: (entry.name, _amount(schedule, place, entry, taken))
+        for place, entry in enumerate(map(unwrapped, schedule))
         if isinstance(entry, Impulse)
     }
 
 
-def impulse_values(system: System) -> dict[str, Value]:
+def impulse_values(schedule: Schedule, taken: Collection[str]) -> dict[str, Value]:
     """Return the amounts of impulses that are drawn or differ between samples, by name."""
     return {
-        _impulse_name(system, place): entry.amount
-        for place, entry in enumerate(map(unwrapped, system.schedule))
+        _impulse_name(schedule, place, entry, taken): entry.amount
+        for place, entry in enumerate(map(unwrapped, schedule))
         if isinstance(entry, Impulse) and isinstance(entry.amount, Distribution | tuple)
     }
 
 
-def _amount(system: System, place: int, amount: Value) -> sp.Expr:
+def _amount(schedule: Schedule, place: int, entry: Impulse, taken: Collection[str]) -> sp.Expr:
+    amount = entry.amount
     if isinstance(amount, Distribution | tuple):
-        return symbol(_impulse_name(system, place))
+        return symbol(_impulse_name(schedule, place, entry, taken))
     return amount if isinstance(amount, sp.Expr) else exact(amount)
 
 
-def _impulse_name(system: System, place: int) -> str:
-    entry = system.schedule[place]
-    inner = unwrapped(entry)
-    assert isinstance(inner, Impulse)  # noqa: S101 - by the callers
-    return f"impulse({inner.name}{numbered(system, place)})"
+def _impulse_name(schedule: Schedule, place: int, entry: Impulse, taken: Collection[str]) -> str:
+    return f"impulse({entry.name}{numbered(schedule, place, taken)})"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -29,6 +30,7 @@ METHODS = ("LSODA", "RK45", "RK23", "DOP853", "Radau", "BDF")
 _IMPLICIT = ("LSODA", "Radau", "BDF")
 _MOST_STUCK = 10
 Path: TypeAlias = Callable[[Any], Floats]
+Begun: TypeAlias = Callable[[float, Floats, float], Any]
 
 
 @dataclass(frozen=True)
@@ -52,17 +54,31 @@ class Solver:
     def steps(
         self, system: System, p: list[float], t: float, x: Floats, stop: float
     ) -> Iterator[tuple[float, float, Path]]:
+        """Yield the steps of a system from state x at time t on, as `through` does."""
+        begun = partial(self._begun, system, p)
+        return self.through(begun, switch_times(system, p), t, x, stop)
+
+    def through(
+        self, begun: Begun, switches: Floats, t: float, x: Floats, stop: float
+    ) -> Iterator[tuple[float, float, Path]]:
         """Yield the steps from state x at time t on: begin, end, interpolant.
 
         The last reaches the stop. Where the solver cannot go on, or has taken too long, that is
         one on which nothing is finite: infinite where the state grows without bound, else NaN.
+
+        Args:
+            begun: makes SciPy's solver from (t, x, stop).
+            switches: the times at which it is made anew.
+            t: the first time.
+            x: the states there.
+            stop: the last time.
         """
-        switches, left, start = switch_times(system, p), self.most_steps, x
+        left, start = self.most_steps, x
         for end in (*switches[(switches > t) & (switches < stop)], stop):
             if not len(x):
                 yield t, end, lambda at: np.empty((0, *np.shape(at)))
             else:
-                solver, stuck = self._begun(system, p, t, x, end), 0
+                solver, stuck = begun(t, x, end), 0
                 while solver.status == "running":
                     before = solver.t
                     can_go_on = _stepped(solver)
@@ -97,9 +113,22 @@ def _stepped(solver: Any) -> bool:
         warnings.simplefilter("ignore")
         try:
             solver.step()
-        except ValueError:  # a Jacobian that is not finite
+        except (ValueError, FloatingPointError, RuntimeError):  # no finite, regular Jacobian
             return False
     return solver.status != "failed" and bool(np.isfinite(solver.y).all())
+
+
+def read_off(
+    steps: Iterable[tuple[float, float, Path]], times: Floats, x: Floats
+) -> tuple[Floats, int]:
+    """Return the states at some times, x at the first, from the steps, and how many these are."""
+    states, count = np.full((len(x), len(times)), np.nan), 0
+    states[:, 0] = x
+    for begin, end, path in steps:
+        inside = (times > begin) & (times <= end)
+        states[:, inside] = path(times[inside])
+        count += 1
+    return states, count
 
 
 def grown(start: Floats, end: Floats) -> bool:

@@ -15,7 +15,7 @@ from sympy.core.relational import Relational
 
 from physcm.mechanism.expression import cases
 from physcm.mechanism.interventions import When
-from physcm.sim.schedule import is_condition, quantity
+from physcm.sim.schedule import Schedule, is_condition, quantity
 from physcm.sim.system import System
 from physcm.sim.transitions import Event
 
@@ -42,12 +42,13 @@ class Trigger:
 def triggers(system: System) -> tuple[Trigger, ...]:
     """Return all triggers of a system: those of its events, then those on its schedule."""
     events = [Trigger(e.trigger, sp.Not(e.trigger), event=e) for e in system.events.values()]
-    whens = [
-        _when(entry, place)
-        for place, entry in enumerate(system.schedule)
-        if isinstance(entry, When)
-    ]
-    return (*events, *whens)
+    return (*events, *scheduled_triggers(system.schedule))
+
+
+def scheduled_triggers(schedule: Schedule) -> tuple[Trigger, ...]:
+    """Return the triggers on a schedule."""
+    entries = enumerate(schedule)
+    return tuple(_when(entry, place) for place, entry in entries if isinstance(entry, When))
 
 
 def _when(entry: When, place: int) -> Trigger:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.distributions import Distribution, as_distribution
+from physcm.mechanism.draws import uniforms
 from physcm.mechanism.errors import InvalidValue
 from physcm.mechanism.values import as_value, finite, from_plain, to_plain
-from physcm.sim.network.draws import uniforms
 from physcm.sim.network.names import Nodes
 from physcm.sim.network.wiring import Places, Wiring, as_matrix, oriented
 

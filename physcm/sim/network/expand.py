@@ -15,6 +15,7 @@ import sympy as sp
 from physcm.mechanism.errors import InvalidValue
 from physcm.mechanism.expression import symbol
 from physcm.sim.network.column import Column, Datum
+from physcm.sim.network.expand_schedule import expanded_schedule, factors
 from physcm.sim.network.names import flat, labelled
 from physcm.sim.network.structure import ENDS
 from physcm.sim.network.values import draw
@@ -32,12 +33,16 @@ def expand(network: Network, n: int | None, seed: int) -> System:
     """Return the system of a network; see `Network.expanded`."""
     nodes, edges = _columns(network, n, seed)
     parameters = {**network.parameters, **_by_node(network, nodes), **_by_edge(network, edges)}
+    parameters |= dict.fromkeys((name for name, _ in factors(network)), 1.0)
     _require_distinct(network, list(parameters))
+
+    def at_node(place: int) -> Names:
+        return _at_node(network, network.nodes[place]) | _inputs(network, place)
+
     parts: dict[str, dict[Any, Any]] = {part: {} for part in (*_MECHANISMS, "noise", "initial")}
     for place, node in enumerate(network.nodes):
         form = network.forms[network.form[place]]
-        names = _at_node(network, node)
-        read = names | _inputs(network, place)
+        names, read = _at_node(network, node), at_node(place)
         for part in _MECHANISMS:
             for variable, mechanism in getattr(form, part).items():
                 parts[part][flat(variable, node)] = mechanism.xreplace(read)
@@ -48,7 +53,9 @@ def expand(network: Network, n: int | None, seed: int) -> System:
             start = value.xreplace(names) if is_text else nodes[f"{variable}(0)"][place]
             parts["initial"][flat(variable, node)] = start
     given: dict[str, Any] = {**parts, "parameters": parameters, "name": network.name}
-    return System(**given, calculus=network.forms[0].calculus)
+
+    schedule = expanded_schedule(network, at_node, n, seed)
+    return System(**given, calculus=network.forms[0].calculus, schedule=schedule)
 
 
 def _at_node(network: Network, node: Any) -> Names:
@@ -62,10 +69,19 @@ def _inputs(network: Network, place: int) -> Names:
     wiring = network.wiring
     into = np.flatnonzero(wiring.effects == place)
     along = [_along(network, wiring.causes[e], wiring.effects[e]) for e in into]
+    scale = [_factor(network, wiring.causes[e], wiring.effects[e]) for e in into]
     return {
-        symbol(name): sp.Add(*(form.xreplace(names) for names in along))
+        symbol(name): sp.Add(
+            *(factor * form.xreplace(own) for own, factor in zip(along, scale, strict=True))
+        )
         for name, form in network.edge.items()
     }
+
+
+def _factor(network: Network, cause: int, effect: int) -> sp.Expr:
+    """Return the product of the factors that scheduled interventions put on an edge."""
+    ends = network.nodes[cause], network.nodes[effect]
+    return sp.Mul(*(symbol(name) for name, edge in factors(network) if edge == ends))
 
 
 def _along(network: Network, cause: int, effect: int) -> Names:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import scipy
+from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.errors import InvalidValue
@@ -17,6 +18,9 @@ from physcm.sim.network.values import Values
 from physcm.sim.network.wiring import Places
 
 Block = tuple[Places, Places, Floats]
+
+_PARTS = 16
+"""So many choices of samples are kept for when they are asked for again."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +38,22 @@ class Field:
     structure: Structure
     values: Values
 
-    def one(self, place: int) -> Field:
-        """Return the field of one sample, by its position."""
-        return Field(self.structure, self.values.one(place))
+    def of(self, columns: NDArray[np.int64]) -> Field:
+        """Return the field of some samples, by their positions; one alone may be repeated."""
+        if self.values.are_shared:
+            return self
+        if columns.size != 1 and (columns == columns[:1]).all():
+            return self.of(np.append(columns, 0)[:1])
+        key = columns.tobytes()
+        if key not in self._parts:
+            if len(self._parts) == _PARTS:
+                self._parts.clear()
+            self._parts[key] = Field(self.structure, self.values.of(columns))
+        return self._parts[key]
+
+    @cached_property
+    def _parts(self) -> dict[bytes, Field]:
+        return {}
 
     def start(self, samples: int) -> Floats:
         """Return the states at the start.
@@ -53,7 +70,7 @@ class Field:
         self._require_finite(y)
         return y
 
-    def variables(self, t: float, y: Floats) -> Floats:
+    def variables(self, t: float | Floats, y: Floats) -> Floats:
         """Return all variables, states and derived."""
         shape = self.structure.evolving.shape
         x = np.empty((shape[0] * shape[1], y.shape[1]))

@@ -1,4 +1,4 @@
-"""Interventions on a network: from a network to a network.
+"""Interventions on a network that act at all times: from a network to a network.
 
     Hold, Shift, ScaleNoise, Replace     `x[gene7]`: the node moves to the form that results
     SetParameter                         `k[gene7]`, `weight[a -> b]`, or `k` of all
@@ -10,33 +10,36 @@ A number, a value per sample or a distribution becomes a node parameter, called 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import sympy as sp
 
-from physcm.mechanism.errors import InvalidValue, UnknownVariable, Unsupported
+from physcm.mechanism.declarations import require_scale
+from physcm.mechanism.errors import InvalidValue, UnknownVariable
 from physcm.mechanism.expression import symbol
 from physcm.mechanism.interventions import (
+    CutEdge,
+    EdgeIntervention,
     Hold,
-    Intervention,
+    Impulse,
+    Mode,
     Replace,
+    RescaleEdge,
     ScaleNoise,
     SetParameter,
     Shift,
-    is_permanent,
-    listed,
 )
 from physcm.mechanism.parser import closest
 from physcm.mechanism.values import as_value, finite
 from physcm.sim.intervene import intervene as intervene_on_system
 from physcm.sim.network.column import Column, Datum, as_datum, at_edges, at_nodes
-from physcm.sim.network.edges import CutEdge, EdgeIntervention, RescaleEdge
 from physcm.sim.network.forms import RESCALED, check_inputs
 from physcm.sim.network.given import check_given
-from physcm.sim.network.names import ARROW, has_brackets, labelled, split
+from physcm.sim.network.names import has_brackets, labelled, split
+from physcm.sim.network.scope import edge_place
 from physcm.sim.system import System
 
 if TYPE_CHECKING:
@@ -45,57 +48,75 @@ if TYPE_CHECKING:
 _OnNode: TypeAlias = Hold | Shift | ScaleNoise | Replace
 _Seen: TypeAlias = dict[Any, tuple[int, dict[str, float]]]
 
-_CONTENT = {"Hold": "value", "Shift": "amount", "ScaleNoise": "factor"}
-_LABELS = {"Hold": "do", "Shift": "shift", "ScaleNoise": "scale"}
+CONTENT = {
+    "Hold": "value",
+    "Shift": "amount",
+    "ScaleNoise": "factor",
+    "Replace": "mechanism",
+    "Impulse": "amount",
+}
+_LABELS = {"Hold": "do", "Shift": "shift", "ScaleNoise": "scale", "Impulse": "impulse"}
 
 
 def intervene(
-    network: Network,
-    interventions: Iterable[Intervention | EdgeIntervention],
-    holds: Mapping[str, Any],
+    network: Network, interventions: Iterable[tuple[Mode | EdgeIntervention, str | None]]
 ) -> Network:
-    """Return the network under interventions, done in the order given, the keywords last."""
+    """Return the network in which interventions act at all times, done in the order given.
+
+    Args:
+        network: what to intervene on.
+        interventions: what to do, one after the other; windows are not looked at. Beside each
+            what to put behind the variable in the names of new parameters, as in `do(x, 2)`,
+            for one on a schedule.
+
+    Raises:
+        UnknownVariable: for a node, edge, variable or parameter that is not there.
+        InvalidValue: for a value that makes no sense, or is missing where it is read.
+    """
     seen: _Seen = {}
-    for intervention in (*interventions, *listed((), holds)):
+    for intervention, number in interventions:
         match intervention:
             case CutEdge(cause, effect):
                 network = _cut(network, network.wiring.place(cause, effect))
             case RescaleEdge(cause, effect, factor):
                 network = _rescale(network, network.wiring.place(cause, effect), factor)
+            case SetParameter(values=values):
+                for name, value in values.items():
+                    network = _set(network, name, value)
             case _:
-                network = _intervene(network, intervention, seen)
+                variable, place = variable_at(network, intervention.name)
+                on_node = replace(intervention, name=variable)
+                network = _on_node(network, place, on_node, number, seen)
     check_given(network)
     return network
 
 
-def _intervene(network: Network, intervention: Any, seen: _Seen) -> Network:
-    (intervention,) = listed([intervention])
-    if not is_permanent(intervention):
-        raise Unsupported(
-            f"`{intervention!r}` does not act at all times, and in a network everything does; "
-            "leave out the time, or intervene on the system `network.expanded()`"
-        )
-    if isinstance(intervention, SetParameter):
-        for name, value in intervention.values.items():
-            network = _set(network, name, value)
-        return network
-    stem = intervention.name.partition("[")[0]
+def variable_at(network: Network, name: str) -> tuple[str, int]:
+    """Return the variable and the position of the node of a name such as `x[gene7]`.
+
+    Raises:
+        UnknownVariable: for a variable or node that is not there.
+        InvalidValue: for a parameter, and for a name that does not say which node.
+    """
+    if not isinstance(name, str):
+        raise InvalidValue(f"`{name!r}` is no name; give that of a variable of a node")
+    stem = name.partition("[")[0]
     if stem in {*network.parameters, *network.node_parameters, *network.edge_parameters}:
         raise InvalidValue(
-            f"`{intervention.name}` is a parameter, not a variable; use "
-            f"SetParameter({{{intervention.name!r}: ...}})"
+            f"`{name}` is a parameter, not a variable; use SetParameter({{{name!r}: ...}})"
         )
-    variable, node = split(intervention.name, network.variables, network.nodes[0])
-    place = network.wiring.nodes.place(node)
-    return _on_node(network, place, replace(intervention, name=variable), seen)
+    variable, node = split(name, network.variables, network.nodes[0])
+    return variable, network.wiring.nodes.place(node)
 
 
-def _on_node(network: Network, place: int, intervention: _OnNode, seen: _Seen) -> Network:
+def _on_node(
+    network: Network, place: int, intervention: _OnNode, number: str | None, seen: _Seen
+) -> Network:
     """Move a node to the form that results; what is data goes to a column, not to the form."""
     old = int(network.form[place])
-    number = _number(network.forms[old], intervention)
-    intervention, data = _separated(intervention, number)
-    key = old, intervention
+    number = _number(network.forms[old], intervention) if number is None else number
+    intervention, data = separated(intervention, number)
+    key = old, intervention, number
     if key not in seen:
         form, starts = _moved(network.forms[old], intervention, number)
         check_inputs(form, network.inputs)
@@ -112,17 +133,25 @@ def _on_node(network: Network, place: int, intervention: _OnNode, seen: _Seen) -
     return replace(network, form=form_of, node_parameters=columns)
 
 
-def _separated(intervention: _OnNode, number: str) -> tuple[_OnNode, dict[str, Datum]]:
+def separated(intervention: _OnNode, number: str) -> tuple[_OnNode, dict[str, Datum]]:
     """Return an intervention with a placeholder for its value, and the value by its name."""
     if isinstance(intervention, Replace):
         return intervention, {}
     kind = type(intervention).__name__
-    value = as_value(getattr(intervention, _CONTENT[kind]), None, repr(intervention))
+    value = as_value(getattr(intervention, CONTENT[kind]), None, repr(intervention))
     if isinstance(value, sp.Basic):
         return intervention, {}
-    placeholder: dict[str, Any] = {_CONTENT[kind]: 0.0}
-    data = {f"{_LABELS[kind]}({intervention.name}{number})": value}
+    label = label_of(intervention, intervention.name, number)
+    if kind == "ScaleNoise":
+        require_scale(label, value)
+    placeholder: dict[str, Any] = {CONTENT[kind]: 0.0}
+    data = {label: value}
     return replace(intervention, **placeholder), data
+
+
+def label_of(intervention: _OnNode | Impulse, variable: str, number: str) -> str:
+    """Return the name of the value that an intervention brings to a node, such as `do(x, 2)`."""
+    return f"{_LABELS[type(intervention).__name__]}({variable}{number})"
 
 
 def _moved(form: System, intervention: _OnNode, number: str) -> tuple[System, dict[str, float]]:
@@ -153,13 +182,12 @@ def _set(network: Network, name: str, value: Any) -> Network:
     if name in network.parameters:
         new = as_value(value, network.parameters, place)
         return replace(network, parameters={**network.parameters, name: new})
-    if name in network.node_parameters and name.isidentifier():
-        column = at_nodes(value, network.wiring.nodes, place)
+    column = whole_column(network, name, value)
+    if column is None:
+        return _set_one(network, name, as_datum(value, place))
+    if name in network.node_parameters:
         return replace(network, node_parameters={**network.node_parameters, name: column})
-    if name in network.edge_parameters:
-        column = at_edges(value, network.wiring, place)
-        return replace(network, edge_parameters={**network.edge_parameters, name: column})
-    return _set_one(network, name, as_datum(value, place))
+    return replace(network, edge_parameters={**network.edge_parameters, name: column})
 
 
 def _set_one(network: Network, name: str, value: Datum) -> Network:
@@ -167,20 +195,21 @@ def _set_one(network: Network, name: str, value: Datum) -> Network:
     if not has_brackets(name) or stem not in {*network.node_parameters, *network.edge_parameters}:
         raise UnknownVariable(f"`{name}` is no parameter of the network; {_remedy(network, stem)}")
     if stem in network.edge_parameters:
-        column = network.edge_parameters[stem].put(_edge(network, stem, item), value)
+        column = network.edge_parameters[stem].put(edge_place(network, stem, item), value)
         return replace(network, edge_parameters={**network.edge_parameters, stem: column})
     column = network.node_parameters[stem].put(network.wiring.nodes.place(item), value)
     return replace(network, node_parameters={**network.node_parameters, stem: column})
 
 
-def _edge(network: Network, stem: str, item: str) -> int:
-    cause, arrow, effect = item.partition(ARROW)
-    if not arrow:
-        raise InvalidValue(
-            f"`{labelled(stem, item)}` does not say which edge; write "
-            f"`{labelled(stem, f'cause{ARROW}effect')}`"
-        )
-    return network.wiring.place(cause, effect)
+def whole_column(network: Network, name: str, value: Any) -> Column | None:
+    """Return the values of a parameter of all nodes or of all edges, nothing for another name."""
+    if isinstance(value, Column):
+        return value
+    if name in network.node_parameters and name.isidentifier():
+        return at_nodes(value, network.wiring.nodes, f"parameter `{name}`")
+    if name in network.edge_parameters:
+        return at_edges(value, network.wiring, f"parameter `{name}`")
+    return None
 
 
 def _remedy(network: Network, stem: str) -> str:

@@ -23,7 +23,7 @@ from physcm.mechanism.parser import closest
 Node: TypeAlias = "int | str"
 
 ARROW = " -> "
-_STEM = re.compile(r"((?:do|shift|scale)\()?([^\W\d]\w*)")
+_STEM = re.compile(r"((?:do|shift|scale|impulse)\()?([^\W\d]\w*)")
 _BRACKETS = re.compile(r"([^\W\d]\w*)\[(.*)\]", re.DOTALL)
 
 

@@ -18,22 +18,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import networkx as nx
 import sympy as sp
 
-from physcm.mechanism.interventions import Intervention
+from physcm.mechanism.interventions import EdgeIntervention, Intervention, Mode, listed
 from physcm.mechanism.values import Value
 from physcm.sim.network import plain
 from physcm.sim.network.column import Column
-from physcm.sim.network.edges import EdgeIntervention
 from physcm.sim.network.expand import expand
 from physcm.sim.network.graph import graph
 from physcm.sim.network.intervene import intervene
+from physcm.sim.network.schedule import mode, numbers, scheduled
 from physcm.sim.network.structure import Structure
 from physcm.sim.network.wiring import Places, Wiring
 from physcm.sim.system import System
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +54,7 @@ class Network:
         edge_parameters: what differs between edges, `weight` among them.
         parameters: constants of the whole network, as in a `System`.
         types: the type of each node, if types were given.
+        schedule: interventions that do not act at all times; `do` writes these.
         name: what the network is called in tables and files.
     """
 
@@ -64,6 +68,7 @@ class Network:
     parameters: Mapping[str, Value]
     types: tuple[str, ...] | None = None
     name: str = ""
+    schedule: tuple[Intervention | EdgeIntervention, ...] = ()
 
     @property
     def nodes(self) -> tuple[int | str, ...]:
@@ -85,11 +90,16 @@ class Network:
 
         A variable or parameter of one node is written `x[gene7]`, a parameter of one edge
         `weight[a -> b]`; a parameter without brackets is that of all nodes, of all edges or of
-        the whole. Edges are cut by `CutEdge` and rescaled by `RescaleEdge`.
+        the whole. Edges are cut by `CutEdge` and rescaled by `RescaleEdge`. What is done at a
+        node is read in the terms of that node, where `x` is its own; conditions and times write
+        `x[gene7]`.
+
+        What acts at all times changes the mechanisms here and now; from the first one on that
+        does not (a window, an impulse, a trigger), interventions are kept in `schedule` for the
+        simulation to carry out.
 
         Raises:
             UnknownVariable: for a node, edge, variable or parameter that is not there.
-            Unsupported: for what does not act at all times.
             InvalidValue: for a value that makes no sense.
 
         >>> from physcm.mechanism import Hold
@@ -97,8 +107,39 @@ class Network:
         >>> chain = from_network({"x": "inputs - x"}, "x_cause", nx.path_graph(3), initial={"x": 1})
         >>> sorted(chain.do(Hold("x[1]", 2)).graph(of="nodes").edges)
         [(0, 0), (1, 0), (1, 2), (2, 2)]
+        >>> chain.do(Hold("x[1]", 2, during=(0, 5))).schedule
+        (Hold('x[1]', 2.0, during=(0.0, 5.0)),)
         """
-        return intervene(self, interventions, holds)
+        given = listed(interventions, holds)
+        always: list[tuple[Mode | EdgeIntervention, None]] = []
+        for entry in given:
+            if self.schedule or not _acts_always(entry):
+                break
+            always.append((entry, None))
+        return scheduled(intervene(self, always), given[len(always) :])
+
+    def mode(self, acting: tuple[int, ...]) -> Network:
+        """Return the network in which scheduled interventions of some places act at all times.
+
+        >>> from physcm.mechanism import Hold
+        >>> from physcm.sim.network import from_network
+        >>> chain = from_network({"x": "inputs - x"}, "x_cause", nx.path_graph(3), initial={"x": 1})
+        >>> held = chain.do(Hold("x[1]", 2, during=(0, 5)))
+        >>> len(held.graph().edges), len(held.mode((0,)).graph().edges)
+        (7, 4)
+        """
+        if acting not in self._modes:
+            self._modes[acting] = mode(self, acting)
+        return self._modes[acting]
+
+    @cached_property
+    def numbers(self) -> tuple[str, ...]:
+        """The number of each scheduled intervention among those of its kind, as in `do(x, 2)`."""
+        return numbers(self)
+
+    @cached_property
+    def _modes(self) -> dict[tuple[int, ...], Network]:
+        return {}
 
     def graph(self, of: str = "variables") -> nx.DiGraph:
         """Return the graph of the mechanisms as written, cause -> effect, self-loops included.
@@ -106,6 +147,8 @@ class Network:
         Args:
             of: "variables" for the graph of all `x[gene7]`, or "nodes" for that of the nodes,
                 in which one acts on another where any variable of it does.
+
+        The schedule is no part of it: see `mode`.
         """
         return graph(self, of)
 
@@ -113,7 +156,8 @@ class Network:
         """Return the network as a system with one expression per variable and node.
 
         The variable `x[gene7]` is called `x_gene7` there, and `weight[a -> b]` `weight_a_b`.
-        Wiener processes are shared.
+        Wiener processes are shared. What is scheduled for an edge becomes a change of a factor
+        on what it contributes, `factor_a_b_0` for the first intervention.
 
         Args:
             n: unless given, random values of nodes and edges are drawn anew, by their new
@@ -132,4 +176,9 @@ class Network:
     @classmethod
     def from_json(cls, text: str) -> Network:
         """Return the network that `to_json` wrote."""
-        return cls(**plain.fields(text))
+        fields = plain.fields(text)
+        return scheduled(cls(**fields | {"schedule": ()}), fields["schedule"])
+
+
+def _acts_always(entry: Intervention | EdgeIntervention) -> TypeIs[Mode | EdgeIntervention]:
+    return isinstance(entry, Mode | EdgeIntervention) and entry.during is None

@@ -1,85 +1,108 @@
 """Stochastic networks by the Euler-Maruyama method (Kloeden & Platen 1992, section 10.2).
 
-    x_i(t + h) = x_i + f_i h + sum_s g_is sqrt(h) Z_is
+    x_i(t + h) = x_i + f_i h + sum_s g_is dW_s
 
-with one source s of noise per variable and node, or as `noise` says. Z depends on (seed, sample,
-step, `W(x[gene7])`) alone, as in `physcm.sim.stochastic`.
+with one source s of noise per variable and node, or as `noise` says. dW over a whole step is
+sqrt(h) Z, and Z depends on (seed, sample, step, `W(x[gene7])`) alone, as in
+`physcm.sim.stochastic`, where also what happens inside a step is dealt with.
 """
 
 from __future__ import annotations
 
-import time
+from collections.abc import Mapping
+from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
-from physcm.mechanism.errors import InvalidValue
-from physcm.sim.network.draws import keys, normals
-from physcm.sim.network.field import Field
+from physcm.mechanism.draws import keys, normals
 from physcm.sim.network.names import labelled
+from physcm.sim.network.plan import NetworkPlan, NetworkView
+from physcm.sim.network.structure import Structure
 from physcm.sim.network.wiring import Places
+from physcm.sim.stochastic.motion import Leap, Motion
+from physcm.sim.stochastic.wiener import Wiener
+from physcm.sim.transitions import Jump
 
 
-def euler_maruyama(
-    field: Field,
-    times: Floats,
-    samples: NDArray[np.int64],
-    seed: int,
-    step: float,
-    deadline: float,
-) -> Floats:
-    """Return the states at the saved times, shape (states, samples, times).
+class NetworkMotion(Motion[NetworkView]):
+    """The motion of a network by the Euler-Maruyama method."""
 
-    From the deadline on, a time on the monotonic clock, they are NaN.
-
-    Raises:
-        InvalidValue: if a saved time is not a whole number of steps from the start.
-    """
-    saved = _on_grid(times, step)
-    of_sources, rows = _sources(field, seed)
-    y, compiled = field.start(samples.size), field.structure.compiled
-    states = np.full((*y.shape, len(times)), np.nan)
-    states[:, :, 0] = y
-    for k in range(saved[-1]):
-        if time.monotonic() > deadline:
-            break
-        drift, amplitudes = field.moves(times[0] + k * step, y)
-        if compiled and k % 2 == 0:
-            draws = compiled.normals(of_sources, samples, k // 2)
-        z = np.sqrt(step) * (draws[k % 2] if compiled else normals(of_sources, samples, k))
-        y = y + step * drift
-        for (at, sources), amplitude in zip(rows, _flattened(amplitudes), strict=True):
-            y[at] += amplitude * z[sources]
-        states[:, :, saved == k + 1] = y[:, :, np.newaxis]
-    return states
-
-
-def _sources(field: Field, seed: int) -> tuple[NDArray[np.uint64], list[tuple[Places, Places]]]:
-    """Return the keys of all sources, and for each coefficient its states and their sources."""
-    structure = field.structure
-    places: dict[str, int] = {}
-    rows = []
-    for group in structure.groups:
-        for state, source in group.form.noise:
-            names = [f"W({labelled(source, structure.network.nodes[i])})" for i in group.nodes]
-            own = np.array([places.setdefault(name, len(places)) for name in names])
-            at = structure.rank[structure.network.variables.index(state), group.nodes]
-            rows.append((at, own))
-    return keys(seed, places), rows
-
-
-def _flattened(amplitudes: list[Floats]) -> list[Floats]:
-    return [row for group in amplitudes for row in group]
-
-
-def _on_grid(times: Floats, step: float) -> NDArray[np.int64]:
-    steps = (times - times[0]) / step
-    saved: NDArray[np.int64] = np.rint(steps).astype(np.int64)
-    off = np.abs(steps - saved) > 1e-6
-    if off.any():
-        raise InvalidValue(
-            f"the saved time `{times[off][0]}` is not a whole number of steps of `{step}` "
-            f"from the start {times[0]}; choose times on that grid, or another step"
+    def __init__(self, plan: NetworkPlan, step: float) -> None:
+        """Take steps of one length."""
+        self.plan, self.structure = plan, plan.network.structure
+        names = (name for _, names in _sources(self.structure) for name in names)
+        self.sources = {name: place for place, name in enumerate(dict.fromkeys(names))}
+        self.wiener = Wiener(
+            plan.seed, tuple(self.sources), plan.samples, step, areas=False, known=self._whole
         )
-    return saved
+        self.pair, self.draws = -1, (np.empty((0, 0)), np.empty((0, 0)))
+        self.rows: dict[int, list[tuple[Places, Places]]] = {}
+
+    @property
+    def jumps(self) -> Mapping[str, Jump]:
+        """Return nothing: networks have no jumps at random times."""
+        return MappingProxyType({})
+
+    @property
+    def leaps(self) -> bool:
+        """Say that steps are taken one by one."""
+        return False
+
+    def step(
+        self, view: NetworkView, columns: Places, t: float, x: Floats, k: int, begin: float,
+        end: float,
+    ) -> Floats:  # fmt: skip
+        """Return the states after a step, or a part of it."""
+        h, w = self.wiener.step, self.wiener.piece(k, columns, begin, end).w
+        drift, amplitudes = view.field.of(columns).moves(t + begin * h, x)
+        y = x + (end - begin) * h * drift
+        flattened = [row for group in amplitudes for row in group]
+        for (at, own), amplitude in zip(self._rows(view), flattened, strict=True):
+            y[at] += amplitude * w[own]
+        return y
+
+    def leap(self, view: NetworkView) -> Leap | None:
+        """Return nothing."""
+        return None
+
+    def why(self, view: NetworkView, column: int, t: float, x: Floats, grew: bool) -> str:
+        """Return nothing: that is told from the values."""
+        return ""
+
+    @cached_property
+    def _keys(self) -> NDArray[np.uint64]:
+        return keys(self.plan.seed, (f"W({name})" for name in self.sources))
+
+    def _whole(self, k: int, columns: Places) -> Floats:
+        """Return the increments over base step k, (sources, columns)."""
+        h, compiled, samples = self.wiener.step, self.structure.compiled, self.plan.samples
+        if compiled is None:
+            return np.asarray(np.sqrt(h) * normals(self._keys, samples[columns], k))
+        if self.pair != k // 2:
+            self.pair, self.draws = k // 2, compiled.normals(self._keys, samples, k // 2)
+        return np.asarray(np.sqrt(h) * self.draws[k % 2][:, columns])
+
+    def _rows(self, view: NetworkView) -> list[tuple[Places, Places]]:
+        """Return for each coefficient its states and their sources."""
+        if id(view) not in self.rows:
+            self.rows[id(view)] = [
+                (at, np.array([self.sources[name] for name in names]))
+                for at, names in _sources(view.field.structure)
+            ]
+        return self.rows[id(view)]
+
+
+def _sources(structure: Structure) -> list[tuple[Places, list[str]]]:
+    """Return for each coefficient of each group its states and the names of their sources."""
+    network = structure.network
+    return [
+        (
+            structure.rank[network.variables.index(state), group.nodes],
+            [labelled(source, network.nodes[i]) for i in group.nodes],
+        )
+        for group in structure.groups
+        for state, source in group.form.noise
+    ]

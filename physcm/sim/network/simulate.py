@@ -14,13 +14,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import InvalidValue
+from physcm.sim import hybrid
 from physcm.sim.engine import Scipy
-from physcm.sim.network.field import Field
+from physcm.sim.instants import Instants
 from physcm.sim.network.network import Network
-from physcm.sim.network.ode import Solver, chosen_method, tolerances
-from physcm.sim.network.sde import euler_maruyama
-from physcm.sim.network.trajectories import Piece, as_dataset, completed
-from physcm.sim.network.values import draw
+from physcm.sim.network.ode import chosen_method
+from physcm.sim.network.plan import NetworkPlan
+from physcm.sim.network.sde import NetworkMotion
+from physcm.sim.network.tolerances import tolerances
+from physcm.sim.network.trajectories import Piece, as_dataset
+from physcm.sim.network.values import require_one_per_sample
 from physcm.sim.options import (
     checked_times,
     checked_tolerances,
@@ -30,14 +33,14 @@ from physcm.sim.options import (
     scipy_method,
     tracked,
 )
-from physcm.sim.status import RunStatus
+from physcm.sim.stochastic.run import follow
 
 RTOL = 1e-8
 _SCHEME = "euler-maruyama"
 _AT_ONCE = 2**20
 
 Samples = NDArray[np.int64]
-Run = Callable[[Field, Samples], tuple[Floats, list[RunStatus]]]
+Run = Callable[[NetworkPlan], Piece]
 
 
 def simulate_network(
@@ -77,6 +80,10 @@ def simulate_network(
         (complete, diverged, stopped, time_limit, step_limit: NaN from the end of the run on), and
         attributes that suffice to repeat it; where values are missing, `trouble` says from when
         on, and which variable it was.
+        A saved value at an instant at which something is done is the one afterwards. Under a
+        schedule, `instant_time` over sample and instant, with `before(x)` and `after(x)` of each
+        variable x over sample, instant and node; what interventions brought is a parameter, such
+        as `do(x)` over `node`.
 
     Raises:
         InvalidValue: for times that do not increase, and options outside of their range.
@@ -91,6 +98,7 @@ def simulate_network(
     """
     times = checked_times(t)
     samples = np.arange(positive_count(n, "n"))
+    require_one_per_sample(network, samples.size)
     seconds = math.inf if time_limit is None else positive_number(time_limit, "time_limit")
     settings: dict[str, Any] = {"seed": int(seed)}
     if any(group.form.noise for group in network.structure.groups):
@@ -98,54 +106,61 @@ def simulate_network(
         if engine not in ("auto", _SCHEME):
             raise InvalidValue(f"engine is `{engine!r}`; for noise use 'auto' or '{_SCHEME}'")
         settings |= {"engine": _SCHEME, "step": step}
-        run = _stochastic(times, seed, step, time.monotonic() + seconds)
+        run = _stochastic(times, step, time.monotonic() + seconds)
     else:
-        first = Field(network.structure, draw(network, samples[:1], seed))
-        method = scipy_method(engine) or chosen_method(first, times)
+        first = NetworkPlan(network, samples[:1], seed)
+        method = scipy_method(engine) or chosen_method(first.view().field, times)
         relative = RTOL if rtol is None else positive_number(rtol, "rtol")
+        kinds = first.kinds
         absolute = _absolute(first, atol, times, relative, method, seconds)
         settings |= {"engine": "scipy", "method": method, "rtol": relative}
-        settings["atol"] = json.dumps(absolute.tolist())
-        spread = absolute[network.structure.kind_of_state]
-        run = _deterministic(times, Solver(method, relative, spread, seconds))
+        settings["atol"] = json.dumps(absolute[kinds].tolist())
+        spread = np.repeat(absolute, len(network.nodes))
+        run = _deterministic(times, hybrid.Settings(relative, spread, method, seconds))
     pieces = []
     for chunk in tracked(_chunks(network, samples), progress):
-        field = Field(network.structure, draw(network, chunk, seed))
-        states, ended = run(field, chunk)
-        pieces.append(Piece(field.values, completed(field, times, states), ended))
+        pieces.append(run(NetworkPlan(network, chunk, seed)))
     return as_dataset(network, times, pieces, settings)
 
 
-def _stochastic(times: Floats, seed: int, step: float, deadline: float) -> Run:
-    def run(field: Field, samples: Samples) -> tuple[Floats, list[RunStatus]]:
-        states = euler_maruyama(field, times, samples, seed, step, deadline)
-        finite = np.logical_and.accumulate(np.isfinite(states).all(axis=0), axis=1)
-        why = RunStatus.TIME_LIMIT if time.monotonic() > deadline else RunStatus.DIVERGED
-        ended = [RunStatus.COMPLETE if whole.all() else why for whole in finite]
-        return np.where(finite, states, np.nan), ended
+def _stochastic(times: Floats, step: float, deadline: float) -> Run:
+    def run(plan: NetworkPlan) -> Piece:
+        left = deadline - time.monotonic()
+        result = follow(plan, times, step, NetworkMotion(plan, step), left)
+        why = [result.why.get(k, "") for k in range(plan.samples.size)]
+        return Piece(plan, result.values, result.ended, result.instants, why)
 
     return run
 
 
-def _deterministic(times: Floats, solver: Solver) -> Run:
-    def run(field: Field, samples: Samples) -> tuple[Floats, list[RunStatus]]:
-        runs = [solver.run(field.one(k), times) for k in range(samples.size)]
-        return np.stack([one.states for one in runs], axis=1), [one.status for one in runs]
+def _deterministic(times: Floats, settings: hybrid.Settings) -> Run:
+    def run(plan: NetworkPlan) -> Piece:
+        start = plan.start(times[0])
+        runs = [hybrid.run(plan, k, times, start[:, k], settings) for k in range(plan.samples.size)]
+        return Piece(
+            plan,
+            np.stack([one.values for one in runs], axis=1),
+            [one.status for one in runs],
+            Instants.of([one.instants for one in runs]),
+            [one.trouble for one in runs],
+        )
 
     return run
 
 
 def _absolute(
-    field: Field, atol: float | Sequence[float] | None, times: Floats, rtol: float, method: str,
-    seconds: float,
+    plan: NetworkPlan, atol: float | Sequence[float] | None, times: Floats, rtol: float,
+    method: str, seconds: float,
 ) -> Floats:  # fmt: skip
-    """Return an absolute tolerance for each variable that evolves."""
+    """Return an absolute tolerance for each variable; of one that never evolves it is 0."""
     if atol is None:
-        return tolerances(field, times, rtol, method, seconds)
-    return checked_tolerances(atol, field.structure.kinds.size)
+        return tolerances(plan, times, rtol, method, seconds)
+    absolute = np.zeros(len(plan.network.variables))
+    absolute[plan.kinds] = checked_tolerances(atol, plan.kinds.size)
+    return absolute
 
 
 def _chunks(network: Network, samples: Samples) -> list[Samples]:
     """Return the samples in parts of a size that fits the memory."""
     items = max(len(network.wiring), len(network.nodes) * len(network.variables))
-    return np.array_split(samples, -(-samples.size * items // _AT_ONCE))
+    return np.array_split(samples, min(samples.size, -(-samples.size * items // _AT_ONCE)))

@@ -11,12 +11,13 @@ import xarray as xr
 
 import physcm
 from physcm.mechanism.codegen import Floats
+from physcm.sim.instants import Instants
 from physcm.sim.network.column import Column
-from physcm.sim.network.field import Field
 from physcm.sim.network.graph import acting
 from physcm.sim.network.names import labelled
 from physcm.sim.network.network import Network
-from physcm.sim.network.values import Values
+from physcm.sim.network.plan import NetworkPlan
+from physcm.sim.network.schedule import brought
 from physcm.sim.status import RunStatus, flags
 from physcm.sim.trouble import LIMITS, limit, listed
 
@@ -26,23 +27,24 @@ class Piece:
     """Some samples of a run.
 
     Attributes:
-        values: their parameters.
-        variables: shape (variables, samples, times, nodes).
-        ended: how each of them ended.
+        plan: of these samples.
+        full: the full vectors, (variables * nodes, samples, times).
+        ended: how each sample ended.
+        instants: what was done to samples at once; None if nothing could be.
+        why: why each ended early, as far as it is known.
     """
 
-    values: Values
-    variables: Floats
+    plan: NetworkPlan
+    full: Floats
     ended: Sequence[RunStatus]
+    instants: Instants | None
+    why: Sequence[str]
 
-
-def completed(field: Field, times: Floats, states: Floats) -> Floats:
-    """Return all variables, (variables, samples, times, nodes), from (states, samples, times)."""
-    rows, nodes = field.structure.evolving.shape
-    variables = np.empty((rows, states.shape[1], times.size, nodes))
-    for k, t in enumerate(times):
-        variables[:, :, k] = field.variables(t, states[:, :, k]).transpose(0, 2, 1)
-    return variables
+    @property
+    def variables(self) -> Floats:
+        """All variables, (variables, samples, times, nodes)."""
+        shape = self.plan.network.structure.evolving.shape
+        return np.moveaxis(self.full.reshape(*shape, *self.full.shape[1:]), 1, 3)
 
 
 def as_dataset(
@@ -62,7 +64,7 @@ def as_dataset(
         for name, rows in zip(network.variables, values, strict=True)
     }
     acts = acting(network)
-    drawn = [piece.values for piece in pieces]
+    drawn = [piece.plan.view().field.values for piece in pieces]
     variables |= {k: ("sample", _whole(k, pieces)) for k in network.parameters}
     variables |= {
         name: _column(column, [v.nodes[name] for v in drawn], "node")
@@ -70,11 +72,21 @@ def as_dataset(
         if not name.endswith("(0)")
     }
     variables |= {
+        name: _column(column, [piece.plan.brought[name] for piece in pieces], "node")
+        for name, column in brought(network).items()
+    }
+    variables |= {
+        name: ("sample", np.concatenate([piece.plan.amounts[name] for piece in pieces]))
+        for name in pieces[0].plan.amounts
+    }
+    variables |= {
         name: _column(column.keep(acts), [v.edges[name][acts] for v in drawn], "edge")
         for name, column in network.edge_parameters.items()
     }
     ended = [status for piece in pieces for status in piece.ended]
     variables["status"] = flags(ended, RunStatus)
+    if network.schedule:
+        variables |= _instants(network, [piece.instants for piece in pieces])
     nodes = np.array(network.nodes)
     coordinates = {
         "sample": np.arange(values.shape[1]),
@@ -92,7 +104,8 @@ def as_dataset(
         **settings,
     }
     bad = np.flatnonzero(~np.isfinite(values).all(axis=(0, 2, 3)))
-    told = {int(k): _lost(network, times, values[:, k], ended[k]) for k in bad}
+    why = [text for piece in pieces for text in piece.why]
+    told = {int(k): why[k] or _lost(network, times, values[:, k], ended[k]) for k in bad}
     if told:
         attributes["trouble"] = listed(told)
     return xr.Dataset(variables, coords=coordinates, attrs=attributes)
@@ -112,8 +125,34 @@ def _lost(network: Network, times: Floats, values: Floats, status: RunStatus) ->
     return f"at t = {times[at]:.6g} `{name}` has no finite value"
 
 
+def _instants(network: Network, instants: Sequence[Instants | None]) -> dict[str, Any]:
+    """Return when something was done, and each variable before and after, (sample, instant, node).
+
+    Samples with fewer instants are filled up with NaN.
+    """
+    size = network.structure.evolving.size
+    parts = [own.over_samples(size) for own in instants if own is not None]
+    most = max(when.shape[1] for when, *_ in parts)
+    when, *sides = (
+        np.concatenate([_filled(values, most) for values in side], axis=-2)
+        for side in zip(*parts, strict=True)
+    )
+    columns: dict[str, Any] = {"instant_time": (("sample", "instant"), when)}
+    for side, values in zip(("before", "after"), sides, strict=True):
+        rows = values.reshape(*network.structure.evolving.shape, *when.shape)
+        for name, row in zip(network.variables, np.moveaxis(rows, 1, 3), strict=True):
+            columns[f"{side}({name})"] = ("sample", "instant", "node"), row
+    return columns
+
+
+def _filled(values: Floats, length: int) -> Floats:
+    """Return values with NaN behind, so that their last axis has a length."""
+    behind = np.full((*values.shape[:-1], length - values.shape[-1]), np.nan)
+    return np.concatenate([values, behind], axis=-1)
+
+
 def _whole(name: str, pieces: Sequence[Piece]) -> Floats:
-    parts = [(piece.values.whole[name], (len(piece.ended),)) for piece in pieces]
+    parts = [(piece.plan.view().field.values.whole[name], (len(piece.ended),)) for piece in pieces]
     return np.concatenate([np.broadcast_to(values, shape) for values, shape in parts])
 
 

@@ -7,43 +7,44 @@ jump, name), so that an intervention elsewhere leaves the draws of a jump as the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from physcm.mechanism.codegen import Floats, Program
+from physcm.mechanism.codegen import Floats
 from physcm.mechanism.distributions import Distribution
 from physcm.mechanism.randomness import uniforms
-from physcm.sim.plan import SystemPlan
+from physcm.sim.plan import Plan, Reading
 from physcm.sim.transitions import Jump
 
 
 class Clocks:
     """The clocks of all jumps of all samples; they change as time goes on."""
 
-    def __init__(self, plan: SystemPlan) -> None:
+    def __init__(self, plan: Plan[Any], jumps: Mapping[str, Jump]) -> None:
         """Set all clocks to the wait for their first jump."""
-        self.plan = plan
-        self.jumps: dict[str, Jump] = dict(plan.modes.system.jumps)
-        samples = plan.modes.samples
+        self.plan, self.jumps = plan, dict(jumps)
+        samples = plan.samples
         self.count = np.zeros((len(self.jumps), samples.size), dtype=np.int64)
         self.left = np.array(
             [self._wait(name, samples, np.zeros_like(samples)) for name in self.jumps]
         ).reshape(self.count.shape)
 
     @cached_property
-    def intensities(self) -> Program:
+    def intensities(self) -> Reading:
         """The intensity of each jump over the full vector."""
-        return self.plan.modes.program([jump.rate for jump in self.jumps.values()])
+        return self.plan.program([jump.rate for jump in self.jumps.values()])
 
     def rates(self, t: float, full: Floats, p: Floats) -> Floats:
         """Return the intensities, (jumps, columns)."""
         return np.maximum(self.intensities.vector(t, full, p), 0.0)
 
     def _wait(self, name: str, samples: NDArray[np.int64], number: NDArray[np.int64]) -> Floats:
-        u = uniforms(self.plan.modes.seed, f"jump/{name}", samples, number)
+        u = uniforms(self.plan.seed, f"jump/{name}", samples, number)
         return np.asarray(-np.log(u))
 
     def first(self, rates: Floats, column: int) -> tuple[float, int]:
@@ -62,14 +63,14 @@ class Clocks:
     ) -> dict[str, float]:
         """Return what a jump of a sample adds to each state, and wind up its clock again."""
         name, jump = list(self.jumps.items())[which]
-        sample = self.plan.modes.samples[[column]]
+        sample = self.plan.samples[[column]]
         number = self.count[which, [column]]
         self.count[which, column] += 1
         self.left[which, column] = self._wait(name, sample, number + 1)[0]
         sizes: dict[str, float] = {}
         for state, size in jump.changes.items():
             if isinstance(size, Distribution):
-                u = uniforms(self.plan.modes.seed, f"jump/{name}/{state}", sample, number)
+                u = uniforms(self.plan.seed, f"jump/{name}/{state}", sample, number)
                 sizes[state] = float(size.quantile(u)[0])
             else:
                 sizes[state] = self.plan.value(sp.sympify(size), t, full, p)

@@ -12,30 +12,24 @@ jumps counts as constant within a piece.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Generic
 
 import numpy as np
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
-from physcm.mechanism.errors import NotCompiled, Unsupported
 from physcm.sim.agenda import Agenda
-from physcm.sim.fused.pool import cores
-from physcm.sim.fused.stretch import Stretch
 from physcm.sim.instants import Instants
 from physcm.sim.located import first_change
-from physcm.sim.modes import SystemView
-from physcm.sim.plan import SystemPlan
+from physcm.sim.plan import Plan, SystemPlan
 from physcm.sim.status import RunStatus
 from physcm.sim.stochastic.clocks import Clocks
 from physcm.sim.stochastic.losses import Losses
-from physcm.sim.stochastic.schemes import SCHEMES, Scheme
-from physcm.sim.stochastic.wiener import Wiener
+from physcm.sim.stochastic.motion import ItsView, Leap, Motion, SystemMotion
 from physcm.sim.timetable import Timetable
 
 Columns = NDArray[np.int64]
@@ -86,8 +80,28 @@ def run(
         fast: whether steps between which nothing happens are taken by machine code.
         threads: how many do that at once, as many as there are cores unless told.
     """
+    motion = SystemMotion(plan, step, scheme, noise, fast, threads)
+    return follow(plan, times, step, motion, seconds)
+
+
+def follow(
+    plan: Plan[ItsView],
+    times: Floats,
+    step: float,
+    motion: Motion[ItsView],
+    seconds: float = math.inf,
+) -> StochasticRun:
+    """Return all samples of whatever moves at random.
+
+    Args:
+        plan: of the system or network.
+        times: to save, increasing.
+        step: the base step.
+        motion: how it moves in a step.
+        seconds: how long the run may take.
+    """
     deadline = time.monotonic() + seconds
-    runner, k = _Runner(plan, times, step, scheme, noise, fast, threads), 0
+    runner, k = _Runner(plan, times, step, motion), 0
     while k < runner.steps:
         if time.monotonic() > deadline:
             return runner.result(RunStatus.TIME_LIMIT)
@@ -96,27 +110,17 @@ def run(
     return runner.result(RunStatus.TIME_LIMIT if late else RunStatus.STOPPED)
 
 
-class _Runner:
+class _Runner(Generic[ItsView]):
     def __init__(
-        self, plan: SystemPlan, times: Floats, step: float, scheme: str, noise: Floats | None,
-        fast: bool, threads: int | None = None,
-    ) -> None:  # fmt: skip
-        modes = plan.modes
-        self.plan, self.times, self.step = plan, times, step
-        self.system, n = modes.system, modes.samples.size
-        self.sources = sorted({source for _, source in self.system.noise})
-        self.wiener = Wiener(
-            modes.seed, self.sources, modes.samples, step, SCHEMES[scheme].areas, noise
-        )
-        self.scheme, self.schemes = scheme, dict[int, Scheme]()
-        self.threads = threads or cores()
-        self.stretches: dict[int, Stretch | None] = {}
-        self.fast = fast and noise is None and not plan.triggers and not self.system.jumps
-        self.clocks = Clocks(plan)
-        self.full = modes.start(float(times[0]))
-        self.rows = [modes.names.index(name) for name in self.system.states]
-        self.lost, self.losses = np.zeros(n, dtype=bool), Losses(self.full[self.rows], step)
-        self.saved = np.full((len(modes.names), n, times.size), np.nan)
+        self, plan: Plan[ItsView], times: Floats, step: float, motion: Motion[ItsView]
+    ) -> None:
+        self.plan, self.times, self.step, self.motion = plan, times, step, motion
+        n = plan.samples.size
+        self.clocks = Clocks(plan, motion.jumps)
+        self.full = plan.start(float(times[0]))
+        self.rows = plan.view().rows
+        self.lost, self.losses = np.zeros(n, dtype=bool), Losses(self.full[self.rows], motion.why)
+        self.saved = np.full((*self.full.shape, times.size), np.nan)
         self.everyone = np.arange(n)
         place = (times - times[0]) / step
         self.edge = np.where(np.abs(place - np.rint(place)) < 1e-6, np.rint(place), -1)
@@ -126,15 +130,15 @@ class _Runner:
 
     def _begin(self) -> None:
         """Start with what can be done to the samples: for all together, or one by one."""
-        self.agendas: list[Agenda[SystemView]] = []
-        self.timetable: Timetable[SystemView] | None = None
+        self.agendas: list[Agenda[ItsView]] = []
+        self.timetable: Timetable[ItsView] | None = None
         self.due, t = np.full(self.everyone.size, np.inf), float(self.times[0])
-        if self.plan.triggers or self.system.jumps:
+        if self.plan.triggers or self.motion.jumps:
             self.agendas = [Agenda(self.plan, int(k)) for k in self.everyone]
             for k, agenda in enumerate(self.agendas):
                 self.full[:, k] = agenda.begin(t, self.full[:, k])
                 self.due[k] = agenda.next_time(t)
-        elif self.system.schedule:
+        elif self.plan.schedule:
             self.timetable = Timetable(self.plan)
             self.full = self.timetable.begin(t, self.full)
             self.due = self.timetable.next_time(np.full_like(self.due, t), self.everyone)
@@ -159,7 +163,7 @@ class _Runner:
         """Take base steps from k on, many at once where that is possible; return the next."""
         last = self._quiet_until(k)
         groups = self._groups()
-        if last <= k or any(self._stretch(view) is None for view, _ in groups):
+        if last <= k or any(self.motion.leap(view) is None for view, _ in groups):
             self.base_step(k)
             return k + 1
         for view, columns in groups:
@@ -174,45 +178,28 @@ class _Runner:
 
         What is saved inside of step k itself does not matter.
         """
-        if not self.fast:
+        if not self.motion.leaps:
             return k
         due = (self.due.min() - self.times[0]) / self.step
         end = self.steps if due == math.inf else math.ceil(due - _SNAP) - 1
         inside = self.fraction[(self.edge < 0) & (self.fraction > k + 1)]
         return int(min(self.steps, end, k + _MOST_AT_ONCE, *inside[:1]))
 
-    def _stretch(self, view: SystemView) -> Stretch | None:
-        """Return the machine code of a mode, None where there is none."""
-        if id(view) not in self.stretches:
-            self.stretches[id(view)] = None
-            with contextlib.suppress(Unsupported):
-                self.stretches[id(view)] = self._compiled(view)
-        return self.stretches[id(view)]
-
-    def _compiled(self, view: SystemView) -> Stretch | None:
-        try:
-            return Stretch(self._scheme(view), self.wiener, self.system.name)
-        except NotCompiled as error:
-            warnings.warn(f"{error}; NumPy takes the steps instead", stacklevel=2)
-            return None
-
     def _stretched(
-        self, k: int, last: int, view: SystemView, columns: Columns, deadline: float
+        self, k: int, last: int, view: ItsView, columns: Columns, deadline: float
     ) -> bool:
         """Take the steps k, ..., last - 1 with samples of one mode, if there is time for it."""
-        stretch = self._stretch(view)
+        leap = self.motion.leap(view)
         saved = np.flatnonzero((self.edge > k) & (self.edge <= last))
         slots = np.full(last - k, -1)
         x = self.full[np.ix_(view.rows, columns)]
         whole = columns.size == self.everyone.size and (view.rows == np.arange(len(x))).all()
         out = self.saved[: len(x)] if whole else np.empty((len(x), columns.size, saved.size))
         slots[self.edge[saved].astype(int) - k - 1] = saved if whole else np.arange(saved.size)
-        assert stretch is not None  # noqa: S101 - by the caller
-        in_time = stretch.go(
-            x, view.p[:, columns], self.plan.modes.samples[columns], float(self.times[0]), k, last,
-            slots, out, deadline - time.monotonic(), self.threads,
-        )  # fmt: skip
-        if not whole or len(view.order) > len(x):
+        assert leap is not None  # noqa: S101 - by the caller
+        seconds = deadline - time.monotonic()
+        in_time = leap(columns, x, float(self.times[0]), k, last, slots, out, seconds)
+        if not whole or len(self.full) > len(x):
             for place, at in enumerate(saved):
                 states = out[:, :, at if whole else place]
                 full = view.completed(float(self.times[at]), states, columns)
@@ -220,12 +207,12 @@ class _Runner:
         gone = ~np.isfinite(x).all(axis=0) & ~self.lost[columns]
         if in_time and gone.any():
             start = self.full[np.ix_(view.rows, columns[gone])]
-            self._locate(stretch, view, columns[gone], start, k, last)
+            self._locate(leap, view, columns[gone], start, k, last)
         self.full[:, columns] = view.completed(self._time(last), x, columns)
         return in_time
 
     def _locate(
-        self, stretch: Stretch, view: SystemView, columns: Columns, x: Floats, k: int, last: int
+        self, leap: Leap, view: ItsView, columns: Columns, x: Floats, k: int, last: int
     ) -> None:
         """Find the step in which each of some samples is lost, by halves."""
         if not columns.size:
@@ -233,14 +220,11 @@ class _Runner:
         if last - k == 1:
             return self.losses.note(view, columns, self._time(k), x)
         middle, at = (k + last) // 2, x.copy()
-        stretch.go(
-            at, view.p[:, columns], self.plan.modes.samples[columns], float(self.times[0]), k,
-            middle, np.full(middle - k, -1), np.empty((len(x), columns.size, 0)), math.inf,
-            self.threads,
-        )  # fmt: skip
+        slots, out = np.full(middle - k, -1), np.empty((len(x), columns.size, 0))
+        leap(columns, at, float(self.times[0]), k, middle, slots, out, math.inf)
         gone = ~np.isfinite(at).all(axis=0)
-        self._locate(stretch, view, columns[gone], x[:, gone], k, middle)
-        self._locate(stretch, view, columns[~gone], at[:, ~gone], middle, last)
+        self._locate(leap, view, columns[gone], x[:, gone], k, middle)
+        self._locate(leap, view, columns[~gone], at[:, ~gone], middle, last)
 
     def base_step(self, k: int) -> None:
         """Take one base step with all samples."""
@@ -274,33 +258,27 @@ class _Runner:
     def _time(self, k: int) -> float:
         return float(self.times[0] + k * self.step)
 
-    def _groups(self) -> list[tuple[SystemView, Columns]]:
+    def _groups(self) -> list[tuple[ItsView, Columns]]:
         """Return the samples by the mode that acts on them."""
         if self.timetable:
             return list(self.timetable.views(self.everyone))
         if not self.agendas:
-            return [(self.plan.modes.view(), self.everyone)]
-        members: dict[int, tuple[SystemView, list[int]]] = {}
+            return [(self.plan.view(), self.everyone)]
+        members: dict[int, tuple[ItsView, list[int]]] = {}
         for column, agenda in enumerate(self.agendas):
             members.setdefault(id(agenda.view), (agenda.view, []))[1].append(column)
         return [(view, np.array(columns)) for view, columns in members.values()]
 
-    def _scheme(self, view: SystemView) -> Scheme:
-        if id(view) not in self.schemes:
-            self.schemes[id(view)] = Scheme(self.scheme, view.system, self.sources)
-        return self.schemes[id(view)]
-
     def _advanced(
-        self, k: int, view: SystemView, columns: Columns, full: Floats, begin: float, end: float
+        self, k: int, view: ItsView, columns: Columns, full: Floats, begin: float, end: float
     ) -> Floats:
         """Return the full vectors at one fraction of a base step from those at another."""
+        x = self.motion.step(view, columns, self._time(k), full[view.rows], k, begin, end)
         t, h = self._time(k) + begin * self.step, (end - begin) * self.step
-        increments = self.wiener.piece(k, columns, begin, end)
-        x = self._scheme(view).step(t, h, full[view.rows], view.p[:, columns], increments)
         return view.completed(t + h, x, columns)
 
     def _save_inside(
-        self, k: int, view: SystemView, columns: Columns, full: Floats, begin: float, end: float
+        self, k: int, view: ItsView, columns: Columns, full: Floats, begin: float, end: float
     ) -> None:
         """Save the times strictly between two fractions of a base step, by steps to the side."""
         off = (self.edge < 0) & (self.fraction > k + begin) & (self.fraction < k + end)
@@ -319,7 +297,7 @@ class _Runner:
                 truth = self.plan.watch.vector(end, after[:, columns], p) > 0
                 for column, own in zip(columns, truth.T, strict=True):
                     marks[column] = self.agendas[column].changed(own[:, np.newaxis])[0]
-            if self.system.jumps:
+            if self.motion.jumps:
                 rates = self.clocks.rates(begin, before[:, columns], p)
                 rings = (self.clocks.left[:, columns] <= rates * self.step).any(axis=0)
                 marks[columns] |= rings
@@ -390,7 +368,7 @@ class _Runner:
         """Return the fraction at which the next piece ends, and which jump ends it, if any."""
         end, ring = (self.due[column] - self._time(k)) / self.step, -1
         end = 1.0 if end > 1.0 - _SNAP else max(end, position)
-        if self.system.jumps:
+        if self.motion.jumps:
             wait, which = self.clocks.first(rates[:, 0], column)
             if position + wait / self.step < end:
                 end, ring = position + max(wait, 0.0) / self.step, which
@@ -412,7 +390,7 @@ class _Runner:
         return end, new[:, 0]
 
     def _called(
-        self, k: int, agenda: Agenda[SystemView], old: Floats, new: Floats, begin: float, end: float
+        self, k: int, agenda: Agenda[ItsView], old: Floats, new: Floats, begin: float, end: float
     ) -> float | None:
         """Return the fraction at which a trigger first calls, on the line between two states."""
         if not self.plan.triggers or end <= begin:

@@ -18,15 +18,16 @@ approximation of Brownian motion, SIAM J. Numer. Anal. 58, 2020.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
-from physcm.mechanism.randomness import step_normals, uniform_pairs
+from physcm.mechanism.draws import keys, normals, uniform_pairs
 from physcm.sim.stochastic.schemes import Increments
 
 _HALVINGS = 24
@@ -43,7 +44,8 @@ class Wiener:
         samples: the numbers of the samples.
         step: the length of a base step.
         areas: whether the integrals of W are asked for; else they are left at their means.
-        given: the increments over the base steps, (sources, samples, steps), if they are known.
+        known: returns the increments (sources, columns) over a base step for some columns, if
+            they are known or drawn elsewhere.
     """
 
     seed: int
@@ -51,7 +53,7 @@ class Wiener:
     samples: NDArray[np.int64]
     step: float
     areas: bool
-    given: Floats | None = None
+    known: Callable[[int, NDArray[np.int64]], Floats] | None = None
 
     def increments(self, k: int, columns: NDArray[np.int64]) -> Increments:
         """Return the increments over base step k."""
@@ -69,15 +71,18 @@ class Wiener:
         return Increments(later - w, total - integral - (end - begin) * self.step * w)
 
     def _whole(self, k: int, columns: NDArray[np.int64]) -> Floats:
-        if self.given is not None:
-            return np.asarray(self.given[:, columns, k])
-        return math.sqrt(self.step) * self._normals("W({})", columns, k)
+        if self.known is not None:
+            return self.known(k, columns)
+        return math.sqrt(self.step) * normals(self._keys("W({})"), self.samples[columns], k)
 
     def _distance(self, k: int, columns: NDArray[np.int64]) -> Floats:
-        return math.sqrt(self.step / 12) * self._normals("Z({})", columns, k)
+        return math.sqrt(self.step / 12) * normals(self._keys("Z({})"), self.samples[columns], k)
 
     def _path(self, k: int, columns: NDArray[np.int64], at: float) -> tuple[Floats, Floats]:
         """Return W from the start of base step k to a fraction of it, and its integral so far."""
+        if at == 0.0:
+            nothing = np.zeros((len(self.sources), columns.size))
+            return nothing, nothing
         w, distance = self._whole(k, columns), self._distance(k, columns)
         h, left = self.step, 0.0
         reached, integral = np.zeros_like(w), np.zeros_like(w)
@@ -105,14 +110,16 @@ class Wiener:
             [(1 << level) | (place >> (_HALVINGS - level)) for level in range(_HALVINGS)]
         )
         numbers, samples = k << _NODES | nodes[:, np.newaxis], self.samples[columns]
-        draws = [
-            uniform_pairs(self.seed, f"W({name})/bridge", samples, numbers) for name in self.sources
-        ]
-        shape = (len(self.sources), 2, _HALVINGS, columns.size)
-        return np.asarray(np.moveaxis(scipy.special.ndtri(np.array(draws).reshape(shape)), 0, 2))
+        own = self._keys("W({})/bridge")[:, np.newaxis]
+        draws = np.array(uniform_pairs(own, samples, numbers))
+        return np.asarray(np.moveaxis(scipy.special.ndtri(draws), 1, 2))
 
-    def _normals(self, source: str, columns: NDArray[np.int64], step: int) -> Floats:
-        samples = self.samples[columns]
-        names = [source.format(name) for name in self.sources]
-        rows = [step_normals(self.seed, name, samples, step) for name in names]
-        return np.asarray(np.array(rows, float).reshape(len(self.sources), columns.size))
+    def _keys(self, source: str) -> NDArray[np.uint64]:
+        """Return the keys of all processes, (sources, 1)."""
+        if source not in self._known_keys:
+            self._known_keys[source] = keys(self.seed, map(source.format, self.sources))
+        return self._known_keys[source]
+
+    @cached_property
+    def _known_keys(self) -> dict[str, NDArray[np.uint64]]:
+        return {}

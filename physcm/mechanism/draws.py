@@ -17,7 +17,7 @@ _32 = np.uint64(32)
 
 def keys(seed: int, sources: Iterable[str]) -> NDArray[np.uint64]:
     """Return the key of each source under a seed, shape (sources, 1)."""
-    return np.array([key(seed, source) for source in sources], dtype=np.uint64)[:, np.newaxis]
+    return np.array([key(seed, source) for source in sources], np.uint64).reshape(-1, 1)
 
 
 def uniforms(
@@ -30,18 +30,22 @@ def uniforms(
     >>> bool((many[1] == one).all())
     True
     """
-    return _pairs(keys(seed, sources), samples, step)[0]
+    return uniform_pairs(keys(seed, sources), samples, step)[0]
 
 
 def normals(keys: NDArray[np.uint64], samples: NDArray[np.int64], step: int) -> Floats:
     """Return the normal draws of a step for sources given by keys, (sources, samples)."""
-    return of_pair(*_pairs(keys, samples, step >> 1), step)
+    return of_pair(*uniform_pairs(keys, samples, step >> 1), step)
 
 
-def _pairs(
-    keys: NDArray[np.uint64], samples: NDArray[np.int64], step: int
+def uniform_pairs(
+    keys: NDArray[np.uint64], samples: NDArray[np.int64], step: int | NDArray[np.int64]
 ) -> tuple[Floats, Floats]:
-    numbers = samples.astype(np.uint64), np.array([step], dtype=np.uint64)
+    """Return two uniform draws inside (0, 1) for sources given by keys.
+
+    Each has the shape to which keys, samples and steps broadcast.
+    """
+    numbers = samples.astype(np.uint64), np.atleast_1d(np.asarray(step)).astype(np.uint64)
     counter = tuple(half for n in numbers for half in (n & _LOW, n >> _32))
     # An array of keys goes through the same integer arithmetic as a single key.
     words = philox(cast(Any, counter), cast(Any, keys))
