@@ -25,6 +25,7 @@ from physcm.mechanism.interventions import (
 )
 from physcm.mechanism.parser import closest
 from physcm.mechanism.values import as_value
+from physcm.scm.constants import constants_in
 from physcm.scm.intervene import free_label, require_timeless
 from physcm.scm.linear import linear_form
 from physcm.scm.matrices import as_rows
@@ -100,13 +101,10 @@ def from_scm(kind: type[LinearSCM], scm: SCM) -> LinearSCM:
     for name, value in values.items():
         if isinstance(value, tuple):
             raise Unsupported(f"`{name}` has a value per sample; give one number or a distribution")
-    given = {symbol(k): sp.sympify(v) for k, v in values.items() if k not in noise}
-    rows = {}
-    for name, residual in scm.residuals.items():
-        expression = residual
-        while not expression.free_symbols.isdisjoint(given):
-            expression = expression.xreplace(given)
-        rows[name] = _as_row(symbol(name) - expression, f"the equation of `{name}`")
+    rows = {
+        name: _as_row(constants_in(symbol(name) - residual, values), f"the equation of `{name}`")
+        for name, residual in scm.residuals.items()
+    }
     return _model(kind, rows, noise, scm.name)
 
 

@@ -10,7 +10,7 @@ and returns a model again (Pearl, Causality, 2009, section 3.2.3).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
 from types import MappingProxyType
@@ -32,9 +32,14 @@ from physcm.scm import validation
 from physcm.scm.block import Block
 from physcm.scm.graph import MixedGraph
 from physcm.scm.intervene import intervene
+from physcm.scm.margin import acyclify, marginalize
+from physcm.scm.solvability import simplicity, unique_solvability
 from physcm.scm.solve import Solutions, blocks, residual, solve
 from physcm.scm.status import flags
 from physcm.scm.structure import Structure
+from physcm.scm.subsets import selected
+from physcm.scm.twin import twin
+from physcm.scm.verdict import Verdict
 
 
 @dataclass(frozen=True, init=False)
@@ -202,6 +207,81 @@ class SCM:
         MixedGraph(x -> z, y -> z, z -> z, x <-> y)
         """
         return Structure(self.mechanisms, self.exogenous, self.parameters, self.domains).graph()
+
+    def is_uniquely_solvable(self, names: str | Iterable[str] | None = None) -> Verdict:
+        """Say whether the equations of some variables, or of all, determine these.
+
+        That is, whether they have exactly one solution, for almost every value of the exogenous
+        variables and all values of the other variables; see `physcm.scm.solvability`.
+
+        Raises:
+            UnknownVariable: for a name that is no variable.
+
+        >>> print(SCM({"x": "y*x + 1", "y": "2"}).is_uniquely_solvable("x"))
+        no: 1 - y vanishes at y = 1
+        """
+        chosen = self.variables if names is None else selected(self.variables, names, self.in_words)
+        return unique_solvability(self, chosen)
+
+    def is_simple(self) -> Verdict:
+        """Say whether the model is uniquely solvable with respect to every set of variables.
+
+        Simple models can be marginalized, twinned and intervened on at will, and stay simple
+        (Bongers, Forré, Peters & Mooij 2021, proposition 8.2).
+
+        Raises:
+            Unsupported: for a strongly connected component of more than 12 variables.
+
+        >>> print(SCM({"x": "2*y + 1", "y": "2*x + 1"}).is_simple())
+        yes: every feedback loop has exactly one solution
+        """
+        return simplicity(self)
+
+    def marginalize(self, names: str | Iterable[str]) -> SCM:
+        """Return the model of the other variables, with some written out of it.
+
+        Raises:
+            UnknownVariable: for a name that is no variable.
+            NotSolvable: if the model is not uniquely solvable with respect to the names.
+            Unsupported: if the solution has no closed form.
+
+        >>> print(SCM({"x": "z/2", "y": "x + z", "z": "y/4 + 1"}).marginalize("y"))
+        x = 0.5*z
+        z = 0.25*x + 0.25*z + 1
+        """
+        return marginalize(self, selected(self.variables, names, self.in_words))
+
+    def acyclify(self) -> SCM:
+        """Return the model with every feedback loop solved: same solutions, no cycles.
+
+        Interventions on members of a loop mean something else afterwards.
+
+        Raises:
+            NotSolvable: if the model is not uniquely solvable with respect to a component.
+            Unsupported: if the solution of a component has no closed form.
+
+        >>> print(SCM({"x": "y/2 + e", "y": "x/2", "z": "x"}, {"e": 1}).acyclify())
+        x = 4*e/3
+        y = 2*e/3
+        z = x
+        """
+        return acyclify(self)
+
+    def twin(self) -> SCM:
+        """Return the model beside a second world `x_twin` of every variable `x`.
+
+        Both share all exogenous variables and parameters.
+
+        Raises:
+            InvalidValue: if a name such as `x_twin` is taken.
+
+        >>> print(SCM({"x": "e", "y": "x + 1"}, {"e": 1}).twin().do(x_twin=5))
+        x = e
+        y = x + 1
+        x_twin = do(x_twin)
+        y_twin = x_twin + 1
+        """
+        return twin(self)
 
     @property
     def in_words(self) -> str:

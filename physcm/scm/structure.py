@@ -103,17 +103,11 @@ class Structure:
     @cached_property
     def _point(self) -> dict[str, Floats]:
         """Generic values of all names, each (points,)."""
-        rng = np.random.default_rng(20)
-        sizes = rng.lognormal(size=(len(self.mechanisms) + len(self.exogenous), _POINTS))
-        signs = np.where(rng.random(sizes.shape) < 0.5, -1.0, 1.0)
         given = {**self.exogenous, **self.parameters}
-        repeated = {name: _repeated(value) for name, value in given.items()}
-        point = draw(repeated, np.arange(_POINTS), seed=0)
-        names = (*self.mechanisms, *self.exogenous)
-        for name, size, sign in zip(names, sizes, signs, strict=True):
-            if not isinstance(self.exogenous.get(name), Distribution):
-                point[name] = _within(self.domains.get(name, (-np.inf, np.inf)), size, sign)
-        return point
+        fixed = draw(repeated(given, _POINTS), np.arange(_POINTS), seed=0)
+        moving = generic((*self.mechanisms, *self.exogenous), self.domains, _POINTS)
+        drawn = {k for k, value in self.exogenous.items() if isinstance(value, Distribution)}
+        return fixed | {name: values for name, values in moving.items() if name not in drawn}
 
     def _somewhere(self, expressions: Sequence[sp.Expr]) -> Flags:
         """Say of expressions at which points they are not zero, (expressions, points)."""
@@ -140,8 +134,33 @@ def _essential(equation: sp.Expr) -> sp.Expr:
     return sp.Mul(*(f for f in factors if not f.is_nonzero or f.is_number))
 
 
-def _repeated(value: Value) -> Value:
-    return tuple(np.resize(value, _POINTS).tolist()) if isinstance(value, tuple) else value
+def repeated(values: Mapping[str, Value], count: int) -> dict[str, Value]:
+    """Return values in which those per sample are as many as wanted, over and over.
+
+    >>> repeated({"a": (1.0, 2.0), "b": 3.0}, 3)
+    {'a': (1.0, 2.0, 1.0), 'b': 3.0}
+    """
+    return {
+        name: tuple(np.resize(value, count).tolist()) if isinstance(value, tuple) else value
+        for name, value in values.items()
+    }
+
+
+def generic(
+    names: Sequence[str], domains: Mapping[str, tuple[float, float]], count: int
+) -> dict[str, Floats]:
+    """Return generic values of some names, within their domains, (count,) each.
+
+    >>> bool((generic(["x"], {"x": (2, 3)}, 9)["x"] > 2).all())
+    True
+    """
+    rng = np.random.default_rng(20)
+    sizes = rng.lognormal(size=(len(names), count))
+    signs = np.where(rng.random(sizes.shape) < 0.5, -1.0, 1.0)
+    return {
+        name: _within(domains.get(name, (-np.inf, np.inf)), size, sign)
+        for name, size, sign in zip(names, sizes, signs, strict=True)
+    }
 
 
 def _within(domain: tuple[float, float], size: Floats, sign: Floats) -> Floats:
