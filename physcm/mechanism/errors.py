@@ -57,6 +57,10 @@ class NotUnique(PhyscmError):
     """Equations with several solutions where one was asked for."""
 
 
+class NotIdentifiable(PhyscmError):
+    """An effect that observations alone do not determine, whatever the sample size."""
+
+
 class NoEquilibrium(PhyscmError):
     """A system that does not come to rest: it oscillates, drifts on or diverges."""
 

@@ -1,10 +1,14 @@
 """Structural causal models: cyclic, with none, one or many solutions per sample."""
 
 from physcm.scm.graph import (
+    Estimand,
     MixedGraph,
     Separation,
     acyclification,
+    adjustment_sets,
     d_separated,
+    identify,
+    is_adjustment_set,
     latent_projection,
     moralize,
     separations,
@@ -18,12 +22,16 @@ from physcm.scm.verdict import Verdict
 __all__ = [
     "SCM",
     "LinearSCM",
+    "Estimand",
     "MixedGraph",
     "Separation",
     "SolutionStatus",
     "Verdict",
     "acyclification",
+    "adjustment_sets",
     "d_separated",
+    "identify",
+    "is_adjustment_set",
     "latent_projection",
     "moralize",
     "separations",
