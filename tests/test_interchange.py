@@ -108,10 +108,10 @@ def test_tigramites_arrays_read_from_row_to_column():
 def test_tigramites_arrays_with_lags_are_read_at_lag_zero_alone():
     lags = np.full((2, 2, 2), "", dtype="<U3")
     lags[0, 1, 0], lags[1, 0, 0] = "-->", "<--"
-    assert from_tigramite(lags, names="xy") == MixedGraph([("x", "y")])
+    assert from_tigramite(lags, names=[*"xy"]) == MixedGraph([("x", "y")])
     lags[0, 0, 1] = "-->"
     with pytest.raises(Unsupported, match="edges with a lag above `0`"):
-        from_tigramite(lags, names="xy")
+        from_tigramite(lags, names=[*"xy"])
 
 
 # causal-learn's documentation: graph[j, i] = 1 and graph[i, j] = -1 indicate i --> j.
@@ -169,7 +169,7 @@ def test_loops_that_an_array_cannot_hold_are_refused(way):
         (lambda: from_tigramite([["", "o->"], ["<-o", ""]]), Unsupported, "('o->', '<-o')"),
         (lambda: from_tigramite([["", "-->"], ["-->", ""]]), Unsupported, "no edge of a mixed"),
         (lambda: from_tigramite([["", "-->"]]), InvalidValue, "shape `(1, 2)` for `1` names"),
-        (lambda: from_causal_learn([[0]], names="xy"), InvalidValue, "`(1, 1)` for `2` names"),
+        (lambda: from_causal_learn([[0]], names=[*"xy"]), InvalidValue, "`(1, 1)` for `2` names"),
     ],
 )
 def test_other_marks_and_shapes_are_refused(read, error, message):

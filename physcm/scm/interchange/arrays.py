@@ -6,7 +6,7 @@ self-cycle, nor for two nodes that cause each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
 
@@ -15,6 +15,7 @@ import xarray as xr
 
 from physcm.mechanism.errors import InvalidValue, Unsupported
 from physcm.scm.graph import MixedGraph
+from physcm.scm.graph.mixed import Names, listed
 
 Marks = Mapping[tuple[bool, bool, bool], tuple[Any, Any]]
 """The entries [a, b] and [b, a] for: is there a -> b, b -> a, a <-> b?"""
@@ -42,7 +43,7 @@ def to_array(graph: MixedGraph, marks: Marks, dims: tuple[str, str], package: st
     return xr.DataArray(array, dims=dims, coords=dict.fromkeys(dims, names))
 
 
-def from_array(array: Any, names: Iterable[str] | None, marks: Marks, package: str) -> MixedGraph:
+def from_array(array: Any, names: Names | None, marks: Marks, package: str) -> MixedGraph:
     """Return the graph of an array of a package's marks.
 
     Raises:
@@ -52,7 +53,7 @@ def from_array(array: Any, names: Iterable[str] | None, marks: Marks, package: s
     if names is None and isinstance(array, xr.DataArray):
         names = array.coords[array.dims[0]].values.tolist()
     entries = np.asarray(array)
-    nodes = list(map(str, range(len(entries)))) if names is None else list(names)
+    nodes = list(map(str, range(len(entries)))) if names is None else list(listed(names))
     if entries.shape != (len(nodes), len(nodes)) or len(set(nodes)) != len(nodes):
         raise InvalidValue(
             f"the array has the shape `{entries.shape}` for `{len(nodes)}` names; give a square "

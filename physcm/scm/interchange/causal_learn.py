@@ -8,12 +8,12 @@ bidirected edge between the same nodes are 4 at the tail's end and 5 at the othe
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import xarray as xr
 
 from physcm.scm.graph import MixedGraph
+from physcm.scm.graph.mixed import Names
 from physcm.scm.interchange.arrays import Marks, from_array, to_array
 
 _MARKS: Marks = {
@@ -39,7 +39,7 @@ def to_causal_learn(graph: MixedGraph) -> xr.DataArray:
     return to_array(graph, _MARKS, ("at", "toward"), "causal-learn")
 
 
-def from_causal_learn(array: Any, names: Iterable[str] | None = None) -> MixedGraph:
+def from_causal_learn(array: Any, names: Names | None = None) -> MixedGraph:
     """Return the graph of an array (nodes, nodes) of causal-learn, as in `GeneralGraph.graph`.
 
     Args:

@@ -7,7 +7,6 @@ the same edge read from j (tigramite.graphs, graph types "dag" and "admg").
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import xarray as xr
 
 from physcm.mechanism.errors import Unsupported
 from physcm.scm.graph import MixedGraph
+from physcm.scm.graph.mixed import Names
 from physcm.scm.interchange.arrays import Marks, from_array, to_array
 
 _MARKS: Marks = {
@@ -39,7 +39,7 @@ def to_tigramite(graph: MixedGraph) -> xr.DataArray:
     return to_array(graph, _MARKS, ("left", "right"), "tigramite")
 
 
-def from_tigramite(array: Any, names: Iterable[str] | None = None) -> MixedGraph:
+def from_tigramite(array: Any, names: Names | None = None) -> MixedGraph:
     """Return the graph of an array (nodes, nodes) or (nodes, nodes, lags) of tigramite.
 
     Args:
