@@ -21,8 +21,8 @@ from physcm.scm.verdict import Verdict
 
 __all__ = [
     "SCM",
-    "LinearSCM",
     "Estimand",
+    "LinearSCM",
     "MixedGraph",
     "Separation",
     "SolutionStatus",
