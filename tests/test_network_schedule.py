@@ -254,6 +254,15 @@ def test_an_edge_is_cut_or_rescaled_while_its_window_lasts() -> None:
         np.testing.assert_allclose(run.x[0, k + 1], x, rtol=1e-6)
 
 
+def test_an_edge_that_is_cut_twice_at_once_is_cut() -> None:
+    cuts = [CutEdge("a", "b", during=window) for window in ((1, 3), (2, 4))]
+    twice, once = (
+        simulate_network(ring().do(*do), [0, 2.5, 4, 5])
+        for do in (cuts, [CutEdge("a", "b", during=(1, 4))])
+    )
+    np.testing.assert_allclose(twice.x, once.x, rtol=1e-6)
+
+
 def test_a_node_that_integrates_and_fires_has_its_period_and_kicks_its_neighbor() -> None:
     """V' = 1.5 - V from 0 reaches 1 after log 3; each firing adds 0.1 to the neighbor."""
     network = System.from_network(

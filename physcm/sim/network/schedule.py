@@ -75,8 +75,10 @@ def mode(network: Network, acting: tuple[int, ...]) -> Network:
         if not isinstance(entry, Impulse):
             acts.append((entry, network.numbers[place]))
     # Others may name an edge that is cut, so that it goes last; the order of the two is no matter.
-    acts.sort(key=lambda act: isinstance(act[0], CutEdge))
-    return intervene(replace(network, schedule=()), acts)
+    # Nor is how often an edge is cut.
+    others = [act for act in acts if not isinstance(act[0], CutEdge)]
+    cuts = {frozenset(_targets(act[0])): act for act in acts if isinstance(act[0], CutEdge)}
+    return intervene(replace(network, schedule=()), [*others, *cuts.values()])
 
 
 def brought(network: Network) -> dict[str, Column]:
