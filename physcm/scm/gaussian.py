@@ -48,7 +48,8 @@ def counterfactual(
             f"{model.in_words} cannot give the evidence on `{', '.join(seen)}`: these obey a "
             "linear relation that the numbers break; check them, or leave one out"
         )
-    after = spread - gain @ a @ spread
+    left = np.eye(len(spread)) - gain @ a
+    after = left @ spread @ left.T  # V - K A V, in the form that rounding keeps positive
     return _carried(would, model.noise, gain @ gap, after)
 
 

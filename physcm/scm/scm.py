@@ -30,6 +30,7 @@ from physcm.mechanism.parser import closest
 from physcm.mechanism.values import Value, as_value, draw
 from physcm.scm import validation
 from physcm.scm.block import Block
+from physcm.scm.counterfactual import counterfactual
 from physcm.scm.graph import MixedGraph
 from physcm.scm.intervene import intervene
 from physcm.scm.margin import acyclify, marginalize
@@ -199,6 +200,51 @@ class SCM:
             columns[name] = (("sample", "solution"), values)
         columns["count"] = ("sample", solutions.count)
         return self._dataset(columns, drawn, solutions, seed)
+
+    def counterfactual(
+        self,
+        evidence: Mapping[str, Any] | xr.Dataset,
+        *interventions: Intervention,
+        n: int = 1000,
+        seed: int = 0,
+        **holds: Any,
+    ) -> xr.Dataset:
+        """Return what would have been under interventions, for units of which something was seen.
+
+        Noise that an intervention changes, and new noise, is drawn anew; all other noise is what
+        the evidence speaks for, see `physcm.scm.abduction`. Without evidence the counterfactual
+        is the intervention.
+
+        Args:
+            evidence: a number per variable that was seen, or one per unit; or a dataset, as from
+                `sample`, with one row per unit. Random exogenous variables and parameters can be
+                seen, too.
+            interventions: what would have been done.
+            n: how many settings of the noise to draw for a unit where the evidence leaves noise
+                open; combinations of discrete noise are listed if they are not more.
+            seed: for the draws.
+            holds: `Hold`s by keyword. (Variables called `n` or `seed` are held by `Hold`.)
+
+        Returns:
+            Over `sample`, the units: the variables, NaN unless the solution is unique, exogenous
+            variables and parameters, and `status` as in `sample`, which is `none` too where no
+            noise fits the evidence. If several settings of the noise fit, or some are drawn, all
+            these over
+            `sample` and `draw`, with their `evidence_weight` w, which adds up to 1 for a unit, and
+            the `effective_sample_size` 1 / sum w^2 of each unit.
+
+        Raises:
+            UnknownVariable, InvalidValue, Infeasible: as `do`, and for evidence that makes none.
+            Unsupported: for noise of your own distribution where its density is needed.
+
+        >>> from physcm.mechanism import Bernoulli, SetParameter
+        >>> rain = SCM({"wet": "max(rain, hose)"}, {"rain": Bernoulli(0.5), "hose": Bernoulli(0.2)})
+        >>> had = rain.counterfactual({"wet": 1}, SetParameter(hose=0))
+        >>> round(float((had.wet * had.evidence_weight).sum()), 4)
+        0.8333
+        """
+        would = self.do(*interventions, **holds)
+        return counterfactual(self, would, evidence, validation.count(n), seed)
 
     def graph(self) -> MixedGraph:
         """Return the causal graph: parents by meaning, self-cycles, shared exogenous variables.

@@ -145,8 +145,9 @@ def solve(system: Sequence[Block], given: Mapping[str, Floats], n: int) -> Solut
         branches = branches.extended(block)
     names = [name for block in system for name in block.unknowns]
     complete = branches.doubt == _SETTLED
-    values = np.array([branches.values[name][complete] for name in names])
     sample = branches.sample[complete]
+    values = np.array([branches.values[name][complete] for name in names])
+    values = values.reshape(len(names), sample.size)
     order = np.lexsort((*values[::-1], sample))
     count = np.bincount(sample, minlength=n)
     return Solutions(

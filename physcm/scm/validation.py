@@ -14,7 +14,7 @@ from physcm.mechanism.expression import RESERVED, ordered
 from physcm.mechanism.parser import closest, parse_mechanism
 from physcm.mechanism.values import Value, as_value
 
-_TAKEN = RESERVED | {"count"}
+_TAKEN = RESERVED | {"count", "draw", "evidence_weight", "effective_sample_size"}
 
 
 def check(
