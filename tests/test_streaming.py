@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import networkx as nx
 import numpy as np
 import pytest
 import xarray as xr
@@ -47,6 +48,21 @@ def test_a_store_holds_what_the_memory_would(case: str, tmp_path: Path) -> None:
     system, options = CASES[case]
     whole = simulate(system, TIMES, n=30, seed=3, **options)
     stored = simulate(system, TIMES, n=30, seed=3, to=tmp_path / "run.zarr", **options)
+    xr.testing.assert_identical(stored.load(), whole)
+
+
+@pytest.mark.parametrize("change", [[], [Hold("x[a]", "k", during=(0.5, 1))]])
+@pytest.mark.parametrize("noise", [{}, {"x": 0.1}])
+def test_a_store_holds_a_network_as_well(
+    change: list[Hold], noise: dict[str, float], tmp_path: Path
+) -> None:
+    network = System.from_network(
+        {"x": "k*inputs - x"}, "x_cause", nx.path_graph(["a", "b", "c"]), noise=noise,
+        parameters={"k": Uniform(0, 1)}, initial={"x": [1, 2, 3]},
+    ).do(*change)  # fmt: skip
+    options = {"step": 0.01} if noise else {}
+    whole = simulate(network, TIMES, n=30, **options)
+    stored = simulate(network, TIMES, n=30, to=tmp_path / "run.zarr", **options)
     xr.testing.assert_identical(stored.load(), whole)
 
 

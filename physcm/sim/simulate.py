@@ -109,15 +109,13 @@ def simulate(
     0.13533528...
     """
     if isinstance(system, Network):
-        if to is not None:
-            raise Unsupported("networks are not streamed; leave out `to`, and run fewer samples")
         if isinstance(engine, Torch | Numba):
             raise Unsupported(
                 f"the {type(engine).__name__.lower()} engine has no networks; use engine='scipy'"
             )
         return simulate_network(
             system, t, n=n, seed=seed, engine=engine, rtol=rtol, atol=atol, step=step,
-            time_limit=time_limit, progress=progress,
+            time_limit=time_limit, progress=progress, to=to,
         )  # fmt: skip
     times = checked_times(t)
     samples = np.arange(positive_count(n, "n"))

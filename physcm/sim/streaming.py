@@ -100,7 +100,8 @@ def _append(data: xr.Dataset, store: Path) -> None:
         before, now = group[over[0]].shape[1], data.sizes["instant"]
         data = data.pad(instant=(0, max(0, before - now)))
         for name in over:
-            group[name].resize((group[name].shape[0], max(before, now)))
+            samples, _, *rest = group[name].shape
+            group[name].resize((samples, max(before, now), *rest))
     data.to_zarr(store, append_dim="sample", consolidated=False)
 
 

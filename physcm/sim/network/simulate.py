@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -34,6 +35,7 @@ from physcm.sim.options import (
     tracked,
 )
 from physcm.sim.stochastic.run import follow
+from physcm.sim.streaming import streamed
 
 RTOL = 1e-8
 _SCHEME = "euler-maruyama"
@@ -55,6 +57,7 @@ def simulate_network(
     step: float | None = None,
     time_limit: float | None = None,
     progress: bool = False,
+    to: str | os.PathLike[str] | None = None,
 ) -> xr.Dataset:
     """Return trajectories of a network.
 
@@ -72,6 +75,7 @@ def simulate_network(
         step: the step of the Euler-Maruyama method; needed where there is noise.
         time_limit: the seconds that a sample may take; where there is noise, all together.
         progress: show a progress bar.
+        to: a folder for a zarr store, written some samples at a time.
 
     Returns:
         A dataset with dimensions `sample`, `time`, `node` and `edge`: each variable over the first
@@ -100,15 +104,33 @@ def simulate_network(
     samples = np.arange(positive_count(n, "n"))
     require_one_per_sample(network, samples.size)
     seconds = math.inf if time_limit is None else positive_number(time_limit, "time_limit")
+    if to is None:
+        return _run(network, times, samples, seed, engine, rtol, atol, step, seconds, progress)
+    if time_limit is not None:
+        raise InvalidValue(f"time_limit is `{time_limit!r}`, and `to` is given; leave out one")
+
+    def some(samples: Samples, atol: float | Sequence[float] | None) -> xr.Dataset:
+        return _run(network, times, samples, seed, engine, rtol, atol, step, seconds, False)
+
+    numbers = len(network.variables) * len(network.nodes) * times.size
+    return streamed(some, samples, atol, numbers, to, progress)
+
+
+def _run(
+    network: Network, times: Floats, samples: Samples, seed: int, engine: str | Scipy,
+    rtol: float | None, atol: float | Sequence[float] | None, step: float | None, seconds: float,
+    progress: bool,
+) -> xr.Dataset:  # fmt: skip
+    """Run some samples; the method and the tolerances are those that suit the first of all."""
     settings: dict[str, Any] = {"seed": int(seed)}
     if any(group.form.noise for group in network.structure.groups):
         step = positive_step(step, "network")
         if engine not in ("auto", _SCHEME):
             raise InvalidValue(f"engine is `{engine!r}`; for noise use 'auto' or '{_SCHEME}'")
         settings |= {"engine": _SCHEME, "step": step}
-        run = _stochastic(times, step, time.monotonic() + seconds)
+        go = _stochastic(times, step, time.monotonic() + seconds)
     else:
-        first = NetworkPlan(network, samples[:1], seed)
+        first = NetworkPlan(network, np.zeros(1, dtype=np.int64), seed)
         method = scipy_method(engine) or chosen_method(first.view().field, times)
         relative = RTOL if rtol is None else positive_number(rtol, "rtol")
         kinds = first.kinds
@@ -116,10 +138,10 @@ def simulate_network(
         settings |= {"engine": "scipy", "method": method, "rtol": relative}
         settings["atol"] = json.dumps(absolute[kinds].tolist())
         spread = np.repeat(absolute, len(network.nodes))
-        run = _deterministic(times, hybrid.Settings(relative, spread, method, seconds))
+        go = _deterministic(times, hybrid.Settings(relative, spread, method, seconds))
     pieces = []
     for chunk in tracked(_chunks(network, samples), progress):
-        pieces.append(run(NetworkPlan(network, chunk, seed)))
+        pieces.append(go(NetworkPlan(network, chunk, seed)))
     return as_dataset(network, times, pieces, settings)
 
 

@@ -87,9 +87,9 @@ def as_dataset(
     variables["status"] = flags(ended, RunStatus)
     if network.schedule:
         variables |= _instants(network, [piece.instants for piece in pieces])
-    nodes = np.array(network.nodes)
+    nodes, samples = np.array(network.nodes), np.concatenate([p.plan.samples for p in pieces])
     coordinates = {
-        "sample": np.arange(values.shape[1]),
+        "sample": samples,
         "time": times,
         "node": nodes,
         "cause": ("edge", nodes[network.wiring.causes[acts]]),
@@ -105,7 +105,7 @@ def as_dataset(
     }
     bad = np.flatnonzero(~np.isfinite(values).all(axis=(0, 2, 3)))
     why = [text for piece in pieces for text in piece.why]
-    told = {int(k): why[k] or _lost(network, times, values[:, k], ended[k]) for k in bad}
+    told = {int(samples[k]): why[k] or _lost(network, times, values[:, k], ended[k]) for k in bad}
     if told:
         attributes["trouble"] = listed(told)
     return xr.Dataset(variables, coords=coordinates, attrs=attributes)
