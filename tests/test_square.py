@@ -23,6 +23,7 @@ from physcm.mechanism import (
     Infeasible,
     InvalidValue,
     NoEquilibrium,
+    NotConverged,
     NotStable,
     NotUnique,
     SetParameter,
@@ -168,6 +169,14 @@ def test_lotka_volterra_is_refused_because_it_circles() -> None:
     report = commutes(lotka_volterra(), equilibrium_model(lotka_volterra()), [])
     assert not report.ok
     assert report.verdict.startswith("No equilibrium SCM exists.")
+
+
+def test_two_incommensurate_oscillations_are_refused_as_undecided() -> None:
+    torus = System(
+        {"a": "b", "b": "-a", "c": "d", "d": "-2*c"}, initial={"a": 1, "b": 0, "c": 1, "d": 0}
+    )
+    with pytest.raises(NotConverged, match=r"not known to have an .* had not come to rest by"):
+        equilibrate(torus)
 
 
 def test_a_repressilator_is_refused_because_its_equilibrium_repels() -> None:

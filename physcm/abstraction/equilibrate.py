@@ -27,6 +27,7 @@ from physcm.mechanism.interventions import label
 from physcm.scm import SCM
 from physcm.sim import System, conservation_laws
 from physcm.sim.settle import require_autonomous
+from physcm.sim.status import LimitStatus
 
 _STARTS = 4
 
@@ -48,11 +49,12 @@ def equilibrate(
         seed: for random parameters and for the initial states tried.
 
     Raises:
-        NoEquilibrium: if it oscillates, diverges or keeps moving.
+        NoEquilibrium: if it oscillates or diverges, or moves where no equilibrium is.
         NotStable: if its only equilibria repel.
         NotUnique: if several states attract, or the limit depends on the initial state in
             ways that no linear conservation law accounts for.
-        NotConverged: if no solution of the equations was found though the system settles.
+        NotConverged: if no solution of the equations was found though the system settles, or
+            a run was given up on its way while there may be an equilibrium.
         Unsupported: for a system with noise or explicit time.
 
     >>> tank = System({"h": "q - k*h"}, parameters={"q": 1, "k": 2}, initial={"h": 0})
@@ -92,12 +94,21 @@ def _failure(system: System, outcome: Outcome, under: str) -> PhyscmError:
     """Name what is wrong with the equilibria of a system."""
     name = system.in_words + (f" under {under}" if under else "")
     column = int(np.flatnonzero(~(outcome.agrees & outcome.settled))[0])
-    message = f"{name} has no equilibrium SCM: {reason_for(outcome, column)}"
-    remedy = "; ask `commutes` for the interventions under which it does settle"
-    if not outcome.settled[column]:
-        only_unstable = set(outcome.kinds[column]) - {""} == {"unstable"}
-        kind = NotStable if only_unstable else NoEquilibrium
-        return kind(message.rstrip(".") + remedy)
-    if outcome.answers[column] == "not_found":
-        return NotConverged(message.rstrip(".") + remedy)
-    return NotUnique(message.rstrip(".") + "; choose the initial state to select one")
+    kind = _kind_of_failure(outcome, column)
+    lead = "is not known to have an" if kind is NotConverged else "has no"
+    remedy = "ask `commutes` for the interventions under which it does settle"
+    if kind is NotUnique:
+        remedy = "choose the initial state to select one"
+    reason = reason_for(outcome, column).rstrip(".")
+    return kind(f"{name} {lead} equilibrium SCM: {reason}; {remedy}")
+
+
+def _kind_of_failure(outcome: Outcome, column: int) -> type[PhyscmError]:
+    unfound = outcome.answers[column] == "not_found"
+    if outcome.settled[column]:
+        return NotConverged if unfound else NotUnique
+    if set(outcome.kinds[column]) - {""} == {"unstable"}:
+        return NotStable
+    moving = outcome.statuses[column] == LimitStatus.STILL_MOVING
+    possible = unfound or outcome.attracting[column].any()
+    return NotConverged if moving and possible else NoEquilibrium

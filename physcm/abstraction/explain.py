@@ -211,7 +211,7 @@ def _why_unexpected_rest(outcome: Outcome, column: int) -> str:
             "The run starts exactly at an unstable equilibrium and stays there; "
             "the slightest disturbance would take it away."
         )
-    return "The simulation settles at a state that the equations do not have as a solution."
+    return "The simulation settles at a state that is not among the solutions that were found."
 
 
 def _worst(outcome: Outcome, column: int) -> str:
