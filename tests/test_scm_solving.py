@@ -2,6 +2,7 @@
 
 import math
 import time
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -489,3 +490,31 @@ def test_a_hundred_reactions_are_solved_for_one_sample_in_seconds():
     x = rows.T[[model.variables.index(name) for name in large.unknowns]]
     relative = large.equations.residual(x, known) / large.equations.size(x, known)
     assert np.abs(relative).max() < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "expected"),
+    [
+        ("floor(x/2) + 1", [1, 2]),
+        ("ceil(x/2)", [0, 1]),
+        ("2*sign(x) + 0.5", [-1.5, 2.5]),
+        ("mod(x, 3)/2 + 1", [2]),
+    ],
+)
+def test_a_mechanism_with_steps_is_solved_where_the_steps_keep_their_values(
+    mechanism: str, expected: list[float]
+) -> None:
+    rows, _ = solutions(SCM({"x": mechanism}))
+    np.testing.assert_allclose(rows[:, 0], expected, atol=1e-12)
+
+
+@given(st.integers(-7, 7), st.integers(1, 4), st.integers(-20, 20))
+@settings(max_examples=60, deadline=None)
+def test_a_staircase_meets_the_diagonal_where_exact_arithmetic_says(
+    tenths: int, width: int, shift: int
+) -> None:
+    """x = a floor(x/b) + c in rational numbers, by trying every floor; |a| < 0.8 b."""
+    a, c = Fraction(tenths, 10), Fraction(shift, 10)
+    expected = [a * n + c for n in range(-500, 500) if (a * n + c) // width == n]
+    rows, _ = solutions(SCM({"x": f"{tenths}/10*floor(x/{width}) + {shift}/10"}))
+    np.testing.assert_allclose(rows.ravel(), sorted(map(float, expected)), atol=1e-12)

@@ -21,6 +21,7 @@ from physcm.mechanism.expression import names_in, symbol
 from physcm.mechanism.linearization import Flags
 from physcm.mechanism.magnitude import size_of_terms
 from physcm.mechanism.roots import distinct, in_continuum, newton
+from physcm.scm.steps import Steps
 
 Ints = NDArray[np.int64]
 _SLACK = 100.0
@@ -68,6 +69,17 @@ class Block:
     def equations(self) -> Equations:
         """The residuals as functions."""
         return Equations.over(self.unknowns, self.known, (), self.residuals)
+
+    @cached_property
+    def smooth(self) -> Equations:
+        """The residuals as functions that also read the values of their steps."""
+        residuals, names = self.steps.frozen(self.residuals)
+        return Equations.over(self.unknowns, (*self.known, *names), (), residuals)
+
+    @cached_property
+    def steps(self) -> Steps:
+        """The steps that read unknowns."""
+        return Steps.of(self.residuals, self.unknowns, self.known)
 
     @cached_property
     def lower(self) -> Floats:
@@ -183,11 +195,13 @@ def certified(block: Block, candidates: Floats, column: Ints, p: Floats) -> Answ
 
 
 def _certified(block: Block, x: Floats, column: Ints, p: Floats) -> Answer:
-    equations, own = block.equations, p[:, column]
+    x, column, levels = block.steps.tried(x, column, p)
+    equations, known = block.smooth, p[:, column]
+    own = np.concatenate([known, levels])
     functions = equations.residual, equations.jacobian
     roots = newton(*functions, x, magnitude=equations.size, parameters=own, iterations=_POLISHING)
     x, kept = confined(block, roots.x, roots.error)
-    kept &= roots.converged
+    kept &= roots.converged & block.steps.stay(levels, x, known)
     continuum = np.zeros(p.shape[1], bool)
     flat = np.flatnonzero(kept & roots.singular)
     if flat.size:

@@ -143,13 +143,17 @@ def _scanned(equations: Equations, grid: Floats, p: Floats, first: int) -> tuple
 
 
 def _touches(relative: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """Mark where a residual comes closest to zero without changing sign, or vanishes."""
+    """Mark where a residual comes closest to zero without changing sign, or vanishes.
+
+    Of many such places, as a sawtooth has, these are the ones that come closest.
+    """
     size = np.pad(np.abs(relative), ((0, 0), (1, 1)), constant_values=np.inf)
     size = np.where(np.isnan(size), np.inf, size)
     here = size[:, 1:-1]
     lowest = (here < size[:, :-2]) & (here <= size[:, 2:]) | (here == 0)
-    rank = np.cumsum(lowest, axis=1)
-    return np.asarray(lowest & (rank <= _MOST_PER_COLUMN) & np.isfinite(here))
+    gap = np.where(lowest & np.isfinite(here), here, np.inf)
+    last = np.partition(gap, _MOST_PER_COLUMN - 1, axis=1)[:, _MOST_PER_COLUMN - 1, np.newaxis]
+    return np.asarray((gap <= last) & np.isfinite(gap))
 
 
 def _bisected(equations: Equations, a: Floats, b: Floats, p: Floats) -> Floats:
