@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
 from physcm.mechanism import (
     CyclicDefinition,
     Hold,
+    Impulse,
     Infeasible,
     InvalidFile,
     InvalidValue,
@@ -22,6 +24,7 @@ from physcm.mechanism import (
     ParseError,
     Replace,
     SetParameter,
+    Shift,
     UnknownVariable,
 )
 from physcm.mechanism.expression import symbol
@@ -291,3 +294,23 @@ def test_a_variable_called_like_a_word_of_the_text_form_survives_toml(
     decay = System({"x": symbol(word) - symbol("x")}, parameters={word: 3}, initial={"x": 1})
     decay.to_toml(tmp_path / "model.toml")
     assert System.from_toml(tmp_path / "model.toml").drift == decay.drift
+
+
+@pytest.mark.parametrize(
+    "system",
+    [
+        System({"x": sp.pi * sp.Symbol("pi")}, parameters={"pi": 2}, initial={"x": 0}),
+        System({"x": sp.sin(sp.pi * sp.Symbol("x"))}, parameters={"pi": 2}, initial={"x": 0}),
+        System({"x": "-x"}, initial={"x": sp.pi}, algebraic={"pi": "x"}),
+        System({"x": "-x", "pi": "x"}, initial={"x": 1, "pi": 0}).do(Shift("x", sp.pi)),
+        System({"x": "-x"}, parameters={"pi": 3}, initial={"x": 0}).do(
+            Impulse("x", sp.pi * sp.Symbol("pi"), at=1)
+        ),
+        System({"and": -sp.Symbol("and"), "x": "-x"}, initial={"and": 1, "x": "2*'and(0)'"}),
+        System({"or": "1", "x": "-'or'"}, initial={"or": 1, "x": 0}).do(Hold("or", 2)),
+    ],
+    ids=["both", "number", "initial", "shift", "impulse", "start", "held"],
+)
+def test_names_like_words_and_constants_survive_a_file(system: System, tmp_path: Path) -> None:
+    system.to_toml(tmp_path / "model.toml")
+    assert System.from_toml(tmp_path / "model.toml") == system

@@ -15,7 +15,8 @@ Jacobians are found by exact algebra and turn into floating point only in genera
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -29,6 +30,8 @@ from physcm.mechanism.errors import CyclicDefinition
 TIME = sp.Symbol("t", real=True)
 WORDS = frozenset({"and", "or", "not", "if", "else", "True", "False"})
 """The words of the text form, where variables called so stand in quotes."""
+QUOTED = re.compile(rf"(.*\W)?({'|'.join(sorted(WORDS))})(\W.*)?")
+"""Names that stand in quotes: the words, and `and(0)`, `do(and)` and the like."""
 RESERVED = frozenset(
     "t time sample status solution equilibrium variable mode instant instant_time period "
     "settling_time stability found_by eigenvalue_real eigenvalue_imag".split()
@@ -278,12 +281,21 @@ def _extreme(arguments: tuple[sp.Expr, ...], beats: type[Relational]) -> sp.Expr
     return best
 
 
-def to_text(expression: sp.Basic) -> str:
+def to_text(expression: sp.Basic, taken: Collection[str] = ()) -> str:
     """Return the text of an expression, which the parser reads back to the same tree.
+
+    Args:
+        expression: over our symbols.
+        taken: names that the model gives, which stand for nothing else. The number pi beside a
+            variable that is called so is the arc whose cosine is -1.
 
     >>> to_text(sp.Max(0, exact(0.1) * symbol("x") / symbol("k")))
     'max(0, 0.1*x/k)'
+    >>> to_text(2 * sp.pi * symbol("pi"))
+    '2*acos(-1)*pi'
     """
+    if "pi" in taken or "pi" in names_in(expression):
+        expression = expression.xreplace({sp.pi: symbol("acos(-1)")})
     return str(_TextPrinter().doprint(expression))
 
 
@@ -291,7 +303,7 @@ class _TextPrinter(StrPrinter):  # type: ignore[misc]
     """SymPy's text form in the spelling of our parser, with short decimals as decimals."""
 
     def _print_Symbol(self, expr: sp.Symbol) -> str:
-        return f"'{expr.name}'" if expr.name in WORDS else str(expr.name)
+        return f"'{expr.name}'" if QUOTED.fullmatch(expr.name) else str(expr.name)
 
     def _print_Integer(self, expr: sp.Integer) -> str:
         return _decimal(expr) or str(expr.p)

@@ -8,7 +8,7 @@ Written forms: `+ - * / **`, `a if c else b` or `where(c, a, b)`, `< <= > >= == 
 `and or not`, the symbols `X(0)`, `do(X)`, `shift(X)`, `scale(X)`, `natural(X)`, `amount(S)`,
 `concentration(S)`, and the names `pi`, `inf`, `nan` and `True`, `False` unless the model
 declares them itself. A variable that is called like one of the words `and or not if else True
-False` stands in quotes: `'not' + 1`.
+False` stands in quotes: `'not' + 1`, `'not(0)'`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any, TypeAlias
 import sympy as sp
 
 from physcm.mechanism.errors import InvalidValue, ParseError, UnknownVariable
-from physcm.mechanism.expression import WORDS, cases, compared, exact, normalize, symbol
+from physcm.mechanism.expression import QUOTED, WORDS, cases, compared, exact, normalize, symbol
 
 Expression: TypeAlias = "str | int | float | sp.Basic"
 
@@ -196,7 +196,7 @@ class _Reader:
     def _Constant(self, node: ast.Constant) -> Any:
         if isinstance(node.value, bool):
             return sp.true if node.value else sp.false
-        if isinstance(node.value, str) and node.value in WORDS:
+        if isinstance(node.value, str) and QUOTED.fullmatch(node.value):
             return self.named(node.value, node)
         if not isinstance(node.value, int | float):
             raise self.fail(node, f"`{node.value!r}` is not a real number")

@@ -80,14 +80,18 @@ def _per_sample(raw: Any, place: str) -> tuple[float, ...]:
     return tuple(finite(number, f"{place}, sample {i}") for i, number in enumerate(array))
 
 
-def to_plain(value: Value | sp.Basic) -> Any:
+def to_plain(value: Value | sp.Basic, taken: Collection[str] = ()) -> Any:
     """Return a value as a number, a text, a list or a mapping, as it stands in a file.
+
+    Args:
+        value: what is to stand there.
+        taken: the names that the model gives, as in `to_text`.
 
     >>> to_plain(parse("2*k")), to_plain((1.0, 2.0))
     ('2*k', [1.0, 2.0])
     """
     if isinstance(value, sp.Basic):
-        return to_text(value)
+        return to_text(value, taken)
     if isinstance(value, Distribution):
         return to_dict(value)
     return list(value) if isinstance(value, tuple) else value

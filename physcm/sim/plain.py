@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, Field, fields
 from typing import Any
 
@@ -32,26 +32,34 @@ _KINDS = {
 }  # fmt: skip
 
 
-def record(item: Intervention | EdgeIntervention | Event | Jump) -> dict[str, Any]:
+def record(
+    item: Intervention | EdgeIntervention | Event | Jump, taken: Collection[str] = ()
+) -> dict[str, Any]:
     """Return the fields of an intervention, event or jump that are not as by default.
+
+    Args:
+        item: what is written down.
+        taken: the names that the model gives, as in `to_plain`.
 
     >>> record(Hold("x", 1.0, during=(0, 2)))
     {'name': 'x', 'value': 1.0, 'during': [0, 2]}
     """
     return {
-        field.name: _plain(getattr(item, field.name))
+        field.name: _plain(getattr(item, field.name), taken)
         for field in fields(item)
         if getattr(item, field.name) != _default(field)
     }
 
 
-def intervention_record(entry: Intervention | EdgeIntervention) -> dict[str, Any]:
-    """Return an intervention as plain data, by its kind.
+def intervention_record(
+    entry: Intervention | EdgeIntervention, taken: Collection[str] = ()
+) -> dict[str, Any]:
+    """Return an intervention as plain data, by its kind; see `record`.
 
     >>> intervention_record(Impulse("x", -1.0, at=3))
     {'Impulse': {'name': 'x', 'amount': -1.0, 'at': 3}}
     """
-    return {type(entry).__name__: record(entry)}
+    return {type(entry).__name__: record(entry, taken)}
 
 
 def read_intervention(mapping: Any, place: str) -> Intervention | EdgeIntervention:
@@ -112,14 +120,14 @@ def read_jump(mapping: Any, place: str) -> Jump:
     return made
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, taken: Collection[str]) -> Any:
     if isinstance(value, Intervention | EdgeIntervention):
-        return intervention_record(value)
+        return intervention_record(value, taken)
     if isinstance(value, Mapping):
-        return {k: to_plain(v) for k, v in value.items()}
+        return {k: to_plain(v, taken) for k, v in value.items()}
     if isinstance(value, tuple):
-        return [to_plain(v) for v in value]
-    return to_plain(value)
+        return [to_plain(v, taken) for v in value]
+    return to_plain(value, taken)
 
 
 def _default(field: Field[Any]) -> Any:

@@ -120,23 +120,24 @@ def _noise(table: Mapping[str, Any]) -> dict[Any, Any]:
 
 def to_text(system: System) -> str:
     """Return a system as TOML text."""
+    taken = {*system.variables, *system.parameters}
     noise: dict[str, dict[str, str]] = {}
     for (state, source), g in system.noise.items():
-        noise.setdefault(state, {})[source] = expression_text(g)
+        noise.setdefault(state, {})[source] = expression_text(g, taken)
     content: dict[str, Any] = {key: getattr(system, key) for key in _TEXTS}
     content["held_together"] = [list(group) for group in system.held_together]
     for table in ("parameters", "initial", "drift", "algebraic", "held"):
-        content[table] = {k: to_plain(v) for k, v in getattr(system, table).items()}
+        content[table] = {k: to_plain(v, taken) for k, v in getattr(system, table).items()}
     content["noise"] = noise
     content["bounds"] = {name: list(pair) for name, pair in system.bounds.items()}
     content["reactions"] = {
-        name: {k: to_plain(v) for k, v in changes.items()}
+        name: {k: to_plain(v, taken) for k, v in changes.items()}
         for name, changes in system.reactions.items()
     }
-    content["events"] = {name: record(event) for name, event in system.events.items()}
-    content["jumps"] = {name: record(jump) for name, jump in system.jumps.items()}
+    content["events"] = {name: record(event, taken) for name, event in system.events.items()}
+    content["jumps"] = {name: record(jump, taken) for name, jump in system.jumps.items()}
     content["reflected"] = list(system.reflected)
-    content["schedule"] = [intervention_record(entry) for entry in system.schedule]
+    content["schedule"] = [intervention_record(entry, taken) for entry in system.schedule]
     kept = {k: v for k, v in content.items() if v or k == "drift"}
     return tomli_w.dumps({k: kept[k] for k in _KEYS if k in kept})
 
