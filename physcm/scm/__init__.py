@@ -11,6 +11,7 @@ from physcm.scm.graph import (
     is_adjustment_set,
     latent_projection,
     moralize,
+    plot_graph,
     separations,
     sigma_separated,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "is_adjustment_set",
     "latent_projection",
     "moralize",
+    "plot_graph",
     "separations",
     "sigma_separated",
 ]

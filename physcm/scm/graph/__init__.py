@@ -6,6 +6,7 @@ from physcm.scm.graph.components import components
 from physcm.scm.graph.identification import Estimand, identify
 from physcm.scm.graph.mixed import MixedGraph
 from physcm.scm.graph.moralization import moralize
+from physcm.scm.graph.plot import plot_graph
 from physcm.scm.graph.projection import latent_projection
 from physcm.scm.graph.separation import d_separated, sigma_separated
 from physcm.scm.graph.separations import Separation, separations
@@ -22,6 +23,7 @@ __all__ = [
     "is_adjustment_set",
     "latent_projection",
     "moralize",
+    "plot_graph",
     "separations",
     "sigma_separated",
 ]
