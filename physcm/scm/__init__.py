@@ -1,5 +1,6 @@
 """Structural causal models: cyclic, with none, one or many solutions per sample."""
 
+from physcm.scm.effects import average_effects, path_effects, unit_effects
 from physcm.scm.graph import (
     Estimand,
     MixedGraph,
@@ -30,12 +31,15 @@ __all__ = [
     "Verdict",
     "acyclification",
     "adjustment_sets",
+    "average_effects",
     "d_separated",
     "identify",
     "is_adjustment_set",
     "latent_projection",
     "moralize",
+    "path_effects",
     "plot_graph",
     "separations",
     "sigma_separated",
+    "unit_effects",
 ]

@@ -28,7 +28,7 @@ from physcm.mechanism.expression import to_text
 from physcm.mechanism.interventions import Intervention, listed
 from physcm.mechanism.parser import closest
 from physcm.mechanism.values import Value, as_value, draw
-from physcm.scm import validation
+from physcm.scm import files, validation
 from physcm.scm.block import Block
 from physcm.scm.counterfactual import counterfactual
 from physcm.scm.graph import MixedGraph
@@ -342,6 +342,39 @@ class SCM:
         y = 2
         """
         return self._text
+
+    def to_latex(self) -> str:
+        r"""Return the structural equations in LaTeX, those that are implicit with their label.
+
+        >>> print(SCM({"x_1": "alpha*y/2", "y": "y**3 == x_1"}, {}, {"alpha": 1}).to_latex())
+        \begin{align*}
+        x_{1} &= \frac{\alpha y}{2} \\
+        y^{3} &= x_{1} && (y)
+        \end{align*}
+        """
+        return files.to_latex(self)
+
+    def to_json(self) -> str:
+        """Return the model as JSON, which `from_json` reads back to an equal model.
+
+        Raises:
+            InvalidValue: for a distribution of your own, which has no form in files.
+        """
+        return files.to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> SCM:
+        """Return the model that `to_json` wrote; nothing in the text is evaluated.
+
+        Raises:
+            InvalidFile: for a text of another kind or version.
+            ParseError, UnknownVariable, InvalidValue: as for a model that is made by hand.
+
+        >>> model = SCM({"x": "x**3 + x == k*e"}, {"e": 2}, {"k": 0.1})
+        >>> SCM.from_json(model.to_json()) == model
+        True
+        """
+        return cls(**files.fields_of(text))
 
     def __str__(self) -> str:
         return self._text
