@@ -136,6 +136,21 @@ def test_equilibria_lists_states_and_conservation_laws(
     assert "C + E" in printed
 
 
+def test_a_pendulum_has_two_equilibria_per_turn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "pendulum.toml"
+    model.write_text(
+        "[drift]\ntheta='omega'\nomega='-sin(theta) - omega/2'\n[initial]\ntheta=7\nomega=0\n"
+    )
+    assert run("equilibria", str(model)) == 0
+    printed = capsys.readouterr().out
+    assert "\n2 equilibria" in printed
+    assert "repeat in theta with the period 6.28319" in printed
+    run("verify", str(model))
+    assert "repeat in `theta` with the period 6.28319" in capsys.readouterr().out
+
+
 def test_the_zoo_is_listed_and_described(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("zoo") == 0
     assert "toggle_switch" in capsys.readouterr().out

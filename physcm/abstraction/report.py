@@ -18,6 +18,7 @@ from physcm.abstraction.explain import prediction_text, reason_for, simulation_t
 from physcm.abstraction.outcome import Outcome
 from physcm.mechanism.interventions import Intervention, label
 from physcm.sim import System
+from physcm.sim.periodicity import periods
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -133,11 +134,17 @@ class Report:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the equations give away before anything is run."""
-        return tuple(
+        unlabeled = (
             f"The equilibrium equation of `{name}` does not contain `{name}` (no natural label): "
             f"holding `{name}` lifts an equation by which another variable is determined."
             for name in without_natural_label(self.low)
         )
+        turning = (
+            f"The equations repeat in `{name}` with the period {period:.6g}: a solution stands for "
+            "infinitely many, of which those were counted that were come upon."
+            for name, period in periods(self.low).items()
+        )
+        return (*unlabeled, *turning)
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from physcm.cli.interventions import read_interventions
 from physcm.cli.models import load_model
 from physcm.cli.output import counted, number, say, show_table, working
+from physcm.mechanism.codegen import Floats
 from physcm.mechanism.interventions import label
 from physcm.sim import System, conservation_laws, equilibria, settle
 from physcm.sim.conservation import totals
+from physcm.sim.periodicity import periods
 from physcm.sim.status import LimitStatus
 
+_SAME = 1e-5
 _STYLES = {"stable": "green", "unstable": "red", "marginal": "yellow"}
 
 
@@ -24,7 +28,8 @@ def run(model: str, do: Sequence[str], seed: int) -> None:
     interventions = read_interventions(do, original)
     system = original.do(*interventions)
     with working("searching equilibria"):
-        found = equilibria(system, seed=seed)
+        turns = _free_angles(system)
+        found = within_one_turn(equilibria(system, seed=seed), system, turns)
         limit = settle(system, seed=seed)
         conserved = _conserved(system, seed)
     say(f"{system.name}, {label(interventions)}" if do else system.name, "bold")
@@ -33,10 +38,44 @@ def run(model: str, do: Sequence[str], seed: int) -> None:
     if count:
         say()
         _show(found, system)
+    for name, period in turns.items():
+        say(
+            f"The equations repeat in {name} with the period {number(period)}: each equilibrium "
+            "stands for infinitely many, of which the one nearest to 0 is shown."
+        )
     say()
     for line in conserved:
         say(f"Conserved: {line}")
-    say(f"Long run from the initial state: {_long_run(limit, found, system)}")
+    say(f"Long run from the initial state: {_long_run(limit, found, system, turns)}")
+
+
+def _free_angles(system: System) -> Mapping[str, float]:
+    """Return the periods of states that no conservation law ties to others."""
+    tied = {name for law in conservation_laws(system) for name, _ in law.coefficients}
+    return {name: period for name, period in periods(system).items() if name not in tied}
+
+
+def within_one_turn(found: xr.Dataset, system: System, turns: Mapping[str, float]) -> xr.Dataset:
+    """Return equilibria, of those that are whole turns apart the one nearest to 0."""
+    if not turns or not found.sizes["equilibrium"]:
+        return found
+    sizes = np.abs([found[name].values for name in turns]).max(axis=0)
+    found = found.isel(equilibrium=np.argsort(sizes, kind="stable"))
+    states = np.array([found[name].values for name in system.states])
+    same = _same(states[:, :, np.newaxis], states[:, np.newaxis], system, turns)
+    first = np.flatnonzero(same.argmax(axis=1) == np.arange(len(same)))
+    return found.isel(equilibrium=first).sortby(list(turns))
+
+
+def _same(a: Floats, b: Floats, system: System, turns: Mapping[str, float]) -> NDArray[np.bool_]:
+    """Say which states (states, ...) agree, whole turns aside."""
+    gaps = np.abs(a - b)
+    for row, name in enumerate(system.states):
+        if name in turns:
+            gaps[row] = np.abs(gaps[row] - turns[name] * np.round(gaps[row] / turns[name]))
+    axes = tuple(range(1, gaps.ndim))
+    scale = np.maximum(np.abs(a).max(axis=axes), np.abs(b).max(axis=axes))
+    return np.asarray((gaps <= _SAME * scale.reshape(-1, *[1] * len(axes))).all(axis=0))
 
 
 def _show(found: xr.Dataset, system: System) -> None:
@@ -68,11 +107,13 @@ def _conserved(system: System, seed: int) -> list[str]:
     return [f"{law} = {number(float(level[0]))}" for law, level in zip(laws, levels, strict=True)]
 
 
-def _long_run(limit: xr.Dataset, found: xr.Dataset, system: System) -> str:
+def _long_run(
+    limit: xr.Dataset, found: xr.Dataset, system: System, turns: Mapping[str, float]
+) -> str:
     time = float(limit["settling_time"][0])
     status = LimitStatus(int(limit["status"][0]))
     return {
-        LimitStatus.SETTLED: f"settles{_where(limit, found, system)} by t = {time:.3g}.",
+        LimitStatus.SETTLED: f"settles{_where(limit, found, system, turns)} by t = {time:.3g}.",
         LimitStatus.PERIODIC: f"repeats with period {float(limit['period'][0]):.4g}, never rests.",
         LimitStatus.DIVERGED: "grows without bound.",
         LimitStatus.STILL_MOVING: f"is still moving at t = {time:.3g}.",
@@ -81,13 +122,11 @@ def _long_run(limit: xr.Dataset, found: xr.Dataset, system: System) -> str:
     }[status]
 
 
-def _where(limit: xr.Dataset, found: xr.Dataset, system: System) -> str:
+def _where(limit: xr.Dataset, found: xr.Dataset, system: System, turns: Mapping[str, float]) -> str:
     """Name the equilibrium that a run settles at, if it is in the table."""
-    names = list(system.states)
-    if not names:
+    if not system.states:
         return ""
-    ends = np.array([limit[name].values[0] for name in names])[:, np.newaxis]
-    roots = np.array([found[name].values for name in names])
-    scale = np.abs(np.concatenate([ends, roots], axis=1)).max(axis=1, keepdims=True)
-    near = (np.abs(roots - ends) <= 1e-5 * scale).all(axis=0)
+    ends = np.array([limit[name].values for name in system.states])
+    roots = np.array([found[name].values for name in system.states])
+    near = _same(roots, ends, system, turns) if roots.size else np.zeros(0, bool)
     return f" at ({int(near.argmax()) + 1})" if near.any() else ""

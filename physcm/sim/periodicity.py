@@ -1,0 +1,44 @@
+"""Angles: states by whose full turns the equations do not change.
+
+A state that is read by sines, cosines and tangents alone, at multiples a_i x + ... of itself,
+has the period 2 pi / gcd(a_i). Wherever such a system has one equilibrium it has infinitely
+many, a turn apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sympy as sp
+
+from physcm.mechanism.expression import symbol
+from physcm.sim.system import System
+
+_WAVES = (sp.sin, sp.cos, sp.tan)
+
+
+def periods(system: System) -> Mapping[str, float]:
+    """Return the period of each state that has one.
+
+    >>> pendulum = System(
+    ...     {"theta": "omega", "omega": "-sin(theta) + cos(3*theta/2)"},
+    ...     initial={"theta": 1, "omega": 0},
+    ... )
+    >>> periods(pendulum)
+    {'theta': 12.566370614359172}
+    """
+    program = system.rates.written or system.rates
+    mechanisms = sp.Tuple(*program.outputs, *(e for _, e in program.definitions))
+    found = {name: _period(mechanisms, symbol(name)) for name in system.states}
+    return {name: period for name, period in found.items() if period is not None}
+
+
+def _period(mechanisms: sp.Tuple, x: sp.Symbol) -> float | None:
+    waves = {wave for wave in mechanisms.atoms(*_WAVES) if x in wave.free_symbols}
+    if not waves or x in mechanisms.xreplace(dict.fromkeys(waves, sp.S.Zero)).free_symbols:
+        return None
+    slopes = [sp.diff(wave.args[0], x) for wave in waves]
+    ratios = [slope / slopes[0] for slope in slopes]
+    if not slopes[0].is_number or not all(ratio.is_Rational for ratio in ratios):
+        return None
+    return float(2 * sp.pi / (abs(slopes[0]) * sp.gcd_list(ratios)))
