@@ -22,10 +22,10 @@ import sympy as sp
 
 from physcm.abstraction.compare import Causal, compare
 from physcm.abstraction.constraints import CausalConstraintsModel
-from physcm.abstraction.family import Family, Interventions, families_of, require_alike
+from physcm.abstraction.family import families_of, require_alike
 from physcm.abstraction.report import Report
 from physcm.mechanism.errors import InvalidValue, UnknownVariable
-from physcm.mechanism.interventions import Hold
+from physcm.mechanism.interventions import Family, Hold, Interventions
 from physcm.mechanism.parser import Expression, closest, parse
 from physcm.scm import SCM
 from physcm.sim import System

@@ -13,7 +13,7 @@ from physcm.abstraction.compare import Causal, compare
 from physcm.abstraction.constraints import CausalConstraintsModel
 from physcm.abstraction.equations import equilibrium_scm
 from physcm.abstraction.explain import reason_for
-from physcm.abstraction.family import Family, families_of, require_alike
+from physcm.abstraction.family import families_of, require_alike
 from physcm.abstraction.outcome import Outcome
 from physcm.mechanism.errors import (
     InvalidValue,
@@ -23,7 +23,7 @@ from physcm.mechanism.errors import (
     NotUnique,
     PhyscmError,
 )
-from physcm.mechanism.interventions import label
+from physcm.mechanism.interventions import Family, label
 from physcm.scm import SCM
 from physcm.sim import System, conservation_laws
 from physcm.sim.settle import require_autonomous

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias
-
 import numpy as np
 
 from physcm.mechanism.errors import InvalidValue
 from physcm.mechanism.interventions import (
+    Family,
     Hold,
-    Intervention,
+    Interventions,
     SetParameter,
+    each_of,
     is_permanent,
     label,
 )
@@ -20,8 +19,6 @@ from physcm.sim.equilibrium import EquilibriumEquations
 from physcm.sim.long_run import long_run
 from physcm.sim.status import LimitStatus
 
-Interventions: TypeAlias = tuple[Intervention, ...]
-Family: TypeAlias = Intervention | Iterable[Intervention | Sequence[Intervention]]
 _FACTORS = (0.5, 1.1, 2.0)
 _NEGLIGIBLE = 1e-6
 
@@ -32,21 +29,10 @@ def families_of(interventions: Family) -> list[Interventions]:
     >>> families_of([Hold("x", 1), [Hold("x", 1), Hold("y", 2)], Hold("x", 1)])
     [(), (Hold('x', 1),), (Hold('x', 1), Hold('y', 2))]
     """
-    entries = _together(interventions, "a list of interventions")
     families: dict[str, Interventions] = {label(()): ()}
-    for entry in entries:
-        family = _together(entry, "an intervention, or a list of several at once")
+    for family in each_of(interventions):
         families.setdefault(label(family), family)
     return list(families.values())
-
-
-def _together(given: object, wanted: str) -> tuple[Any, ...]:
-    """Return one intervention or several as a tuple."""
-    if isinstance(given, Intervention):
-        return (given,)
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise InvalidValue(f"`{given!r}` is not {wanted}; give for example [Hold('x', 1)]")
-    return tuple(given)
 
 
 def require_alike(interventions: Interventions) -> None:

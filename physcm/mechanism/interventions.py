@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -271,6 +271,12 @@ Intervention: TypeAlias = Hold | Shift | ScaleNoise | Replace | SetParameter | I
 EdgeIntervention: TypeAlias = CutEdge | RescaleEdge
 """What only networks understand."""
 
+Interventions: TypeAlias = tuple[Intervention, ...]
+"""What is done together, as one intervention on several mechanisms."""
+
+Family: TypeAlias = Intervention | Iterable[Intervention | Sequence[Intervention]]
+"""A list whose entries are interventions, or lists of several at once."""
+
 
 def is_permanent(intervention: Intervention | EdgeIntervention) -> TypeIs[Mode]:
     """Say whether an intervention acts at all times, so that it makes another model of the kind.
@@ -309,6 +315,25 @@ def listed(
             )
         _check_times(intervention)
     return given
+
+
+def each_of(family: Family) -> list[Interventions]:
+    """Return the entries of a family, each as a tuple of what is done together.
+
+    >>> each_of([Hold("x", 1), [Hold("x", 1), Hold("y", 2)]])
+    [(Hold('x', 1),), (Hold('x', 1), Hold('y', 2))]
+    """
+    entries = _together(family, "a list of interventions")
+    return [_together(entry, "an intervention, or a list of several at once") for entry in entries]
+
+
+def _together(given: object, wanted: str) -> tuple[Any, ...]:
+    """Return one intervention or several as a tuple."""
+    if isinstance(given, Intervention):
+        return (given,)
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise InvalidValue(f"`{given!r}` is not {wanted}; give for example [Hold('x', 1)]")
+    return tuple(given)
 
 
 def label(intervention: Intervention | Iterable[Intervention]) -> str:

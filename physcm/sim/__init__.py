@@ -28,6 +28,7 @@ from physcm.sim.observation import (
 )
 from physcm.sim.settle import settle
 from physcm.sim.simulate import simulate
+from physcm.sim.steady_states import steady_states
 from physcm.sim.system import System
 from physcm.sim.torch_engine import Torch
 from physcm.sim.transitions import Event, Jump
@@ -65,6 +66,7 @@ __all__ = [
     "replay",
     "settle",
     "simulate",
+    "steady_states",
     "steps_from",
     "unstandardize",
 ]

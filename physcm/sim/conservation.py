@@ -93,6 +93,38 @@ def conservation_laws(system: System) -> tuple[ConservationLaw, ...]:
     return first
 
 
+def under_holds(
+    laws: Sequence[ConservationLaw], held: Sequence[str]
+) -> tuple[ConservationLaw, ...]:
+    """Return the laws that are left when some states are held, whose own values are laws then.
+
+    What is left of the others are the combinations that no held state takes part in. Laws that
+    a system has only while a state is held are not among them.
+
+    >>> chain = ConservationLaw((("A", Fraction(1)), ("B", Fraction(1))))
+    >>> [str(law) for law in under_holds([chain], ["B"])]
+    ['B']
+    """
+    left = [dict(law.coefficients) for law in laws]
+    for name in held:
+        pivot = next((law for law in left if name in law), None)
+        if pivot is not None:
+            left = [_without(law, pivot, name) for law in left if law is not pivot]
+    own = [ConservationLaw(((name, Fraction(1)),)) for name in held]
+    return (*own, *(ConservationLaw(tuple(law.items())) for law in left))
+
+
+def _without(
+    law: dict[str, Fraction], pivot: Mapping[str, Fraction], name: str
+) -> dict[str, Fraction]:
+    """Return a law that a state takes no part in, by subtracting a multiple of another."""
+    factor = law.get(name, Fraction(0)) / pivot[name]
+    names = {**law, **pivot}
+    zero = Fraction(0)
+    mixed = {key: law.get(key, zero) - factor * pivot.get(key, zero) for key in names}
+    return {key: weight for key, weight in mixed.items() if weight}
+
+
 def law_matrix(laws: Sequence[ConservationLaw], states: Sequence[str]) -> Floats:
     """Return the weights as a matrix of shape (laws, states)."""
     matrix = np.zeros((len(laws), len(states)))

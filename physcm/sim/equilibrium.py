@@ -19,7 +19,12 @@ from numpy.typing import NDArray
 from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.magnitude import size_of_terms
 from physcm.mechanism.roots import newton
-from physcm.sim.conservation import ConservationLaw, conservation_laws, law_matrix
+from physcm.sim.conservation import (
+    ConservationLaw,
+    conservation_laws,
+    law_matrix,
+    under_holds,
+)
 from physcm.sim.system import System
 
 _NEGLIGIBLE = 1e-9
@@ -29,14 +34,20 @@ _STEEP = 1e6
 
 @dataclass(frozen=True)
 class EquilibriumEquations:
-    """The equations f(X) = 0 of a system, with conservation laws in place of dependent rows."""
+    """The equations f(X) = 0 of a system, with conservation laws in place of dependent rows.
+
+    Attributes:
+        system: the dynamics.
+        held: states that are kept where they are; each is conserved on its own.
+    """
 
     system: System
+    held: tuple[str, ...] = ()
 
     @cached_property
     def laws(self) -> tuple[ConservationLaw, ...]:
         """The linear conservation laws."""
-        return conservation_laws(self.system)
+        return under_holds(conservation_laws(self.system), self.held)
 
     @cached_property
     def weights(self) -> Floats:
@@ -69,7 +80,7 @@ class EquilibriumEquations:
     def residual(self, x: Floats, p: Floats, total: Floats) -> Floats:
         """Return the equations' left sides, shape (states, points)."""
         f = self.system.rates.vector(0.0, x, p)
-        f[self.dependent] = self.weights @ x - total
+        f[self.dependent] = self.conserved(x) - total
         return f
 
     def jacobian(self, x: Floats, p: Floats) -> Floats:
@@ -81,8 +92,19 @@ class EquilibriumEquations:
     def magnitude(self, x: Floats, p: Floats, total: Floats) -> Floats:
         """Return the sizes of the equations' terms, shape (states, points)."""
         sizes = self.sizes.vector(0.0, x, p)
-        sizes[self.dependent] = np.abs(self.weights) @ np.abs(x) + np.abs(total)
+        sizes[self.dependent] = self.conserved(np.abs(x), np.abs(self.weights)) + np.abs(total)
         return sizes
+
+    def conserved(self, x: Floats, weights: Floats | None = None) -> Floats:
+        """Return the conserved totals (laws, points) at states, or the sums by other weights.
+
+        Each point is summed alone, in one order, whatever stands beside it.
+        """
+        weights = self.weights if weights is None else weights
+        sums = np.zeros((len(weights), x.shape[1]))
+        for law, state in np.argwhere(weights):
+            sums[law] += weights[law, state] * x[state]
+        return sums
 
     def roots(self, starts: Floats, p: Floats, total: Floats) -> tuple[Floats, NDArray[np.bool_]]:
         """Return where Newton's method leads from each start, and whether that is a root.
@@ -107,21 +129,34 @@ class EquilibriumEquations:
     def eigenvalues(self, x: Floats, p: Floats, scale: Floats) -> NDArray[np.complex128]:
         """Return the eigenvalues of the dynamics on the conserved subspace, largest first.
 
-        A slope that is infinite, as that of sqrt at 0, counts as a million times the others.
-
         Args:
             x: an equilibrium, shape (states,).
             p: shape (parameters,).
             scale: the size of each state, which balances the matrix.
         """
-        f = _bounded(self.system.rates.jacobian.dense(0.0, x, p))
-        reduced = f[np.ix_(self.free, self.free)]
+        slopes = self.system.rates.jacobian.batch(0.0, x[:, np.newaxis], p[:, np.newaxis])
+        (values,) = self.spectra(slopes, scale[:, np.newaxis])
+        return np.asarray(values)
+
+    def spectra(self, slopes: Floats, scale: Floats) -> NDArray[np.complex128]:
+        """Return the eigenvalues of Jacobians on the conserved subspace, largest first.
+
+        A slope that is infinite, as that of sqrt at 0, counts as a million times the others.
+
+        Args:
+            slopes: df/dX, (points, states, states), of which the rows of dependent states are
+                not looked at.
+            scale: the size of each state, (states, points), which balances the matrices.
+        """
+        f = _bounded(slopes[:, self.free])
+        reduced = f[:, :, self.free]
         if len(self.laws):
             lift = -self.weights[:, self.free] / np.diag(self.weights[:, self.dependent])[:, None]
-            reduced = reduced + f[np.ix_(self.free, self.dependent)] @ lift
-        balance = scale[self.free]
-        values = np.linalg.eigvals(reduced * balance / balance[:, np.newaxis])
-        return values[np.argsort(-values.real)].astype(np.complex128)
+            reduced = reduced + f[:, :, self.dependent] @ lift
+        balance = scale[self.free].T
+        balanced = reduced * balance[:, np.newaxis] / balance[:, :, np.newaxis]
+        values = np.linalg.eigvals(balanced).astype(np.complex128)
+        return np.take_along_axis(values, np.argsort(-values.real, axis=1), axis=1)
 
     def meets(self, x: Floats, total: Floats) -> NDArray[np.bool_]:
         """Say which points (states, points) have the conserved totals, rounding aside."""
@@ -131,9 +166,13 @@ class EquilibriumEquations:
 
     def is_feasible(self, x: Floats, scale: Floats) -> bool:
         """Say whether every variable lies within its bounds, rounding aside."""
-        low, high = self.bounds
+        return bool(self.are_feasible(x[:, np.newaxis], scale[:, np.newaxis])[0])
+
+    def are_feasible(self, x: Floats, scale: Floats) -> NDArray[np.bool_]:
+        """Say at which points (states, points) that is so."""
+        low, high = self.bounds[:, :, np.newaxis]
         slack = _NEGLIGIBLE * scale
-        return bool(((x >= low - slack) & (x <= high + slack)).all())
+        return np.asarray(((x >= low - slack) & (x <= high + slack)).all(axis=0))
 
     def rests(self, x: Floats, p: Floats, total: Floats) -> bool:
         """Say whether x solves the equations up to rounding."""
@@ -148,18 +187,27 @@ def stability(eigenvalues: NDArray[np.complex128]) -> str:
     >>> stability(np.array([-1 + 2j, -1 - 2j]))
     'stable'
     """
-    if eigenvalues.size == 0:
-        return "stable"
-    slack = 1e-10 * np.abs(eigenvalues).max()
-    if eigenvalues[0].real > slack:
-        return "unstable"
-    return "stable" if eigenvalues[0].real < -slack else "marginal"
+    return str(stabilities(eigenvalues[np.newaxis])[0])
 
 
-def _bounded(matrix: Floats) -> Floats:
-    """Return a matrix with large entries in place of infinite ones, such as sqrt has at 0."""
-    steep = _STEEP * max(1.0, float(np.abs(matrix[np.isfinite(matrix)]).max(initial=0.0)))
-    return np.nan_to_num(matrix, nan=0.0, posinf=steep, neginf=-steep)
+def stabilities(eigenvalues: NDArray[np.complex128]) -> NDArray[np.str_]:
+    """Return the same for many points, whose eigenvalues are (points, any), largest first."""
+    if not eigenvalues.shape[1]:
+        return np.full(len(eigenvalues), "stable")
+    slack = 1e-10 * np.abs(eigenvalues).max(axis=1)
+    largest = eigenvalues[:, 0].real
+    decided = np.where(largest > slack, "unstable", "stable")
+    return np.where(np.abs(largest) <= slack, "marginal", decided)
+
+
+def _bounded(matrices: Floats) -> Floats:
+    """Return matrices with large entries in place of infinite ones, such as sqrt has at 0."""
+    if np.isfinite(matrices).all():
+        return matrices
+    sizes = np.where(np.isfinite(matrices), np.abs(matrices), 0.0)
+    steep = _STEEP * np.maximum(1.0, sizes.max(axis=(1, 2), initial=0.0))[:, None, None]
+    infinite = np.where(np.isinf(matrices), np.sign(matrices) * steep, matrices)
+    return np.where(np.isnan(infinite), 0.0, infinite)
 
 
 def scatter(equations: EquilibriumEquations, scale: Floats, total: Floats, count: int) -> Floats:

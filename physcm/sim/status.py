@@ -33,6 +33,22 @@ class LimitStatus(IntEnum):
     BROKEN_OFF = 4
 
 
+class RestStatus(IntEnum):
+    """What is known of a sample's equilibrium.
+
+    The flow from the start comes to rest there; there is one, but the flow was not seen to come
+    to it; or none was found, and the flow repeats, grows without bound, moves on, or ends where
+    the mechanisms have no finite value.
+    """
+
+    REACHED = 0
+    FOUND = 1
+    PERIODIC = 2
+    DIVERGED = 3
+    STILL_MOVING = 4
+    BROKEN_OFF = 5
+
+
 def flags(values: Iterable[IntEnum], kind: type[IntEnum]) -> xr.Variable:
     """Return statuses over `sample`, with their meanings as attributes.
 

@@ -16,7 +16,8 @@ from physcm.sim.fused import explicit_code, rosenbrock_code
 from physcm.sim.fused.rosenbrock import rodas5p
 from physcm.sim.fused.runge_kutta import RungeKutta
 
-_METHOD = ("begin", "attempt", "extend", "shape", "mix", "save", "commit")
+METHOD = ("begin", "attempt", "extend", "shape", "mix", "save", "commit")
+"""The functions of a method, in the order of `Stepper.method`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +46,7 @@ class Stepper:
         stability: float,
     ) -> Stepper:  # fmt: skip
         """Return the stepper of a method's code and a system's, of which it calls functions."""
-        addresses = _addresses(method, _METHOD), _addresses(system, functions)
+        addresses = _addresses(method, METHOD), _addresses(system, functions)
         return cls((method, system), *addresses, stages, storage, stability)
 
 

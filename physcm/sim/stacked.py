@@ -1,0 +1,170 @@
+"""A system under many interventions as one ensemble, so that one machine code serves them all.
+
+A column is one sample under one intervention. Interventions that set a parameter or hold a state
+at a number leave the mechanisms as they are: the parameter has another value in their columns,
+and the state starts where it is held and does not move. What else there is (expressions,
+shifts, other mechanisms) makes a system of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import sympy as sp
+from numpy.typing import NDArray
+
+from physcm.mechanism.codegen import Floats, Program
+from physcm.mechanism.declarations import require_within
+from physcm.mechanism.errors import Unsupported
+from physcm.mechanism.expression import names_in, symbol
+from physcm.mechanism.interventions import Hold, Interventions, SetParameter
+from physcm.mechanism.values import finite
+from physcm.sim.conservation import conservation_laws
+from physcm.sim.system import System
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Columns that share their mechanisms.
+
+    Attributes:
+        system: their mechanisms; what sets a parameter in some columns only makes it one that
+            is drawn there, whose value is not known.
+        columns: which they are of all.
+        x0: the states at the start, (states, columns).
+        p: the parameters, (parameters, columns).
+        held: which states do not move, (states, columns).
+    """
+
+    system: System
+    columns: NDArray[np.int64]
+    x0: Floats
+    p: Floats
+    held: NDArray[np.bool_]
+
+    @cached_property
+    def rates(self) -> Program:
+        """The drift, times a parameter `free` of each state that is 0 where it is held."""
+        if not self.held.any():
+            return self.system.rates
+        system, names = self.system, [f"free({name})" for name in self.system.states]
+        drifts = zip(names, system.drift.values(), strict=True)
+        return Program.over(
+            system.states,
+            (*system.parameters, *names),
+            system.derived,
+            tuple(sp.Mul(symbol(name), drift, evaluate=False) for name, drift in drifts),
+        )
+
+    @cached_property
+    def parameters(self) -> Floats:
+        """What `rates` reads, (any, columns)."""
+        return np.vstack([self.p, ~self.held]) if self.held.any() else self.p
+
+    @cached_property
+    def patterns(self) -> list[tuple[tuple[str, ...], NDArray[np.int64]]]:
+        """Which states are held together, and the places of the columns where they are."""
+        if not self.held.any():
+            return [((), np.arange(self.columns.size))]
+        kinds, which = np.unique(self.held, axis=1, return_inverse=True)
+        names = np.array(self.system.states, dtype=object)
+        return [
+            (tuple(names[kind]), np.flatnonzero(which.ravel() == i))
+            for i, kind in enumerate(kinds.T)
+        ]
+
+
+def stacked(system: System, families: Sequence[Interventions], n: int, seed: int) -> list[Stack]:
+    """Return stacks of all columns, family by family and in each sample by sample.
+
+    Args:
+        system: what to intervene on.
+        families: what to do, several together in each.
+        n: number of samples.
+        seed: as in `simulate`.
+
+    Raises:
+        UnknownVariable, Infeasible, InvalidValue: as `System.do`.
+    """
+    plain = _plain(system)
+    given = {i: _numbers(system, family, plain) for i, family in enumerate(families)}
+    numbers = {i: values for i, values in given.items() if values is not None}
+    stacks = [_together(system, numbers, n, seed)] if numbers else []
+    if stacks and not _has_laws(stacks[0].system):
+        numbers, stacks = {}, []
+    for i in sorted(set(range(len(families))) - numbers.keys()):
+        own = system.do(*families[i])
+        x0, p = own.draw(np.arange(n), seed)
+        stacks.append(Stack(own, n * i + np.arange(n), x0, p, np.zeros(x0.shape, dtype=bool)))
+    return stacks
+
+
+def _numbers(
+    system: System, family: Interventions, plain: frozenset[str]
+) -> dict[str, float] | None:
+    """Return the numbers that parameters and held states get, None if there is more to it."""
+    numbers: dict[str, float] = {}
+    for intervention in family:
+        match intervention:
+            case Hold(name, value, during=None) if (
+                _is_number(value) and name in plain and name in system.drift
+            ):
+                require_within(system.bounds.get(name, (-math.inf, math.inf)), name, value)
+                numbers[name] = finite(value, f"do({name})")
+            case SetParameter(values=values, during=None) if all(
+                _is_number(value) and name in plain and name in system.parameters
+                for name, value in values.items()
+            ):
+                numbers |= {k: finite(v, f"parameter `{k}`") for k, v in values.items()}
+            case _:
+                return None
+    return numbers
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float | int) and not isinstance(value, bool)
+
+
+def _plain(system: System) -> frozenset[str]:
+    """Return the states and parameters that nothing else is computed from, nor held with."""
+    values = (*system.parameters.values(), *system.initial.values())
+    read = set[str]().union(*(names_in(e) for e in values if isinstance(e, sp.Basic)))
+    read |= {name for group in system.held_together for name in group}
+    states = {name for name in system.states if f"{name}(0)" not in read}
+    return frozenset((states | system.parameters.keys()) - read)
+
+
+def _together(
+    system: System, numbers: Mapping[int, Mapping[str, float]], n: int, seed: int
+) -> Stack:
+    """Return one stack of the families that give numbers only."""
+    x, p = (np.tile(drawn, len(numbers)) for drawn in system.draw(np.arange(n), seed))
+    held, changed = np.zeros(x.shape, dtype=bool), set[str]()
+    place = {name: i for i, name in enumerate(system.parameters)}
+    index = {name: i for i, name in enumerate(system.states)}
+    for k, values in enumerate(numbers.values()):
+        own = slice(n * k, n * (k + 1))
+        for name, value in values.items():
+            if name in index:
+                x[index[name], own], held[index[name], own] = value, True
+            else:
+                p[place[name], own] = value
+                changed.add(name)
+    if changed:
+        drawn = {name: (float(p[place[name], 0]),) for name in changed}
+        system = system.replace(parameters={**system.parameters, **drawn})
+    columns = (n * np.array(list(numbers))[:, np.newaxis] + np.arange(n)).ravel()
+    return Stack(system, columns, x, p, held)
+
+
+def _has_laws(system: System) -> bool:
+    """Say whether the conservation laws are the same for all columns."""
+    try:
+        conservation_laws(system)
+    except Unsupported:
+        return False
+    return True
