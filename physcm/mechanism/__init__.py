@@ -40,6 +40,7 @@ from physcm.mechanism.interventions import (
     Shift,
     When,
 )
+from physcm.mechanism.opaque import opaque
 from physcm.mechanism.parser import parse
 from physcm.mechanism.sampled import sampled
 
@@ -78,6 +79,7 @@ __all__ = [
     "UnknownVariable",
     "Unsupported",
     "When",
+    "opaque",
     "parse",
     "sampled",
 ]

@@ -19,6 +19,7 @@ from sympy.core.relational import Relational
 
 from physcm.mechanism.errors import Unsupported
 from physcm.mechanism.expression import chosen
+from physcm.mechanism.opaque import Opaque
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +34,14 @@ class Target:
         words: the patterns of and, or, not.
         has_branches: whether the two values are functions of what they read, which compute
             anew the definitions that they need.
+        calls_python: whether it can call any function of arrays.
     """
 
     load: Callable[[], Mapping[str, Any]]
     cases: str
     words: Mapping[str, str]
     has_branches: bool = False
+    calls_python: bool = False
 
     @cached_property
     def functions(self) -> Mapping[str, Any]:
@@ -74,6 +77,7 @@ SCALAR = Target(
     ),
     "({value} if {condition} else {otherwise})",
     {"and": "({} and {})", "or": "({} or {})", "not": "(not {})"},
+    calls_python=True,
 )
 VECTOR = Target(
     lambda: (
@@ -100,6 +104,7 @@ VECTOR = Target(
     ),
     "where({condition}, {value}, {otherwise})",
     {"and": "logical_and({}, {})", "or": "logical_or({}, {})", "not": "logical_not({})"},
+    calls_python=True,
 )
 REWRITTEN = {
     sp.sec: lambda x: 1 / sp.cos(x),
@@ -125,6 +130,7 @@ class Printer:
         self.target = target
         self.local: dict[sp.Symbol, str] = {}
         self.definitions: dict[sp.Symbol, sp.Expr] = {}
+        self.opaque: dict[str, Callable[..., Any]] = {}
 
     def text(self, e: sp.Basic) -> str:
         """Return the source of an expression or a condition.
@@ -199,6 +205,10 @@ class Printer:
         name = type(e).__name__
         if e.is_Function and name in self.target.functions:
             return f"{name}({', '.join(self.text(a) for a in e.args)})"
+        if isinstance(e, Opaque) and self.target.calls_python:
+            own = f"opaque{len(self.opaque)}"
+            self.opaque[own] = type(e).evaluate
+            return f"{own}({', '.join(self.text(a) for a in e.args)})"
         raise Unsupported(
             f"no code can be generated for `{e}`: the function `{name}` is not known; "
             "write it through exp, log, powers and where"

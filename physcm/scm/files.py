@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy as sp
 
-from physcm.mechanism.errors import InvalidFile
+from physcm.mechanism.errors import InvalidFile, InvalidValue
 from physcm.mechanism.expression import names_in, symbol, to_text
+from physcm.mechanism.opaque import Opaque
 from physcm.mechanism.values import from_plain, to_plain
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _FORM = re.compile(r"(\w+)\((.*)\)")
 def to_json(model: SCM) -> str:
     """Return a model as JSON; an end of a domain that is infinite is null."""
     content: dict[str, Any] = {"format": FORMAT, "version": VERSION, "name": model.name}
-    content["mechanisms"] = {k: to_text(m) for k, m in model.mechanisms.items()}
+    content["mechanisms"] = {k: _text(k, m) for k, m in model.mechanisms.items()}
     for field in ("exogenous", "parameters"):
         content[field] = {k: to_plain(v) for k, v in getattr(model, field).items()}
     content["domains"] = {
@@ -96,6 +97,15 @@ def _latex_name(name: sp.Symbol) -> str:
         return str(sp.latex(name))
     inner = ", ".join(str(sp.latex(sp.Symbol(part.strip()))) for part in form[2].split(","))
     return rf"\operatorname{{{form[1]}}}({inner})"
+
+
+def _text(name: str, mechanism: sp.Basic) -> str:
+    if mechanism.has(Opaque):
+        raise InvalidValue(
+            f"`{name}` is computed by a Python function in `{mechanism}`, which has no form in "
+            "files; write it as an expression"
+        )
+    return to_text(mechanism)
 
 
 def _interval(name: str, ends: Any) -> tuple[float, float]:

@@ -50,7 +50,8 @@ class SCM:
     Args:
         mechanisms: the equation of each variable: an expression h for X = h, or an equation
             `left == right` (text or SymPy) that is labelled by the variable. An expression
-            that reads its own variable is an equation for it, a self-cycle.
+            that reads its own variable is an equation for it, a self-cycle. Python and PyTorch
+            functions take part in expressions by `physcm.mechanism.opaque`.
         exogenous: the noise E: distributions, numbers, expressions in other values, or one
             number per sample.
         parameters: constants, written likewise.
