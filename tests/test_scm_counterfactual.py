@@ -182,6 +182,19 @@ def test_partial_evidence_agrees_with_the_closed_form_of_the_linear_model():
         )
 
 
+def test_the_noise_solved_for_is_that_of_what_was_seen():
+    """Solving for noise far upstream would leave few effective draws."""
+    chain = SCM(
+        {f"v{i}": f"0.8*v{i - 1} + e{i}" if i else "e0" for i in range(12)},
+        {f"e{i}": Normal(0, 1) for i in range(12)},
+    )
+    seen = {"v11": 3, "v6": -1}
+    data = chain.counterfactual(seen, v3=0, n=4000)
+    law = LinearSCM.from_scm(chain).counterfactual(seen, v3=0)
+    assert data.effective_sample_size.item() > 200
+    np.testing.assert_allclose(mean(data, "v8"), law["mean"].sel(variable="v8"), atol=0.2)
+
+
 def test_noise_that_is_not_normal_is_weighed_by_its_own_density():
     """x = a + b with a ~ Exp(1), b ~ Gamma(2, 1): a given x = 3 has the density of 3 Beta(1, 2)."""
     model = SCM({"x": "a + b", "y": "a"}, {"a": Exponential(1), "b": Gamma(2, 1)})

@@ -44,10 +44,11 @@ def as_value(raw: Any, names: Collection[str] | None, place: str) -> Value:
     distribution = as_distribution(raw)
     if distribution is not None:
         return distribution
+    if hasattr(raw, "__array__"):  # arrays of any library, labelled ones among them
+        array = np.asarray(raw)
+        raw = array if array.ndim else array.item()
     if isinstance(raw, list | tuple | np.ndarray):
         return _per_sample(raw, place)
-    if isinstance(raw, np.number | np.ndarray):
-        raw = raw.item()
     expression = parse(raw, names, place)
     if expression.free_symbols:
         return expression

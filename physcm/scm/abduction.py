@@ -176,8 +176,12 @@ class _Problem:
                     f"the evidence on `{', '.join(self.seen)}` leaves no equation for `{name}`; "
                     "observe it too, or fewer variables"
                 )
-        # Noise of a single equation first: noise that several share is better drawn.
-        rank = {name: sum(name in names for names in reads.values()) for name in continuous}
+        # Noise of what was seen, and of a single equation, first: other noise is better drawn.
+        left = reads.keys() - own.values()
+        rank = {
+            name: (not any(name in reads[k] for k in left), sum(name in r for r in reads.values()))
+            for name in continuous
+        }
         return matched(reads, sorted(continuous, key=rank.__getitem__), own)
 
     @cached_property

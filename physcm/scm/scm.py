@@ -403,11 +403,7 @@ class SCM:
                 raise UnknownVariable(
                     f"`{name}` is no exogenous variable of {self.in_words}; {remedy}"
                 )
-        values = {
-            name: np.asarray(value) if isinstance(value, xr.DataArray) else value
-            for name, value in exogenous.items()
-        }
-        return {name: as_value(v, set(), f"exogenous `{name}`") for name, v in values.items()}
+        return {name: as_value(v, (), f"exogenous `{name}`") for name, v in exogenous.items()}
 
     def _drawn(
         self, given: Mapping[str, Value], samples: np.ndarray[Any, np.dtype[np.int64]], seed: int

@@ -25,12 +25,13 @@ import sympy as sp
 from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.distributions import Distribution
 from physcm.mechanism.distributions.exact import atoms
-from physcm.mechanism.expression import derivative, names_in, symbol, to_text
+from physcm.mechanism.expression import names_in, to_text
 from physcm.mechanism.magnitude import size_of_terms
 from physcm.mechanism.values import Value, draw
 from physcm.scm.block import Block
 from physcm.scm.closed_form import closed_form
 from physcm.scm.constants import constants_in
+from physcm.scm.monotone import is_monotone
 from physcm.scm.solve import blocks, solve
 from physcm.scm.status import SolutionStatus
 from physcm.scm.structure import generic, repeated
@@ -91,7 +92,7 @@ def _by_algebra(scm: SCM, names: Sequence[str], parts: Iterable[Block]) -> Verdi
         form = closed_form(own)
         if np.isfinite([*part.lower, *part.upper]).any():
             return None
-        if form is None and _is_monotone(constants_in(own.residuals[0], values), part.unknowns):
+        if form is None and is_monotone(constants_in(own.residuals[0], values), part.unknowns):
             monotone += part.unknowns
             continue
         if form is None or not form.onto:
@@ -113,23 +114,6 @@ def _ground(divisors: Iterable[str], monotone: Iterable[str]) -> str:
     parts = [f"the solution divides by {listed}, which is not zero"] if listed else []
     parts += [f"the equation of {name} is a monotone polynomial in it" for name in monotone]
     return "; ".join(parts) or "each equation gives its variable"
-
-
-def _is_monotone(residual: sp.Expr, unknowns: tuple[str, ...]) -> bool:
-    """Say whether a residual is a polynomial in one unknown that takes every value once.
-
-    So it is if its degree is odd and its derivative, free of all else, never changes sign: if
-    every real root of the derivative is a multiple one of even order (Sturm's theorem).
-    """
-    x = symbol(unknowns[0])
-    slope = sp.expand(derivative(residual, x))
-    if len(unknowns) > 1 or slope.free_symbols != {x} or not slope.is_polynomial(x):
-        return False
-    polynomial = sp.Poly(slope, x)
-    if not all(c.is_Rational for c in polynomial.all_coeffs()) or polynomial.degree() % 2:
-        return False
-    _, factors = polynomial.sqf_list()
-    return all(order % 2 == 0 or factor.count_roots() == 0 for factor, order in factors)
 
 
 def _with(part: Block, solved: Mapping[sp.Symbol, sp.Expr]) -> Block:

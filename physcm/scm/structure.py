@@ -3,7 +3,8 @@
 k is a parent of i iff no equivalent mechanism of i omits k (Bongers, Forré, Peters & Mooij,
 Annals of Statistics 2021, definition 2.6); so x - x and 0*x make no parent, nor does a factor
 that never vanishes. i has a self-cycle iff its equation does not determine X_i uniquely given
-all others: x = 0.5*x + y says x = 2*y, which is no cycle, and x = x + y is one.
+all others: x = 0.5*x + y says x = 2*y, which is no cycle, nor is x**3 = y, and x = x + y is one.
+An equation that is not known to determine its variable counts as a self-cycle.
 
 A derivative that is not zero at some random point does not vanish; only one that is zero at
 all of them is simplified. Parameters have their values here, so that 0 makes no edge;
@@ -26,8 +27,12 @@ from physcm.mechanism.expression import derivative, exact, names_in, symbol
 from physcm.mechanism.linearization import Flags
 from physcm.mechanism.magnitude import size_of_terms
 from physcm.mechanism.values import Value, draw
+from physcm.scm.block import Block
+from physcm.scm.closed_form import closed_form
+from physcm.scm.constants import constants_in
 from physcm.scm.graph import MixedGraph
 from physcm.scm.linear import linear_form
+from physcm.scm.monotone import is_monotone
 from physcm.scm.solve import residual
 
 _POINTS = 6
@@ -65,7 +70,16 @@ class Structure:
         slope = form[0].get(symbol(name), sp.S.Zero) if form else sp.S.Zero
         if form is not None and self.never_vanishes(slope):
             return self.depends_on(-form[1] / slope), False
-        return self.depends_on(equation) - {name}, True
+        return self.depends_on(equation) - {name}, not self._determines(name, equation)
+
+    def _determines(self, name: str, equation: sp.Expr) -> bool:
+        """Say whether an equation that is not linear is known to have one root in a variable."""
+        known = constants_in(equation, self.parameters)
+        if is_monotone(known, (name,)):
+            return True
+        everything = (-np.inf, np.inf)
+        form = closed_form(Block((name,), (known,), (None,), (everything,), (np.nan,)))
+        return form is not None and form.onto and all(map(self.never_vanishes, form.pivots))
 
     def depends_on(self, expression: sp.Expr) -> frozenset[str]:
         """Return the names in which the derivative does not vanish identically."""
