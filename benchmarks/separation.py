@@ -11,11 +11,11 @@ Run: python -m benchmarks.separation
 Last result (two cores of a cloud machine, AMD EPYC, Python 3.11, while other work ran beside
 it): milliseconds per query, and the peers' on the query of d-separation
 
-     nodes    first    sigma        d    networkx    y0
-        10      0.6    0.015    0.011       0.028     0.34
-       100      1.1     0.12     0.09        0.24      6.9
-     1,000       60      4.4      2.6         5.0       91
-    10,000      960      111       74         124    1,750
+     nodes    first    sigma        d    networkx      y0
+        10      0.6    0.013    0.008       0.026    0.34
+       100      1.0     0.13    0.078        0.25     6.9
+     1,000       60      5.0      2.0         8.9      91
+    10,000    1,140      121       81          69   1,750
 """
 
 from __future__ import annotations

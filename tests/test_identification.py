@@ -23,7 +23,7 @@ def test_the_front_door_formula(y0):
     assert estimand.latex.startswith(r"\sum\limits_{m} P(m | x)")
 
 
-# Shpitser & Pearl (2006), figure 1: the bow and graphs that contain a hedge.
+# Shpitser & Pearl (2006): the bow, and graphs that contain a hedge.
 @pytest.mark.parametrize(
     "graph",
     [

@@ -1,7 +1,7 @@
 """Sigma- and d-separation against their definitions, against each other and against networkx."""
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import networkx as nx
 import numpy as np
@@ -20,7 +20,7 @@ from physcm.scm import (
 BOTH = [sigma_separated, d_separated]
 METHODS = ["walks", "moral"]
 
-# Bongers, Forré, Peters & Mooij (2021), figure 12: 3 and 4 cause each other.
+# The two-cycle of Bongers, Forré, Peters & Mooij (2021), section 6: 3 and 4 cause each other.
 LOOP = MixedGraph([("1", "3"), ("2", "4"), ("3", "4"), ("4", "3")])
 
 Step = tuple[str, bool, bool]  # the next node, and whether the edge has a head here and there
@@ -204,12 +204,36 @@ def test_separation_is_symmetric_and_unchanged_by_self_loops(random_graph, separ
 @pytest.mark.parametrize("separated", BOTH)
 def test_the_latent_projection_keeps_the_separations_of_what_is_seen(random_graph, separated):
     rng = np.random.default_rng(7)
-    for _ in range(400):
-        graph = random_graph(rng)
-        x, y, given = random_query(rng, graph)
-        latent = [n for n in graph.nodes if n not in x | y | given and rng.random() < 0.7]
+    for i in range(200):
+        graph = random_graph(rng, acyclic=i % 2 == 0)
+        projected = latent_projection(graph, [n for n in graph.nodes if rng.random() < 0.4])
+        for x, y in combinations(projected.nodes, 2):
+            others = [name for name in projected.nodes if name not in (x, y)]
+            for share in (0, 0.5):
+                given = [name for name in others if rng.random() < share]
+                assert separated(projected, x, y, given) == separated(graph, x, y, given)
+
+
+def test_the_latent_projection_is_its_definition(random_graph):
+    rng = np.random.default_rng(9)
+    found = 0
+    for _ in range(200):
+        graph = random_graph(rng, 6)
+        latent = {name for name in graph.nodes if rng.random() < 0.4}
+        directed, shared = set(), set()
+        for start in set(graph.nodes) - latent:
+            for path, taken in paths(graph, (start,), ()):
+                if len(path) > 1 and path[-1] not in latent and latent.issuperset(path[1:-1]):
+                    colliders = [a[2] and b[1] for a, b in pairwise(taken)]
+                    if not any(head_here for _, head_here, _ in taken):
+                        directed.add((start, path[-1]))
+                    if taken[0][1] and taken[-1][2] and not any(colliders):
+                        shared.add((start, path[-1]))
         projected = latent_projection(graph, latent)
-        assert separated(projected, x, y, given) == separated(graph, x, y, given)
+        assert {(a, b) for a, b in projected.directed if a != b} == directed
+        assert projected.bidirected == {tuple(sorted(pair)) for pair in shared}
+        found += len(projected.bidirected - graph.bidirected)
+    assert found > 50
 
 
 def test_all_separations_of_a_small_graph_are_the_separated_queries(random_graph):

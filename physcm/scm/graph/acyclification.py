@@ -1,7 +1,7 @@
 """The acyclification: an acyclic graph that claims what a cyclic one does.
 
 Sigma-separation in a graph is d-separation in its acyclification (Forré & Mooij 2017;
-Bongers, Forré, Peters & Mooij, Annals of Statistics 2021, definition A.13 and proposition A.19).
+Bongers, Forré, Peters & Mooij, Annals of Statistics 2021, appendix A).
 """
 
 from __future__ import annotations

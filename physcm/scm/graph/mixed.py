@@ -168,7 +168,7 @@ class MixedGraph:
         """Return the graph after holding some variables: no edge has an arrowhead at them.
 
         That is every directed edge into them, self-cycles included, and every bidirected edge
-        at them (Bongers, Forré, Peters & Mooij 2021, proposition 3.4).
+        at them (Bongers, Forré, Peters & Mooij 2021, section 2).
 
         >>> MixedGraph([("x", "y"), ("y", "x"), ("y", "z")], [("x", "y"), ("y", "z")]).do("y")
         MixedGraph(y -> x, y -> z)

@@ -1,7 +1,7 @@
 """The latent projection: the graph of a model of which some variables are not seen.
 
 Verma (1993); for graphs with cycles Bongers, Forré, Peters & Mooij, Annals of Statistics 2021,
-definition 5.7. Separations among the variables that stay are kept, holding variables that stay
+section 5. Separations among the variables that stay are kept, holding variables that stay
 commutes with it, and the order in which variables are projected out does not matter.
 """
 
@@ -38,9 +38,11 @@ def latent_projection(graph: MixedGraph, latent: Names) -> MixedGraph:
         for child in graph.children_of[cause]
         for effect in moved[child]
     }
+    together = {moved[name] for name in hidden}
+    apart = {(moved[a], moved[b]) for a, b in graph.bidirected}
     forks = chain(
-        chain.from_iterable(combinations(sorted(moved[name]), 2) for name in hidden),
-        chain.from_iterable(product(moved[a], moved[b]) for a, b in graph.bidirected),
+        chain.from_iterable(combinations(sorted(names), 2) for names in together),
+        chain.from_iterable(product(*pair) for pair in apart),
     )
     return MixedGraph(directed, _between_two(forks), seen)
 

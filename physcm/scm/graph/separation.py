@@ -7,7 +7,7 @@ own strongly connected component (Forré & Mooij 2017). On acyclic graphs the tw
 
 Sigma-separation is valid for all simple SCMs, d-separation for acyclic ones and, with cycles,
 for linear ones and for discrete ones under conditions (Bongers, Forré, Peters & Mooij, Annals of
-Statistics 2021, theorem 6.3). A non-linear model with cycles can be dependent where d-separation
+Statistics 2021, section 6). A non-linear model with cycles can be dependent where d-separation
 claims independence.
 
 Two algorithms that share nothing but the graph answer each question, and are tested against each

@@ -1,9 +1,10 @@
 """Which nodes an open walk reaches: the search behind both kinds of separation.
 
-A walk is open given C if every collider on it is an ancestor of C and no non-collider blocks it.
-For d-separation a non-collider blocks if it is in C; for sigma-separation if it is in C and has
-an outgoing edge on the walk to a node outside its own strongly connected component (Forré &
-Mooij 2017). An open walk between two nodes exists iff an open path does, so that it suffices to
+A walk, which may come back to a node, is open given C iff every collider on it is in C and no
+non-collider blocks it. For d-separation a non-collider blocks if it is in C; for sigma-separation
+if it is in C and has an outgoing edge on the walk to a node outside its own strongly connected
+component (Forré & Mooij 2017). Two nodes are joined by an open walk iff by an open path: on a path
+a collider need only be an ancestor of C, and the walk goes down to C and back. So it suffices to
 remember how each node was left: time and memory are linear in nodes and edges, as in the
 Bayes-ball algorithm (Shachter 1998).
 """
@@ -28,7 +29,6 @@ def connected(
     >>> sorted(connected(collider, ["x"], frozenset("z"), sigma=True))
     ['x', 'y']
     """
-    opened = graph.ancestors(given)
     onward: set[str] = set()  # left along outgoing edges
     anyhow = set(start)  # left along all edges
     waiting = list(anyhow)
@@ -52,7 +52,7 @@ def connected(
         # By a head: a collider, if it goes on along another edge that points to the node.
         for reached in heads:
             if reached not in anyhow and reached not in onward:
-                (anyhow if reached in opened else onward).add(reached)
+                (anyhow if reached in given else onward).add(reached)
                 waiting.append(reached)
     return (onward | anyhow) - given
 
