@@ -149,6 +149,8 @@ class Batch:
             looks_apart: the longest time between two looks at them.
             most_steps: of a sample in one advance.
         """
+        if not out.flags.c_contiguous:
+            raise ValueError("machine code writes to `out` in C order; make it contiguous")
         count = begin.size
         self.system, self.engine, self.rtol, self.out = system, engine, rtol, out
         self.times = np.ascontiguousarray(np.atleast_2d(times))
