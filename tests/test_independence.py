@@ -7,7 +7,7 @@ import xarray as xr
 
 from physcm.mechanism import Normal
 from physcm.mechanism.errors import InvalidValue, UnknownVariable
-from physcm.scm import SCM, MixedGraph
+from physcm.scm import SCM, MixedGraph, separations
 from physcm.scm.independence import (
     Kernel,
     Neighbors,
@@ -162,6 +162,39 @@ def test_in_a_non_linear_loop_a_d_separation_is_false_and_no_sigma_separation_is
     assert (sigma.claims, sigma.false_claims) == (1, 0)
     assert (plain.claims, plain.false_claims) == (2, 1)
     assert "false: a ⊥ b | x, y" in str(plain)
+
+
+def contraction(graph: MixedGraph, rng) -> SCM:
+    """Draw a model with a graph, non-linear, and with one solution since it is a contraction."""
+    noise = {f"e_{name}": Normal(0, 1) for name in graph.nodes}
+    shared = {f"u_{a}_{b}": Normal(0, 1) for a, b in sorted(graph.bidirected)}
+    mechanisms = {}
+    for name in graph.nodes:
+        parents = graph.parents(name)
+        share = 0.9 / max(1, len(parents))
+        terms = [f"{share * rng.choice([-1, 1]):.3f}*tanh({p})" for p in parents]
+        terms += [f"0.7*{u}" for u in shared if name in u.split("_")[1:]]
+        mechanisms[name] = " + ".join([*terms, f"e_{name}"])
+    return SCM(mechanisms, exogenous=noise | shared)
+
+
+@pytest.mark.slow
+def test_sigma_separations_hold_in_random_non_linear_models_with_loops(random_graph):
+    rng = np.random.default_rng(9)
+    claims = models = false = 0
+    while models < 12:
+        drawn = random_graph(rng, 4)
+        loops = {(name, name) for name in drawn.nodes}
+        graph = MixedGraph(drawn.directed - loops, drawn.bidirected, drawn.nodes)
+        if graph.is_acyclic or not separations(graph):
+            continue
+        models += 1
+        sample = contraction(graph, rng).sample(200, seed=models)
+        report = test_separations(graph, sample, test=Kernel(), alpha=0.05)
+        claims += report.claims
+        false += not report.ok
+    assert claims > 30
+    assert false <= scipy.stats.binom.ppf(0.999, models, 0.05)
 
 
 def test_a_dependence_that_cancels_is_reported_as_missed():
