@@ -144,8 +144,9 @@ def run(
                     code[_SAVE],
                     (
                         n, l.ctypes.data + own, x.ctypes.data + own, z.ctypes.data + own,
-                        c.ctypes.data + own, times.ctypes.data + 8 * (row * count + first),
-                        j - first, out.ctypes.data + 8 * (sample[i] * count + first),
+                        k.ctypes.data + own, c.ctypes.data + own,
+                        times.ctypes.data + 8 * (row * count + first), j - first,
+                        out.ctypes.data + 8 * (sample[i] * count + first),
                         start.shape[1] * count,
                     ),
                 )  # fmt: skip

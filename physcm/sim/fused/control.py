@@ -21,6 +21,7 @@ _SHORTEST = 1e-10
 
 CLEAR = "call void @clear(ptr %l)"
 JUDGE = "call void @judge(ptr %l)"
+STEEP = "call void @steep(ptr %l)"
 
 
 def begin(order: int, d: set[str]) -> list[str]:
@@ -124,20 +125,41 @@ def judge(order: int, errors: int, d: set[str]) -> str:
     """
 
     def decide(v: Vectors, lane: int) -> None:
-        h, t, end = (read(v, row, lane) for row in (Row.STEP, Row.TIME, Row.END))
-        size = _size(v, lane, errors)
-        write(v, Row.SIZE, lane, size)
+        h, size = read(v, Row.STEP, lane), _size(v, lane, errors)
         good = v.compare("<=", size, v.number(1.0))
         factor = v.mul(v.number(_SAFETY), _power(v, size, -1 / (order + 1)))
         factor = smaller(v, factor, v.number(_GROW))
         factor = v.select(v.compare(">", factor, v.number(_SHRINK)), factor, v.number(_SHRINK))
         factor = v.select(good, factor, smaller(v, factor, v.number(_AFTER_REJECTION)))
-        write(v, Row.NEXT, lane, smaller(v, v.mul(h, factor), read(v, Row.LONGEST, lane)))
-        arrived = v.compare(">=", h, v.sub(end, t))
-        reached = v.select(arrived, end, v.add(t, h))
-        write(v, Row.REACHED, lane, v.select(good, reached, t))
+        conclude(v, lane, size, v.mul(h, factor))
 
     return over_lanes("judge", "l", decide, d)
+
+
+def conclude(v: Vectors, lane: int, size: str, further: str) -> None:
+    """Write the error of a step, the next step, and what time is reached."""
+    h, t, end = (read(v, row, lane) for row in (Row.STEP, Row.TIME, Row.END))
+    write(v, Row.SIZE, lane, size)
+    write(v, Row.NEXT, lane, smaller(v, further, read(v, Row.LONGEST, lane)))
+    arrived = v.compare(">=", h, v.sub(end, t))
+    reached = v.select(arrived, end, v.add(t, h))
+    good = v.compare("<=", size, v.number(1.0))
+    write(v, Row.REACHED, lane, v.select(good, reached, t))
+
+
+def steep(d: set[str]) -> str:
+    """Return what finds h times the slope of f between two states at the end of the step.
+
+    The squares of the differences of f and of the states are in the rows ABOVE and BELOW.
+    """
+
+    def slope(v: Vectors, lane: int) -> None:
+        h, above, below = (read(v, row, lane) for row in (Row.STEP, Row.ABOVE, Row.BELOW))
+        steepness = v.mul(h, v.intrinsic("sqrt", v.div(above, below)))
+        some = v.compare(">", below, v.number(0.0))
+        write(v, Row.STEEP, lane, v.select(some, steepness, v.number(0.0)))
+
+    return over_lanes("steep", "l", slope, d)
 
 
 def _size(v: Vectors, lane: int, errors: int) -> str:
@@ -153,7 +175,12 @@ def _size(v: Vectors, lane: int, errors: int) -> str:
         below = v.fma(v.number(0.01), read(v, Row.OTHER, lane), total)
         size = v.div(total, v.intrinsic("sqrt", v.mul(below, count)))
         size = v.select(v.compare("==", below, v.number(0.0)), v.number(0.0), size)
-    return v.select(v.compare("<", size, v.number(math.inf)), size, v.number(math.inf))
+    return finite(v, size)
+
+
+def finite(v: Vectors, x: str) -> str:
+    """Return a number, infinite where it is none."""
+    return v.select(v.compare("<", x, v.number(math.inf)), x, v.number(math.inf))
 
 
 def tolerated(v: Vectors, at: str, lane: int, *states: str) -> str:

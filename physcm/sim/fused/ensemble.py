@@ -14,9 +14,9 @@ from physcm.mechanism.lanes.blocks import LANES
 from physcm.mechanism.lanes.compiler import Code
 from physcm.sim.engine import scaled
 from physcm.sim.fused import adaptive, steppers
-from physcm.sim.fused.numba_engine import AUTO, DORMAND_PRINCE_5, DORMAND_PRINCE_8, RODAS5P, Numba
+from physcm.sim.fused.choice import explicit
+from physcm.sim.fused.numba_engine import RODAS5P, Numba
 from physcm.sim.fused.pool import share
-from physcm.sim.fused.runge_kutta import dormand_prince_5, dormand_prince_8
 from physcm.sim.fused.steppers import Stepper
 from physcm.sim.status import RunStatus
 from physcm.sim.stepping import FEWEST_STEPS, HUGE
@@ -26,7 +26,6 @@ Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 _MOST_STEPS = 1_000_000
 ROUGH = 1e-5
-_LOOSE = 1e-5
 
 
 def follow(
@@ -184,13 +183,25 @@ class Batch:
         if self.engine.method != RODAS5P:
             waiting = self.stiff & (self.status == 0)
             self.status[waiting] = adaptive.STIFF
-            self._step(self._explicit(), end, step, seconds, done)
+            self._step_explicitly(end, step, seconds, done)
             self.stiff |= self.status == adaptive.STIFF
             self.status[self.status == adaptive.STIFF] = 0
             done = lambda _: None  # noqa: E731
         if (self.status == 0).any():
             stepper = steppers.stiff(self.system.name, self.system.rates)
             self._step(stepper, end, step, seconds, done)
+
+    def _step_explicitly(
+        self, end: Floats, step: Floats, seconds: float, done: Callable[[int], None]
+    ) -> None:
+        before, name, rates = self.status.copy(), self.system.name, self.system.rates
+        for stepper in explicit(name, rates, self.engine.method, self.rtol):
+            self._step(stepper, end, step, seconds, done)
+            lost = (self.status == adaptive.LOST) & (before == 0)
+            if not lost.any():
+                return
+            self.status[lost], step[lost] = 0, 0.0
+        self.status[lost] = adaptive.LOST
 
     def _step(
         self, stepper: Stepper, end: Floats, step: Floats, seconds: float,
@@ -209,13 +220,6 @@ class Batch:
             work, moving and self.time.size, threads=self.engine.workers, grain=LANES,
             seconds=seconds, done=done,
         )  # fmt: skip
-
-    def _explicit(self) -> Stepper:
-        name = self.engine.method
-        if name == AUTO:
-            name = DORMAND_PRINCE_5 if self.rtol > _LOOSE else DORMAND_PRINCE_8
-        method = {DORMAND_PRINCE_5: dormand_prince_5, DORMAND_PRINCE_8: dormand_prince_8}[name]()
-        return steppers.explicit(self.system.name, self.system.rates, method)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,8 @@ from physcm.mechanism.codegen import Floats
 from physcm.mechanism.lanes.blocks import LANES, over_lanes, over_rows, sequence
 from physcm.mechanism.lanes.module import assembled
 from physcm.mechanism.lanes.vectors import Vectors
-from physcm.sim.fused.control import CLEAR, JUDGE, begin, judge, tolerated
-from physcm.sim.fused.rows import Row, accumulate, look_at, place, read, write
+from physcm.sim.fused.control import CLEAR, JUDGE, STEEP, begin, judge, steep, tolerated
+from physcm.sim.fused.rows import Row, accumulate, look_at, place, read
 from physcm.sim.fused.runge_kutta import RungeKutta
 from physcm.sim.fused.stages import ARGUMENTS, combination, interpolation, stage_at, stage_places
 
@@ -50,20 +50,14 @@ def _attempt(method: RungeKutta, d: set[str]) -> list[str]:
         apart = v.sub(new, v.load("%y", 0, at, 1))
         accumulate(v, Row.BELOW, lane, v.mul(apart, weight))
 
-    def steep(v: Vectors, lane: int) -> None:
-        h, above, below = (read(v, row, lane) for row in (Row.STEP, Row.ABOVE, Row.BELOW))
-        slope = v.mul(h, v.intrinsic("sqrt", v.div(above, below)))
-        some = v.compare(">", below, v.number(0.0))
-        write(v, Row.STEEP, lane, v.select(some, slope, v.number(0.0)))
-
     calls += [
         "call void @measure(i64 %n, ptr %l, ptr %x, ptr %k, ptr %y, ptr %z, ptr %tolerance)",
-        "call void @steep(ptr %l)",
+        STEEP,
         JUDGE,
     ]
     bodies += [
         over_rows("measure", "l x k y z tolerance", measure, d),
-        over_lanes("steep", "l", steep, d),
+        steep(d),
         judge(method.order, len(errors), d),
         sequence("attempt", ARGUMENTS, calls),
     ]

@@ -9,8 +9,8 @@ from physcm.sim.fused.pool import cores
 
 AUTO = "auto"
 DORMAND_PRINCE_5, DORMAND_PRINCE_8 = "dormand-prince-5", "dormand-prince-8"
-RODAS5P = "rodas5p"
-METHODS = (AUTO, DORMAND_PRINCE_5, DORMAND_PRINCE_8, RODAS5P)
+TAYLOR, RODAS5P = "taylor", "rodas5p"
+METHODS = (AUTO, DORMAND_PRINCE_5, DORMAND_PRINCE_8, TAYLOR, RODAS5P)
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,9 @@ class Numba:
     """Integrate ensembles in blocks of samples, by machine code made for the system.
 
     Attributes:
-        method: "dormand-prince-5" or "dormand-prince-8", or "auto" for the one of these that
-            suits the tolerance; samples that turn out to be stiff go on by "rodas5p". That
-            takes all samples by the method for stiff systems.
+        method: "dormand-prince-5", "dormand-prince-8" or "taylor", or "auto" for the one of
+            these that suits the system and the tolerance; samples that turn out to be stiff go
+            on by "rodas5p". That takes all samples by the method for stiff systems.
         threads: how many samples' blocks run at once, as many as there are cores unless told.
             Results do not depend on it.
 

@@ -14,7 +14,7 @@ from physcm.mechanism.lanes.vectors import Vectors
 from physcm.sim.fused.control import CLEAR, JUDGE, begin, judge, tolerated
 from physcm.sim.fused.rosenbrock import Rosenbrock
 from physcm.sim.fused.rows import Row, accumulate, look_at, place, read, write
-from physcm.sim.fused.stages import ARGUMENTS, combination, interpolation, stage_places
+from physcm.sim.fused.stages import ARGUMENTS, combination, commit, interpolation, stage_places
 
 
 def method_code(method: Rosenbrock) -> str:
@@ -24,7 +24,7 @@ def method_code(method: Rosenbrock) -> str:
     bodies += [
         sequence("extend", ARGUMENTS, []),
         *interpolation(method.weights, False, d),
-        _commit(d),
+        commit(d),
     ]
     return assembled(method.name, bodies, d)
 
@@ -163,14 +163,3 @@ def _places(stages: int) -> list[str]:
         lines += [f"%{name}_at = getelementptr ptr, ptr %system, i64 {i}"]
         lines += [f"%{name} = load ptr, ptr %{name}_at"]
     return [*lines, *stage_places(stages)]
-
-
-def _commit(d: set[str]) -> str:
-    """Return what moves on to the new state where the step is accurate enough."""
-
-    def move(v: Vectors, at: str, lane: int) -> None:
-        good = v.compare("<=", read(v, Row.SIZE, lane), v.number(1.0))
-        new = v.select(good, v.load("%z", 0, at, 1), v.load("%x", 0, at, 1))
-        v.store(new, "%x", 0, at, 1)
-
-    return over_rows("commit", "l x k z", move, d)

@@ -5,12 +5,12 @@ The stages k of a block are (stages, n, LANES).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from physcm.mechanism.codegen import Floats
-from physcm.mechanism.lanes.blocks import LANES, LOOP, loop, over_rows, sequence
+from physcm.mechanism.lanes.blocks import LANES, LOOP, loop, over_rows, sequence, typed
 from physcm.mechanism.lanes.vectors import FLAGS, FLOATS, WIDTH, WORDS, Vectors
 from physcm.sim.fused.rows import Row, read
 
@@ -80,11 +80,16 @@ def interpolation(weights: Floats, rates: bool, d: set[str]) -> list[str]:
         c = [v.load("%c", 0, _block_at(v, m, at, size), 1) for m in degrees]
         v.store(_inside(v, read(v, Row.THETA, lane), x, new, c), "%y", 0, at, 1)
 
+    def inside(v: Vectors, theta: str) -> str:
+        size = v.emit(f"mul i64 %n, {LANES}")
+        c = [one(v, "%c", _block_at(v, m, "%row", size)) for m in degrees]
+        return _inside(v, theta, one(v, "%x", "%row"), one(v, "%z", "%row"), c)
+
     arguments = "i64 %n, ptr %l, ptr %x, ptr %z, ptr %k, ptr %c, ptr %y"
     return [
         over_rows("coefficients", "l k c", coefficients, d),
         over_rows("polynomial", "l x z c y", polynomial, d),
-        _save(bulge.shape[1], d),
+        save(Row.STEP, inside, d),
         sequence("shape", arguments, ["call void @coefficients(i64 %n, ptr %l, ptr %k, ptr %c)"]),
         sequence(
             "mix",
@@ -103,8 +108,15 @@ def _inside(v: Vectors, theta: str, x: str, new: str, c: Sequence[str]) -> str:
     return v.fma(within, value, v.fma(theta, v.sub(new, x), x))
 
 
-def _save(degree: int, d: set[str]) -> str:
-    """Return the function `save`, which goes from state to state and does all times at once."""
+def save(unit: Row, inside: Callable[[Vectors, str], str], d: set[str]) -> str:
+    """Return the function `save`, which goes from state to state and does all times at once.
+
+    Args:
+        unit: the row of the ledger with what times since the beginning of the step are divided by.
+        inside: writes the states of one lane at several such times, given the place %row of a
+            state in the blocks x, z, k and c.
+        d: the declarations of the module.
+    """
     v = Vectors(d, LOOP)
     places = f"<{', '.join(f'i64 {i}' for i in range(WIDTH))}>"
     some = v.emit(f"icmp ult {WORDS} {places}, {v.spread('%count')}", "some")
@@ -114,24 +126,31 @@ def _save(degree: int, d: set[str]) -> str:
     times = v.emit(
         f"call {FLOATS} @{load}(ptr %times, i32 8, {FLAGS} {some}, {FLOATS} zeroinitializer)"
     )
-    t, h = (_one(v, "%l", f"{row * LANES}") for row in (Row.TIME, Row.STEP))
+    t, h = (one(v, "%l", f"{row * LANES}") for row in (Row.TIME, unit))
     theta = v.div(v.sub(times, t), h)
     size = v.emit(f"mul i64 %n, {LANES}", "size")
     before = v.lines.copy()
     v.lines.clear()
-    c = [_one(v, "%c", _block_at(v, m, "%row", size)) for m in range(degree)]
-    value = _inside(v, theta, _one(v, "%x", "%row"), _one(v, "%z", "%row"), c)
+    value = inside(v, theta)
     state = v.emit(f"udiv exact i64 %row, {LANES}")
     place = v.emit(f"getelementptr double, ptr %out, i64 {v.emit(f'mul i64 {state}, %apart')}")
     v.lines.append(f"  call void @{store}({FLOATS} {value}, ptr {place}, i32 8, {FLAGS} {some})")
-    arguments = (
-        "i64 %n, ptr noalias %l, ptr noalias %x, ptr noalias %z, ptr noalias %c, "
-        "ptr noalias %times, i64 %count, ptr noalias %out, i64 %apart"
-    )
+    arguments = f"i64 %n, {typed('l x z k c times')}, i64 %count, ptr noalias %out, i64 %apart"
     return loop("save", arguments, v, "%row", LANES, size, before)
 
 
-def _one(v: Vectors, pointer: str, offset: str) -> str:
+def commit(d: set[str]) -> str:
+    """Return what moves on to the new state where the step is accurate enough."""
+
+    def move(v: Vectors, at: str, lane: int) -> None:
+        good = v.compare("<=", read(v, Row.SIZE, lane), v.number(1.0))
+        new = v.select(good, v.load("%z", 0, at, 1), v.load("%x", 0, at, 1))
+        v.store(new, "%x", 0, at, 1)
+
+    return over_rows("commit", "l x k z", move, d)
+
+
+def one(v: Vectors, pointer: str, offset: str) -> str:
     """Return the number at an offset, in all lanes."""
     place = v.emit(f"getelementptr double, ptr {pointer}, i64 {offset}")
     return v.floats(v.spread(v.emit(f"load i64, ptr {place}")))

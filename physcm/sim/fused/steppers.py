@@ -12,7 +12,8 @@ from physcm.mechanism.codegen import Program
 from physcm.mechanism.lanes.compiler import Code, compiled
 from physcm.mechanism.lanes.implicit import implicit
 from physcm.mechanism.lanes.module import module
-from physcm.sim.fused import explicit_code, rosenbrock_code
+from physcm.mechanism.lanes.series import expansion
+from physcm.sim.fused import explicit_code, rosenbrock_code, taylor_code
 from physcm.sim.fused.rosenbrock import rodas5p
 from physcm.sim.fused.runge_kutta import RungeKutta
 
@@ -60,6 +61,19 @@ def explicit(name: str, rates: Program, method: RungeKutta) -> Stepper:
     system = compiled(module(name, {"drift": rates}))
     code = compiled(explicit_code.method_code(method))
     return Stepper.of(code, system, ("drift",), len(method.weights), 0, method.stability)
+
+
+@lru_cache(maxsize=256)
+def taylor(name: str, rates: Program) -> Stepper:
+    """Return the Taylor method for a system of some name and rates.
+
+    Raises:
+        Unsupported: for rates that are not analytic.
+    """
+    system = compiled(expansion(rates, taylor_code.ORDER).module(name))
+    code = compiled(taylor_code.method_code())
+    stages, stability = taylor_code.STAGES, taylor_code.STABILITY
+    return Stepper.of(code, system, ("drift", "series"), stages, 0, stability)
 
 
 @lru_cache(maxsize=256)
