@@ -36,23 +36,33 @@ _EVALUATIONS, _PER_STATE, _PER_SERIES = 15, 200, 60
 method does for each beside the series."""
 
 
-def explicit(name: str, rates: Program, method: str, rtol: float) -> Iterator[Stepper]:
+def explicit(
+    name: str, rates: Program, method: str, rtol: float, *, watched: bool
+) -> Iterator[Stepper]:
     """Yield the steppers for a system of some name, each for samples that those before gave up.
 
-    Where rates are not analytic, such as the square root of x at x = 0, there is no series.
+    Where rates are not analytic, such as the square root of x at x = 0, there is no series. Nor
+    is one taken where conditions are watched: they are looked at in a few places of each step,
+    and a series may go through the whole flight of a ball, and the floor, in one.
 
     Args:
         name: of the system.
         rates: of the system.
         method: as in `Numba`.
         rtol: relative tolerance.
+        watched: whether conditions are.
 
     Raises:
-        Unsupported: for a function that lanes do not have, or one without a series if the Taylor
-            method was asked for.
+        Unsupported: for a function that lanes do not have; if the Taylor method was asked for,
+            also for one without a series, and where conditions are watched.
     """
+    if method == TAYLOR and watched:
+        raise Unsupported(
+            f"Numba(`{TAYLOR}`) does not watch the conditions of events and triggers; use "
+            "engine='numba', which takes another method"
+        )
     limit = _LOOSE_SHARE if rtol > _LOOSE else _SHARE
-    if method == TAYLOR or (method == AUTO and _share(rates) <= limit):
+    if method == TAYLOR or (method == AUTO and not watched and _share(rates) <= limit):
         yield steppers.taylor(name, rates)
     loose = method == DORMAND_PRINCE_5 or (method != DORMAND_PRINCE_8 and rtol > _LOOSE)
     yield steppers.explicit(name, rates, dormand_prince_5() if loose else dormand_prince_8())

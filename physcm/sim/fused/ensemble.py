@@ -195,7 +195,8 @@ class Batch:
         self, end: Floats, step: Floats, seconds: float, done: Callable[[int], None]
     ) -> None:
         before, name, rates = self.status.copy(), self.system.name, self.system.rates
-        for stepper in explicit(name, rates, self.engine.method, self.rtol):
+        watched = self.watch.code is not None
+        for stepper in explicit(name, rates, self.engine.method, self.rtol, watched=watched):
             self._step(stepper, end, step, seconds, done)
             lost = (self.status == adaptive.LOST) & (before == 0)
             if not lost.any():
