@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -71,10 +72,13 @@ def test_halving_a_step_divides_its_error_by_two_to_the_order_plus_one(order: in
     assert math.log2(errors[0] / errors[1]) == pytest.approx(order + 1, abs=0.2)
 
 
-CLOSED = {
+CLOSED: dict[str, tuple[System, Callable[[np.ndarray], np.ndarray]]] = {
     "oscillator": (System({"x": "v", "v": "-x"}, initial={"x": 0, "v": 1}), np.sin),
     "logistic": (System({"x": "x*(1-x)"}, initial={"x": 0.1}), lambda t: 1 / (1 + 9 * np.exp(-t))),
-    "forced": (System({"x": "cos(t) - x"}, initial={"x": 0.5}), lambda t: (np.sin(t) + np.cos(t)) / 2),
+    "forced": (
+        System({"x": "cos(t) - x"}, initial={"x": 0.5}),
+        lambda t: (np.sin(t) + np.cos(t)) / 2,
+    ),
     "line": (System({"x": "2"}, initial={"x": 1}), lambda t: 1 + 2 * t),
     "square": (System({"x": "2*t"}, initial={"x": 0}), lambda t: t**2),
     "root": (System({"x": "-x**1.5"}, initial={"x": 1}), lambda t: (1 + t / 2) ** -2),
