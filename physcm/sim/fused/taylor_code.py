@@ -40,7 +40,7 @@ STABILITY = 5.5
 STAGES = ORDER + 4
 """Coefficients, and then h' P', f at P, and f at what P is without its last term."""
 
-_LAST_TERMS, _GROW, _SHRINK = 2.0, 100.0, 0.5
+_LAST_TERMS, _GROW, _SHRINK = 2.0, 10.0, 0.5
 
 
 def method_code() -> str:
