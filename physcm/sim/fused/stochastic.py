@@ -21,7 +21,7 @@ from physcm.sim.fused.stretch import Stretch
 from physcm.sim.modes import SystemView
 from physcm.sim.status import RunStatus
 from physcm.sim.stochastic.ensemble import Ensemble
-from physcm.sim.stochastic.grid import SNAP
+from physcm.sim.stochastic.grid import MOST_PIECES, SNAP
 from physcm.sim.stochastic.motion import SystemMotion
 from physcm.sim.stochastic.pieces import note_losses, take_in_pieces
 from physcm.sim.together import Together
@@ -118,7 +118,9 @@ class Walkers:
         """Take one base step with samples to which something happens on the way."""
         e, left = self.e, columns
         before, self.position[columns] = e.full.copy(), 0.0
-        while left.size and self._seconds() > 0:
+        for _ in range(MOST_PIECES):
+            if not left.size or self._seconds() <= 0:
+                break
             for view, own in list(e.agendas.by_mode(left)):
                 stretch = self._stretch(view)
                 if stretch is not None and isinstance(e.agendas, Together):
@@ -126,6 +128,9 @@ class Walkers:
                 else:
                     self._in_numpy(own, before)
             left = left[(self.position[left] < 1.0) & ~e.lost[left]]
+        else:
+            e.losses.status[left] = RunStatus.STEP_LIMIT
+            e.lose(left)
         e.at[columns] += 1
 
     def _in_numpy(self, columns: Columns, before: Floats) -> None:
