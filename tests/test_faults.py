@@ -14,7 +14,6 @@ from physcm.mechanism import Hold, Impulse, Shift, Unsupported
 from physcm.sim import Event, Jump, Scipy, System, engine, hybrid, simulate
 from physcm.sim.fused import ensemble
 from physcm.sim.status import RunStatus
-from physcm.sim.stochastic import run as stochastic
 
 TIMES = [0, 0.5, 1.5, 2, 3]
 BLOWUP = System({"x": "x**2", "y": "-y"}, initial={"x": 1, "y": 1})
@@ -184,7 +183,7 @@ def test_a_network_that_takes_too_many_steps_says_so(monkeypatch: pytest.MonkeyP
 def test_jumps_without_end_within_a_step_meet_the_step_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(stochastic, "_MOST_PIECES", 50)
+    monkeypatch.setattr("physcm.sim.fused.stochastic.MOST_PIECES", 50)
     system = System(
         {"x": "0"}, initial={"x": 0}, jumps={"j": Jump("where(t > 1, 1e6, 0)", {"x": 1})}
     )

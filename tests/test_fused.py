@@ -16,18 +16,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from physcm.mechanism import Hold, Impulse, Normal, NotCompiled, SetParameter, Uniform
+from physcm.mechanism import Hold, Normal, NotCompiled, SetParameter, Uniform
 from physcm.mechanism.errors import InvalidValue, Unsupported
 from physcm.mechanism.lanes import compiler
 from physcm.mechanism.lanes.compiler import compiled
 from physcm.mechanism.randomness import step_normals
 from physcm.sim import Numba, System, simulate, zoo
-from physcm.sim.agenda import Agenda
-from physcm.sim.modes import Modes, SystemView
+from physcm.sim.modes import Modes
 from physcm.sim.plan import SystemPlan
 from physcm.sim.status import RunStatus
-from physcm.sim.stochastic import run as runs
-from physcm.sim.stochastic.motion import SystemMotion
 from physcm.sim.stochastic.run import run
 
 RING = System(
@@ -242,46 +239,3 @@ def _warnings_are_errors() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         yield
-
-
-class _OneByOne(runs._Runner[SystemView]):
-    """A run that looks at the agenda of each sample, as it does where triggers are watched."""
-
-    def _begin(self) -> None:
-        self.timetable, t = None, float(self.times[0])
-        self.agendas = [Agenda(self.plan, int(k)) for k in self.everyone]
-        self.due = np.full(self.everyone.size, np.inf)
-        for k, agenda in enumerate(self.agendas):
-            self.full[:, k] = agenda.begin(t, self.full[:, k])
-            self.due[k] = agenda.next_time(t)
-        self.saved[:, :, 0] = self.full
-
-
-@pytest.mark.parametrize("scheme", ["euler-maruyama", "milstein"])
-def test_windows_and_impulses_act_on_all_samples_together_as_on_each(scheme: str) -> None:
-    system = NOISY.do(
-        Hold("x1", 0.5, during=(0.2, 0.555)),
-        Impulse("x2", 1, at=0.3),
-        Hold("x3", Normal(1, 0.1), during=("0.1*a", 0.9)),
-        SetParameter(a=3, during=(0.31, 0.71)),
-        Impulse("x2", "x1/2", at=0.3),
-        Impulse("x4", 1, at="a/5"),
-    )
-    times = np.array([0, 0.005, 0.1, 0.1234, 0.3, 0.5, 0.999, 1])
-
-    def result(kind: type[runs._Runner[SystemView]]) -> runs.StochasticRun:
-        plan = SystemPlan(Modes(system, np.arange(20), 0))
-        runner = kind(plan, times, 0.01, SystemMotion(plan, 0.01, scheme))
-        k = 0
-        while k < runner.steps:
-            k = runner.advance(k, math.inf)
-        return runner.result(RunStatus.DIVERGED)
-
-    together, each = result(runs._Runner), result(_OneByOne)
-    assert together.values.tobytes() == each.values.tobytes()
-    assert together.instants is not None
-    assert each.instants is not None
-    count = len(together.values)
-    sides = together.instants.over_samples(count), each.instants.over_samples(count)
-    for ours, theirs in zip(*sides, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-14)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -26,6 +26,11 @@ class Agendas(Protocol[AnyView]):
 
     def act(self, columns: Columns, now: Floats, values: Floats) -> None:
         """Do all that is due to some samples, each at its own time."""
+
+    def jump(
+        self, columns: Columns, now: Floats, values: Floats, changes: Mapping[str, Floats]
+    ) -> None:
+        """Add to states at a random instant of each sample; what is held stays."""
 
     def notice(self, columns: Columns, truth: Mask) -> Mask:
         """Take note of conditions (conditions, samples); say where anything is to be done."""

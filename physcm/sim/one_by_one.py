@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Generic
 
 import numpy as np
@@ -36,6 +36,14 @@ class OneByOne(Generic[AnyView]):
         """Do all that is due to some samples, each at its own time."""
         for k, t in zip(columns.tolist(), now.tolist(), strict=True):
             values[:, k] = self.agendas[k].act(t, values[:, k])
+
+    def jump(
+        self, columns: Columns, now: Floats, values: Floats, changes: Mapping[str, Floats]
+    ) -> None:
+        """Add to states at a random instant of each sample; what is held stays."""
+        for i, k in enumerate(columns.tolist()):
+            own = {name: float(change[i]) for name, change in changes.items()}
+            values[:, k] = self.agendas[k].jump(float(now[i]), values[:, k].copy(), own)
 
     def notice(self, columns: Columns, truth: Mask) -> Mask:
         """Take note of conditions (conditions, samples); say where anything is to be done."""

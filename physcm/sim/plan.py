@@ -1,7 +1,7 @@
 """The plan of a run: what all its samples share, triggers and schedule, compiled.
 
 It is the same for whatever has modes between which it passes, a system or a network. An `Agenda`
-or a `Timetable` carries it out.
+carries it out for one sample, `Agendas` for all.
 """
 
 from __future__ import annotations

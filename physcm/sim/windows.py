@@ -85,7 +85,8 @@ class Windows(Generic[AnyView]):
     def views(self, columns: Columns) -> Iterator[tuple[AnyView, Columns]]:
         """Yield the modes that act, each with the positions among the columns that have it."""
         if len(self._views) == 1:
-            yield self._views[0], np.arange(columns.size)
+            if columns.size:
+                yield self._views[0], np.arange(columns.size)
             return
         mode = self._mode[columns]
         for number in np.unique(mode):

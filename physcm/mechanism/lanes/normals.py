@@ -1,4 +1,4 @@
-"""Standard normal draws for a block of samples, as an LLVM function.
+"""Standard normal draws for a block of samples, as LLVM functions.
 
 Two uniform draws make two independent normal draws, one for an even step and one for the odd
 step after it (Box and Muller 1958):
@@ -11,6 +11,7 @@ These are the draws of `physcm.mechanism.randomness.step_normals`.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 
 from physcm.mechanism.lanes.blocks import LANES
@@ -21,22 +22,36 @@ from physcm.mechanism.lanes.uniforms import uniform_pair
 from physcm.mechanism.lanes.vectors import WIDTH, WORDS, Vectors
 
 
-def normals_function(declarations: set[str]) -> str:
-    """Return the text of `normals(keys, samples, pair, even, odd)`.
+def normals_functions(declarations: set[str]) -> list[str]:
+    """Return the texts of `normals(keys, samples, pair, even, odd)` and of `normals_each`.
 
-    It reads the keys of sources and the numbers of samples (LANES each) and writes the draws for
-    the steps 2 pair and 2 pair + 1, (LANES) each.
+    They read the keys of sources and the numbers of samples (LANES each) and write the draws for
+    the steps 2 pair and 2 pair + 1, (LANES) each. The pair is one number; `normals_each` reads
+    one for each sample.
     """
+    return [
+        _function("normals", "i64 %pair", lambda v, _: v.spread("%pair"), declarations),
+        _function(
+            "normals_each",
+            "ptr %pairs",
+            lambda v, place: v.load("%pairs", 0, place, LANES, kind=WORDS),
+            declarations,
+        ),
+    ]
+
+
+def _function(
+    name: str, argument: str, pair: Callable[[Vectors, str], str], declarations: set[str]
+) -> str:
     v = Vectors(declarations)
     # All vectors of the block side by side, so that the long chains of one hide those of others.
     places = [str(WIDTH * i) for i in range(LANES // WIDTH)]
-    pair = v.spread("%pair")
     uniform = [
         uniform_pair(
             v,
             v.load("%keys", 0, place, LANES, kind=WORDS),
             v.load("%samples", 0, place, LANES, kind=WORDS),
-            pair,
+            pair(v, place),
         )
         for place in places
     ]
@@ -45,9 +60,9 @@ def normals_function(declarations: set[str]) -> str:
         cosine, sine = _circle(v, second)
         v.store(v.mul(radius, cosine), "%even", 0, place, LANES)
         v.store(v.mul(radius, sine), "%odd", 0, place, LANES)
-    arguments = "ptr %keys, ptr %samples, i64 %pair, ptr %even, ptr %odd"
+    arguments = f"ptr %keys, ptr %samples, {argument}, ptr %even, ptr %odd"
     return "\n".join(
-        [f"define void @normals({arguments}) {{", "entry:", *v.lines, "  ret void", "}"]
+        [f"define void @{name}({arguments}) {{", "entry:", *v.lines, "  ret void", "}"]
     )
 
 
@@ -72,7 +87,7 @@ def _signed(v: Vectors, value: str, quadrant: str) -> str:
 
 @lru_cache(maxsize=1)
 def normals_code() -> Code:
-    """Return the machine code of `normals`."""
+    """Return the machine code of `normals` and `normals_each`."""
     declarations: set[str] = set()
-    text = assembled("normal draws", [normals_function(declarations)], declarations)
+    text = assembled("normal draws", normals_functions(declarations), declarations)
     return compiled(text)

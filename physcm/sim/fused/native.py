@@ -13,7 +13,7 @@ import numba
 from llvmlite import ir
 from numba import njit, types
 from numba.core.errors import NumbaError
-from numba.extending import intrinsic
+from numba.extending import get_cython_function_address, intrinsic
 
 from physcm.mechanism import lanes
 from physcm.mechanism.errors import NotCompiled
@@ -38,6 +38,23 @@ def _invoke(typing_context: Any, function: Any, arguments: Any) -> Any:
 
 invoke: Any = intrinsic(_invoke)
 """Inside a kernel, `invoke(address, (a, b, ...))` calls machine code with integers and pointers."""
+
+
+def _computed(typing_context: Any, function: Any, argument: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        kind = ir.FunctionType(ir.DoubleType(), [ir.DoubleType()])
+        return builder.call(builder.inttoptr(given[0], kind.as_pointer()), [given[1]])
+
+    return types.float64(types.int64, types.float64), generate
+
+
+computed: Any = intrinsic(_computed)
+"""Inside a kernel, `computed(address, x)` is the value of a compiled function of one number."""
+
+
+def library_function(name: str) -> int:
+    """Return the address of a special function of SciPy, of one number."""
+    return int(get_cython_function_address("scipy.special.cython_special", name))
 
 
 def part(function: Callable[..., Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Stretches of base steps in which nothing happens but the steps, in blocks of samples."""
+"""The machine code of one mode of a stochastic system, and the noise that drives it."""
 
 from __future__ import annotations
 
@@ -14,62 +14,107 @@ from physcm.mechanism.lanes.module import module
 from physcm.mechanism.lanes.normals import normals_code
 from physcm.mechanism.randomness import key
 from physcm.sim.fused.pool import share
-from physcm.sim.stochastic.schemes import Scheme
-from physcm.sim.stochastic.wiener import Wiener
+from physcm.sim.modes import SystemView
+from physcm.sim.stochastic.ensemble import Ensemble
+from physcm.sim.stochastic.motion import SystemMotion
+from physcm.sim.triggers import watched
+
+Integers = NDArray[np.int64]
 
 
 class Stretch:
-    """The machine code of one mode, and the noise that drives it."""
+    """Base steps of the samples of a run while they are in one mode."""
 
-    def __init__(self, scheme: Scheme, wiener: Wiener, name: str) -> None:
-        """Compile the steps of a scheme.
+    def __init__(
+        self, ensemble: Ensemble[SystemView], motion: SystemMotion, view: SystemView, threads: int
+    ) -> None:
+        """Compile the steps, the conditions that are watched and the intensities of jumps.
 
         Raises:
             Unsupported: for a function that lanes do not have.
         """
-        self.code, self.normals = _step_code(scheme.program, name), normals_code()
-        self.wiener = wiener
-        self.keys = [self._keys(letter) for letter in ("WZ" if scheme.areas else "W")]
+        e, system = ensemble, view.system
+        jumps = tuple(jump.rate for jump in motion.jumps.values())
+        self.e, self.view, self.threads, self.wiener = e, view, threads, motion.wiener
+        self.code = _code(
+            system.name, motion.scheme(view).program,
+            system.program(tuple(watched(e.plan.triggers))), system.program(jumps),
+        )  # fmt: skip
+        self.has_jumps, self.normals = bool(jumps), normals_code()
+        self.keys = np.array([self._keys(form) for form in ("W({})", "Z({})")])
+        self.inner_keys = np.ascontiguousarray(self._keys("W({})/bridge")[:, 0])
+        nothing = np.empty((len(motion.wiener.sources), e.lost.size, 0))
+        self.given = nothing if motion.noise is None else np.ascontiguousarray(motion.noise)
 
-    def _keys(self, letter: str) -> NDArray[np.int64]:
-        """Return the key of each source in all lanes, (sources, LANES)."""
-        seed, sources = self.wiener.seed, self.wiener.sources
-        keys = np.array([key(seed, f"{letter}({source})") for source in sources], np.uint64)
-        return np.repeat(keys.view(np.int64)[:, np.newaxis], LANES, axis=1)
-
-    def go(
-        self, x: Floats, p: Floats, samples: NDArray[np.int64], begin: float, first: int,
-        last: int, slots: NDArray[np.int64], out: Floats, seconds: float, threads: int,
-    ) -> bool:  # fmt: skip
-        """Take base steps first, ..., last - 1 in place; return whether there was time for it.
-
-        Args:
-            x: (states, samples).
-            p: (parameters, samples).
-            samples: their numbers.
-            begin: the time of step 0.
-            first: the first step.
-            last: the first beyond.
-            slots: where to save the state after each step in `out`, -1 for nowhere.
-            out: (states, samples, times).
-            seconds: how long it may take.
-            threads: how many run at once.
-        """
+    def walk(
+        self, columns: Integers, x: Floats, at: Integers, until: Integers, status: Integers,
+        truth: Floats, left: Floats, first: int, slots: tuple[Integers, Integers],
+        seconds: float,
+    ) -> None:  # fmt: skip
+        """Take whole base steps in place, as `fused.walk.walk` does."""
         from physcm.sim.fused.walk import walk
 
-        h = self.wiener.step
-        rows = np.concatenate([p, np.full((1, x.shape[1]), h)])
-        keys, areas = self.keys[0], self.keys[1] if len(self.keys) == 2 else self.keys[0][:0]
+        e, (step, watch, rates) = self.e, self._addresses()
+        areas = self.keys[1] if self.wiener.areas else self.keys[1][:0]
+        samples, p = e.plan.samples[columns], self._parameters(columns)
 
-        def work(low: int, high: int, stop: NDArray[np.int64]) -> None:
+        def work(low: int, high: int, stop: Integers) -> None:
             walk(
-                self.code.address("step"), self.normals.address("normals"), keys, areas, samples,
-                x, rows, begin, h, first, last, slots, out, low, high, stop,
+                step, self.normals.address("normals_each"), watch, rates, self.keys[0], areas,
+                samples, columns, self.view.rows, x, p, self.given, e.grid.begin, e.grid.step, at,
+                until, status, truth, left, first, *slots, e.saved, low, high, stop,
             )  # fmt: skip
 
-        return share(work, x.shape[1], threads=threads, grain=LANES, seconds=seconds)
+        share(work, columns.size, threads=self.threads, grain=LANES, seconds=seconds)
+
+    def go_on(
+        self, columns: Integers, x: Floats, position: Floats, status: Integers, armed: Floats,
+        truth: Floats, left: Floats, seconds: float,
+    ) -> None:  # fmt: skip
+        """Go on inside a base step in place, as `fused.inside.go_on` does."""
+        from physcm.sim.fused.inside import go_on
+        from physcm.sim.fused.native import library_function
+
+        e = self.e
+        samples, p = e.plan.samples[columns], self._parameters(columns)
+        quantile = library_function("ndtri")
+        either = np.array([trigger.either for trigger in e.plan.triggers], dtype=bool)
+
+        def work(low: int, high: int, stop: Integers) -> None:
+            go_on(
+                self._addresses(), self.normals.address("normals"), quantile, self.keys,
+                self.inner_keys, samples, columns, self.view.rows, x, p, self.given, e.grid.begin,
+                e.grid.step, self.wiener.areas, e.at[columns], position, e.due[columns], either,
+                armed, truth, left, e.grid.inside, e.grid.inside_slots, e.saved, status, low,
+                high, stop,
+            )  # fmt: skip
+
+        share(work, columns.size, threads=self.threads, grain=1, seconds=seconds)
+
+    def _addresses(self) -> tuple[int, int, int]:
+        address, watches = self.code.address, bool(self.e.plan.triggers)
+        return (
+            address("step"),
+            address("watch") if watches else 0,
+            address("rates") if self.has_jumps else 0,
+        )
+
+    def _parameters(self, columns: Integers) -> Floats:
+        """Return the parameters of samples, and at last the length of a step."""
+        return np.concatenate(
+            [self.view.p[:, columns], np.full((1, columns.size), self.e.grid.step)]
+        )
+
+    def _keys(self, form: str) -> Integers:
+        """Return the key of each source in all lanes, (sources, LANES)."""
+        seed, sources = self.wiener.seed, self.wiener.sources
+        keys = np.array([key(seed, form.format(source)) for source in sources], np.uint64)
+        return np.repeat(keys.view(np.int64)[:, np.newaxis], LANES, axis=1)
 
 
 @lru_cache(maxsize=256)
-def _step_code(program: Program, name: str) -> Code:
-    return compiled(module(name, {"step": program}))
+def _code(name: str, step: Program, watch: Program, rates: Program) -> Code:
+    programs = {"step": step, "watch": watch, "rates": rates}
+    return compiled(
+        module(name, {k: program for k, program in programs.items() if program.outputs})
+    )

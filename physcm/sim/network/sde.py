@@ -22,7 +22,7 @@ from physcm.sim.network.names import labelled
 from physcm.sim.network.plan import NetworkPlan, NetworkView
 from physcm.sim.network.structure import Structure
 from physcm.sim.network.wiring import Places
-from physcm.sim.stochastic.motion import Leap, Motion
+from physcm.sim.stochastic.motion import Motion
 from physcm.sim.stochastic.wiener import Wiener
 from physcm.sim.transitions import Jump
 
@@ -46,11 +46,6 @@ class NetworkMotion(Motion[NetworkView]):
         """Return nothing: networks have no jumps at random times."""
         return MappingProxyType({})
 
-    @property
-    def leaps(self) -> bool:
-        """Say that steps are taken one by one."""
-        return False
-
     def step(
         self, view: NetworkView, columns: Places, t: float, x: Floats, k: int, begin: float,
         end: float,
@@ -63,10 +58,6 @@ class NetworkMotion(Motion[NetworkView]):
         for (at, own), amplitude in zip(self._rows(view), flattened, strict=True):
             y[at] += amplitude * w[own]
         return y
-
-    def leap(self, view: NetworkView) -> Leap | None:
-        """Return nothing."""
-        return None
 
     def why(self, view: NetworkView, column: int, t: float, x: Floats, grew: bool) -> str:
         """Return nothing: that is told from the values."""

@@ -58,20 +58,20 @@ class Clocks:
         """Let the clocks of some samples run for a time."""
         self.left[:, columns] -= rates * time
 
-    def changes(
-        self, which: int, column: int, t: float, full: Floats, p: Floats
-    ) -> dict[str, float]:
-        """Return what a jump of a sample adds to each state, and wind up its clock again."""
+    def ring(
+        self, which: int, columns: NDArray[np.int64], now: Floats, full: Floats, p: Floats
+    ) -> dict[str, Floats]:
+        """Return what a jump of some samples adds to each state, and wind up its clock again."""
         name, jump = list(self.jumps.items())[which]
-        sample = self.plan.samples[[column]]
-        number = self.count[which, [column]]
-        self.count[which, column] += 1
-        self.left[which, column] = self._wait(name, sample, number + 1)[0]
-        sizes: dict[str, float] = {}
+        seed, samples = self.plan.seed, self.plan.samples[columns]
+        number = self.count[which, columns]
+        self.count[which, columns] += 1
+        self.left[which, columns] = self._wait(name, samples, number + 1)
+        sizes: dict[str, Floats] = {}
         for state, size in jump.changes.items():
             if isinstance(size, Distribution):
-                u = uniforms(self.plan.seed, f"jump/{name}/{state}", sample, number)
-                sizes[state] = float(size.quantile(u)[0])
+                u = uniforms(seed, f"jump/{name}/{state}", samples, number)
+                sizes[state] = np.asarray(size.quantile(u), dtype=float)
             else:
-                sizes[state] = self.plan.value(sp.sympify(size), t, full, p)
+                sizes[state] = self.plan.reading(sp.sympify(size)).vector(now, full, p)[0]
         return sizes

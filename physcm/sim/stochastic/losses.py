@@ -43,15 +43,23 @@ class Losses:
         self.status = np.full(start.shape[1], RunStatus.COMPLETE, dtype=np.int64)
         self.why: dict[int, str] = {}
 
-    def note(self, view: Any, columns: NDArray[np.int64], t: float, x: Floats) -> None:
+    def note(self, view: Any, columns: NDArray[np.int64], t: float | Floats, x: Floats) -> None:
         """Take note of samples that are lost in the step from time t and states x."""
+        begin = np.broadcast_to(t, columns.shape)
         grew = np.abs(x).max(axis=0, initial=0.0) / HUGE > self.largest[columns]
         unknown = self.status[columns] == RunStatus.COMPLETE
         why = np.where(grew, RunStatus.DIVERGED, RunStatus.STOPPED)
         self.status[columns[unknown]] = why[unknown]
         for i in np.flatnonzero(unknown)[: _MOST_TOLD - len(self.why)]:
             k = int(columns[i])
-            self.why[k] = self._why(view, k, t, x[:, i], bool(grew[i]))
+            self.why[k] = self._why(view, k, float(begin[i]), x[:, i], bool(grew[i]))
+
+    def struck(self, column: int, t: float, name: str) -> None:
+        """Take note of a sample whose state has no value after what was done to it at once."""
+        if self.status[column] == RunStatus.COMPLETE:
+            self.status[column] = RunStatus.STOPPED
+            if len(self.why) < _MOST_TOLD:
+                self.why[column] = f"at t = {t:.6g} `{name}` has no finite value"
 
 
 def why(view: SystemView, t: float, x: Floats, p: Floats, grew: bool, step: float) -> str:

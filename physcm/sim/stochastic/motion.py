@@ -6,19 +6,14 @@ to the kind of model. That of a system follows one of `SCHEMES`.
 
 from __future__ import annotations
 
-import contextlib
-import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from typing import Generic, TypeAlias, TypeVar
+from collections.abc import Mapping
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
-from physcm.mechanism.errors import NotCompiled, Unsupported
-from physcm.sim.fused.pool import cores
-from physcm.sim.fused.stretch import Stretch
 from physcm.sim.modes import SystemView, View
 from physcm.sim.plan import SystemPlan
 from physcm.sim.stochastic.losses import why
@@ -28,10 +23,6 @@ from physcm.sim.transitions import Jump
 
 ItsView = TypeVar("ItsView", bound=View)
 Columns = NDArray[np.int64]
-Leap: TypeAlias = Callable[[Columns, Floats, float, int, int, Columns, Floats, float], bool]
-"""Takes many base steps at once: of the samples (columns), from states that it changes in place,
-the time of step 0, the first step and the first beyond, where to save each step, into what, and
-for how many seconds at most. It says whether there was time for it."""
 
 
 class Motion(ABC, Generic[ItsView]):
@@ -41,11 +32,6 @@ class Motion(ABC, Generic[ItsView]):
     @abstractmethod
     def jumps(self) -> Mapping[str, Jump]:
         """The jumps at random times."""
-
-    @property
-    @abstractmethod
-    def leaps(self) -> bool:
-        """Whether many steps may be taken at once."""
 
     @abstractmethod
     def step(
@@ -64,10 +50,6 @@ class Motion(ABC, Generic[ItsView]):
         """
 
     @abstractmethod
-    def leap(self, view: ItsView) -> Leap | None:
-        """Return what takes many base steps at once, None where nothing does."""
-
-    @abstractmethod
     def why(self, view: ItsView, column: int, t: float, x: Floats, grew: bool) -> str:
         """Say why a sample is lost in the step from time t and states x, as far as it is known."""
 
@@ -76,9 +58,8 @@ class SystemMotion(Motion[SystemView]):
     """The motion of a system by a scheme."""
 
     def __init__(
-        self, plan: SystemPlan, step: float, scheme: str, noise: Floats | None = None,
-        fast: bool = True, threads: int | None = None,
-    ) -> None:  # fmt: skip
+        self, plan: SystemPlan, step: float, scheme: str, noise: Floats | None = None
+    ) -> None:
         """Take steps of one length by one of `SCHEMES`.
 
         Args:
@@ -87,29 +68,17 @@ class SystemMotion(Motion[SystemView]):
             scheme: one of `SCHEMES`.
             noise: the increments of the sources, in the order of their names, if they are known:
                 (sources, samples, steps).
-            fast: whether steps between which nothing happens are taken by machine code.
-            threads: how many do that at once, as many as there are cores unless told.
         """
-        self.plan, self.system, self.scheme = plan, plan.modes.system, scheme
-        self.sources = sorted({source for _, source in self.system.noise})
+        self.system, self.noise, self._name = plan.modes.system, noise, scheme
+        sources = sorted({source for _, source in self.system.noise})
         known = None if noise is None else lambda k, columns: np.asarray(noise[:, columns, k])
-        self.wiener = Wiener(
-            plan.seed, self.sources, plan.samples, step, SCHEMES[scheme].areas, known
-        )
-        self.fast = fast and noise is None and not plan.triggers and not self.system.jumps
-        self.threads = threads or cores()
-        self.schemes: dict[int, Scheme] = {}
-        self.stretches: dict[int, Leap | None] = {}
+        self.wiener = Wiener(plan.seed, sources, plan.samples, step, SCHEMES[scheme].areas, known)
+        self._schemes: dict[int, Scheme] = {}
 
     @property
     def jumps(self) -> Mapping[str, Jump]:
         """The jumps of the system."""
         return self.system.jumps
-
-    @property
-    def leaps(self) -> bool:
-        """Whether machine code may take many steps at once."""
-        return self.fast
 
     def step(
         self, view: SystemView, columns: Columns, t: float, x: Floats, k: int, begin: float,
@@ -118,41 +87,20 @@ class SystemMotion(Motion[SystemView]):
         """Return the states as the scheme has them."""
         h = self.wiener.step
         increments = self.wiener.piece(k, columns, begin, end)
-        return self._scheme(view).step(
+        return self.scheme(view).step(
             t + begin * h, (end - begin) * h, x, view.p[:, columns], increments
         )
-
-    def leap(self, view: SystemView) -> Leap | None:
-        """Return the machine code of a mode."""
-        if id(view) not in self.stretches:
-            self.stretches[id(view)] = None
-            with contextlib.suppress(Unsupported):
-                self.stretches[id(view)] = self._compiled(view)
-        return self.stretches[id(view)]
 
     def why(self, view: SystemView, column: int, t: float, x: Floats, grew: bool) -> str:
         """Name the mechanism that has no finite value."""
         return why(view, t, x, view.p[:, column], grew, self.wiener.step)
 
-    def _compiled(self, view: SystemView) -> Leap | None:
-        try:
-            stretch = Stretch(self._scheme(view), self.wiener, self.system.name)
-        except NotCompiled as error:
-            warnings.warn(f"{error}; NumPy takes the steps instead", stacklevel=2)
-            return None
+    def scheme(self, view: SystemView) -> Scheme:
+        """Return the scheme of a mode.
 
-        def leap(
-            columns: Columns, x: Floats, t: float, k: int, last: int, slots: Columns, out: Floats,
-            seconds: float,
-        ) -> bool:  # fmt: skip
-            return stretch.go(
-                x, view.p[:, columns], self.plan.samples[columns], t, k, last, slots, out,
-                seconds, self.threads,
-            )  # fmt: skip
-
-        return leap
-
-    def _scheme(self, view: SystemView) -> Scheme:
-        if id(view) not in self.schemes:
-            self.schemes[id(view)] = Scheme(self.scheme, view.system, self.sources)
-        return self.schemes[id(view)]
+        Raises:
+            Unsupported: for noise that it is not for.
+        """
+        if id(view) not in self._schemes:
+            self._schemes[id(view)] = Scheme(self._name, view.system, self.wiener.sources)
+        return self._schemes[id(view)]

@@ -30,8 +30,22 @@ from physcm.mechanism.codegen import Floats
 from physcm.mechanism.draws import keys, normals, uniform_pairs
 from physcm.sim.stochastic.schemes import Increments
 
-_HALVINGS = 24
-_NODES = 32
+HALVINGS = 24
+NODES = 32
+
+
+def between(low: float, high: float) -> float:
+    """Return the coarsest multiple of a power of 1/2 that is strictly between two fractions.
+
+    >>> between(0.0, 1.0), between(0.3, 0.9), between(0.26, 0.37)
+    (0.5, 0.5, 0.3125)
+    """
+    parts = 1.0
+    while True:
+        middle = (math.floor(low * parts) + 1) / parts
+        if middle < high:
+            return middle
+        parts *= 2.0
 
 
 @dataclass(frozen=True)
@@ -105,11 +119,11 @@ class Wiener:
 
     def _bridge(self, k: int, columns: NDArray[np.int64], at: float) -> Floats:
         """Return the draws X and Y of all midpoints on the way to a fraction of a step."""
-        place = int(at * 2**_HALVINGS)
+        place = int(at * 2**HALVINGS)
         nodes = np.array(
-            [(1 << level) | (place >> (_HALVINGS - level)) for level in range(_HALVINGS)]
+            [(1 << level) | (place >> (HALVINGS - level)) for level in range(HALVINGS)]
         )
-        numbers, samples = k << _NODES | nodes[:, np.newaxis], self.samples[columns]
+        numbers, samples = k << NODES | nodes[:, np.newaxis], self.samples[columns]
         own = self._keys("W({})/bridge")[:, np.newaxis]
         draws = np.array(uniform_pairs(own, samples, numbers))
         return np.asarray(np.moveaxis(scipy.special.ndtri(draws), 1, 2))
