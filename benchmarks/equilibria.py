@@ -36,9 +36,9 @@ from numpy.typing import NDArray
 from benchmarks.stiff_ensemble import promoted
 from benchmarks.timing import best, machine, table
 from physcm.mechanism import Hold, SetParameter
+from physcm.mechanism.lanes.pool import cores
 from physcm.sim import System, steady_states
 from physcm.sim.equilibrium import EquilibriumEquations
-from physcm.sim.fused.pool import cores
 from physcm.sim.resting import resting
 from physcm.sim.stacked import Stack, stacked
 

@@ -29,8 +29,8 @@ from scipy.integrate import solve_ivp
 
 from benchmarks.timing import best, machine, table
 from physcm.mechanism.distributions import Uniform
+from physcm.mechanism.lanes.pool import cores
 from physcm.sim import System, simulate
-from physcm.sim.fused.pool import cores
 
 SAMPLES, CHECKED, POINTS = 1_000, 10, 101
 TOLERANCES = [10.0**-k for k in range(3, 13)]

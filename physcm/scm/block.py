@@ -161,6 +161,11 @@ class Answer:
         order = np.argsort(column, kind="stable")
         return cls(x[:, order], column[order], continuum, unfound)
 
+    def is_one_each(self, columns: int) -> bool:
+        """Say whether each of some columns has exactly one solution."""
+        alone = self.column.size == columns and not self.continuum.any()
+        return alone and bool((self.column == np.arange(columns)).all())
+
     def solved(self) -> Flags:
         """Say which columns have a solution."""
         marks = self.continuum.copy()

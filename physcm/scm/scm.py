@@ -156,12 +156,8 @@ class SCM:
         samples = np.arange(validation.count(n))
         given = self._drawn({}, samples, seed)
         solutions = solve(self.blocks, given, samples.size)
-        alone = (solutions.status == 0)[solutions.sample]
-        columns: dict[str, Any] = {}
-        for name in self.variables:
-            values = np.full(samples.size, np.nan)
-            values[solutions.sample[alone]] = solutions.values[name][alone]
-            columns[name] = ("sample", values)
+        unique = solutions.unique()
+        columns: dict[str, Any] = {name: ("sample", unique[name]) for name in self.variables}
         return self._dataset(columns, given, solutions, seed)
 
     def solve(

@@ -42,6 +42,18 @@ class Solutions:
     count: Ints
     status: np.ndarray[tuple[int, ...], np.dtype[np.int8]]
 
+    def unique(self) -> dict[str, Floats]:
+        """Return each variable over the samples, NaN unless the solution is unique."""
+        alone = self.status == SolutionStatus.UNIQUE
+        if alone.all():
+            return dict(self.values)
+        place = alone[self.sample]
+        values = {}
+        for name, found in self.values.items():
+            values[name] = np.full(alone.size, np.nan)
+            values[name][alone] = found[place]
+        return values
+
 
 def residual(name: str, mechanism: sp.Basic) -> sp.Expr:
     """Return what has to vanish: X - h of an explicit mechanism, left - right of an equation.
@@ -111,7 +123,11 @@ class _Branches:
         p = self.known(block)
         decided = np.isfinite(p).all(axis=0)
         which, unknown = np.flatnonzero(decided), np.flatnonzero(~decided)
-        answer = solve_block(block, p[:, which]) if which.size else _nothing(block)
+        own = p[:, which] if unknown.size else p
+        answer = solve_block(block, own) if which.size else _nothing(block)
+        if answer.is_one_each(self.sample.size):
+            new = dict(zip(block.unknowns, answer.x, strict=True))
+            return _Branches(self.sample, {**self.values, **new}, self.doubt)
         parts = [
             (which[answer.column], answer.x, _SETTLED),
             (which[answer.continuum], None, SolutionStatus.CONTINUUM),
@@ -144,18 +160,21 @@ def solve(system: Sequence[Block], given: Mapping[str, Floats], n: int) -> Solut
     for block in system:
         branches = branches.extended(block)
     names = [name for block in system for name in block.unknowns]
-    complete = branches.doubt == _SETTLED
-    sample = branches.sample[complete]
-    values = np.array([branches.values[name][complete] for name in names])
-    values = values.reshape(len(names), sample.size)
-    order = np.lexsort((*values[::-1], sample))
+    sample, values = _complete(branches, names)
     count = np.bincount(sample, minlength=n)
-    return Solutions(
-        dict(zip(names, values[:, order], strict=True)),
-        sample[order],
-        count,
-        _status(branches, count),
-    )
+    if (np.diff(sample) <= 0).any():
+        order = np.lexsort((*(values[name] for name in reversed(names)), sample))
+        sample, values = sample[order], {name: values[name][order] for name in names}
+    return Solutions(values, sample, count, _status(branches, count))
+
+
+def _complete(branches: _Branches, names: Sequence[str]) -> tuple[Ints, dict[str, Floats]]:
+    """Return the branches in which nothing is missing, the sample of each and their values."""
+    complete = branches.doubt == _SETTLED
+    if complete.all():
+        return branches.sample, {name: branches.values[name] for name in names}
+    values = {name: branches.values[name][complete] for name in names}
+    return branches.sample[complete], values
 
 
 def _status(branches: _Branches, count: Ints) -> np.ndarray[tuple[int, ...], np.dtype[np.int8]]:

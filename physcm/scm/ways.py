@@ -2,10 +2,11 @@
 
 1. one explicit mechanism: evaluate it;
 2. linear in the unknowns: linear algebra, with a rank test;
-3. with corners, or with products that are linear factor by factor: one block per case;
-4. few unknowns left after elimination: one, rational: all real roots of a polynomial; one,
+3. regular by interval bounds, so that there is at most one solution: Newton's method;
+4. with corners, or with products that are linear factor by factor: one block per case;
+5. few unknowns left after elimination: one, rational: all real roots of a polynomial; one,
    otherwise: a scan for changes of sign; a few: Newton's method from many starts;
-5. Newton's method from many starts on the whole block.
+6. Newton's method from many starts on the whole block.
 
 A way that only proposes candidates has them polished and checked on the block itself.
 """
@@ -17,7 +18,7 @@ import numpy as np
 from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.linearization import EPSILON
 from physcm.mechanism.magnitude import size_of_terms
-from physcm.scm import linear, numeric, polynomial
+from physcm.scm import linear, numeric, polynomial, regular
 from physcm.scm.block import Answer, Block, Ints, certified, confined
 from physcm.scm.cases import cases
 from physcm.scm.elimination import Reduced, reduced
@@ -36,7 +37,18 @@ def solve_block(block: Block, p: Floats) -> Answer:
     >>> solve_block(square, np.array([[4.0, -1.0]])).x.tolist()
     [[-2.0, 2.0]]
     """
-    for way in (_explicit, linear.solve, _by_cases, _by_elimination):
+    for way in (_explicit, linear.solve):
+        answer = way(block, p)
+        if answer is not None:
+            return answer
+    answer = regular.solve(block, p)
+    rest = np.flatnonzero(~answer.solved())
+    return _joined(p, answer, rest, _listed(block, p[:, rest])) if rest.size else answer
+
+
+def _listed(block: Block, p: Floats) -> Answer:
+    """List the solutions where any number is possible."""
+    for way in (_by_cases, _by_elimination):
         answer = way(block, p)
         if answer is not None:
             return answer

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
+from physcm.mechanism.lanes.pool import share
 from physcm.sim.certified import Certified, certified
 from physcm.sim.equilibrium import EquilibriumEquations
-from physcm.sim.fused.pool import share
 from physcm.sim.fused.rest import MOVES, RESTS, Paths, followed, sought
 from physcm.sim.stacked import Stack
 from physcm.sim.status import RestStatus

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from physcm.mechanism.lanes.blocks import LANES
+from physcm.mechanism.lanes.native import Kernel, invoke, part
 from physcm.mechanism.lanes.vectors import WIDTH
-from physcm.sim.fused.native import Kernel, invoke, part
 from physcm.sim.fused.rows import Row
 
 ARRIVED, STIFF, LOST, TIRED, CALLED = 1, 2, 3, 4, 5

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from physcm.mechanism.lanes.native import computed, part
 from physcm.mechanism.randomness import MULTIPLIERS, ROUNDS, WEYL
-from physcm.sim.fused.native import computed, part
 from physcm.sim.stochastic.wiener import HALVINGS, NODES
 
 _LOW = np.uint64(0xFFFFFFFF)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from physcm.mechanism.lanes.blocks import LANES
-from physcm.sim.fused.native import Kernel, invoke
+from physcm.mechanism.lanes.native import Kernel, invoke
 
 
 @Kernel

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.lanes.blocks import LANES
 from physcm.mechanism.lanes.compiler import Code
+from physcm.mechanism.lanes.pool import share
 from physcm.sim.engine import scaled
 from physcm.sim.fused import adaptive, steppers
 from physcm.sim.fused.choice import explicit
 from physcm.sim.fused.numba_engine import RODAS5P, Numba
-from physcm.sim.fused.pool import share
 from physcm.sim.fused.steppers import Stepper
 from physcm.sim.status import RunStatus
 from physcm.sim.stepping import FEWEST_STEPS, HUGE

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from physcm.mechanism.lanes.blocks import LANES
+from physcm.mechanism.lanes.native import Kernel, invoke, part
 from physcm.sim.fused.bridge import find_roots, follow
-from physcm.sim.fused.native import Kernel, invoke, part
 from physcm.sim.stochastic.grid import MOST_PIECES, SNAP
 from physcm.sim.stochastic.wiener import HALVINGS, between
 

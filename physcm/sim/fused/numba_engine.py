@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from physcm.mechanism.errors import InvalidValue
-from physcm.sim.fused.pool import cores
+from physcm.mechanism.lanes.pool import cores
 
 AUTO = "auto"
 DORMAND_PRINCE_5, DORMAND_PRINCE_8 = "dormand-prince-5", "dormand-prince-8"

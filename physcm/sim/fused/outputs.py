@@ -12,8 +12,8 @@ from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.lanes.blocks import LANES
 from physcm.mechanism.lanes.compiler import Code, compiled
 from physcm.mechanism.lanes.module import module
-from physcm.sim.fused.native import Kernel, invoke
-from physcm.sim.fused.pool import share
+from physcm.mechanism.lanes.native import Kernel, invoke
+from physcm.mechanism.lanes.pool import share
 from physcm.sim.system import System
 
 

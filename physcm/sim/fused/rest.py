@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.lanes.blocks import LANES
+from physcm.mechanism.lanes.native import Kernel, invoke, part
+from physcm.mechanism.lanes.pool import share
 from physcm.sim.fused import steppers
-from physcm.sim.fused.native import Kernel, invoke, part
-from physcm.sim.fused.pool import share
 from physcm.sim.fused.rows import Row
 from physcm.sim.fused.steppers import METHOD
 

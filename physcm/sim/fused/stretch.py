@@ -12,8 +12,8 @@ from physcm.mechanism.lanes.blocks import LANES
 from physcm.mechanism.lanes.compiler import Code, compiled
 from physcm.mechanism.lanes.module import module
 from physcm.mechanism.lanes.normals import normals_code
+from physcm.mechanism.lanes.pool import share
 from physcm.mechanism.randomness import key
-from physcm.sim.fused.pool import share
 from physcm.sim.modes import SystemView
 from physcm.sim.stochastic.ensemble import Ensemble
 from physcm.sim.stochastic.motion import SystemMotion
@@ -72,8 +72,8 @@ class Stretch:
         truth: Floats, left: Floats, seconds: float,
     ) -> None:  # fmt: skip
         """Go on inside a base step in place, as `fused.inside.go_on` does."""
+        from physcm.mechanism.lanes.native import library_function
         from physcm.sim.fused.inside import go_on
-        from physcm.sim.fused.native import library_function
 
         e = self.e
         samples, p = e.plan.samples[columns], self._parameters(columns)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from physcm.mechanism.lanes.blocks import LANES
-from physcm.sim.fused.native import Kernel, invoke
+from physcm.mechanism.lanes.native import Kernel, invoke
 
 WENT, CALLED, LOST = 0, 1, 2
 """How a walk ended: at its last step, or before one in which a condition changes or a jump comes,

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.lanes.blocks import LANES
 from physcm.mechanism.lanes.compiler import Code, compiled
+from physcm.mechanism.lanes.pool import cores, share
 from physcm.mechanism.randomness import key
 from physcm.sim.agendas import Agendas
-from physcm.sim.fused.pool import cores, share
 from physcm.sim.gillespie import direct
 from physcm.sim.gillespie.code import End, Layout, Row, module
 from physcm.sim.gillespie.firing import Firings

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from physcm.mechanism.lanes.blocks import LANES
+from physcm.mechanism.lanes.native import Kernel, invoke, part
 from physcm.mechanism.lanes.vectors import WIDTH
-from physcm.sim.fused.native import Kernel, invoke, part
 from physcm.sim.gillespie.code import End, Row
 
 _NOW, _LEFT, _NUMBER, _MOST = Row.NOW.value, Row.LEFT.value, Row.NUMBER.value, Row.MOST.value

@@ -6,7 +6,7 @@ import math
 import time
 
 from physcm.mechanism.codegen import Floats
-from physcm.sim.fused.pool import cores
+from physcm.mechanism.lanes.pool import cores
 from physcm.sim.fused.stochastic import Walkers
 from physcm.sim.plan import Plan, SystemPlan
 from physcm.sim.status import RunStatus

@@ -15,7 +15,6 @@ from numba import njit, types
 from numba.core.errors import NumbaError
 from numba.extending import get_cython_function_address, intrinsic
 
-from physcm.mechanism import lanes
 from physcm.mechanism.errors import NotCompiled
 from physcm.mechanism.lanes.compiler import cache_folder
 
@@ -82,7 +81,8 @@ class Kernel:
     def _made(self, arguments: Any) -> Any:
         signature = tuple(map(numba.typeof, arguments))
         try:
-            with _caching_in(cache_folder() / f"kernels-{_sources()}"):
+            folder = Path(self.function.__code__.co_filename).parent
+            with _caching_in(cache_folder() / f"kernels-{_sources(folder)}"):
                 kept = njit(cache=True, **_OPTIONS)(self.function)
                 kept.compile(signature)
                 return kept
@@ -112,8 +112,8 @@ def _caching_in(folder: Path) -> Iterator[None]:
 
 
 @cache
-def _sources() -> str:
-    """Return a digest of the sources of kernels, of parts that they call, and of lanes."""
-    folders = Path(__file__).parent, Path(lanes.__file__).parent
+def _sources(folder: Path) -> str:
+    """Return a digest of the sources of a folder of kernels, and of lanes."""
+    folders = dict.fromkeys((folder, Path(__file__).parent))
     files = [file for folder in folders for file in sorted(folder.rglob("*.py"))]
     return sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:16]
