@@ -159,6 +159,17 @@ def test_without_evidence_the_counterfactual_is_the_intervention():
     np.testing.assert_allclose(would.effective_sample_size, 50)
 
 
+def test_nothing_has_to_be_solvable_of_which_nothing_is_seen():
+    model = SCM(
+        {"x": "x**3 - x == e", "y": "y + 1 + x", "z": "f"}, {"e": Uniform(-1, 1), "f": Normal(0, 1)}
+    )
+    would, done = model.counterfactual({}, x=2, y=3, n=20), model.do(x=2, y=3).sample(20)
+    np.testing.assert_array_equal(would.z[0], done.z)
+    assert model.counterfactual({"z": 1}, x=2, y=3, n=5).status.values.tolist() == [[0] * 5]
+    both = model.counterfactual({"x": 0.5, "z": 1}, x="e + 1", y=0)
+    assert both.x.item() == pytest.approx(0.125 - 0.5 + 1)
+
+
 def test_partial_evidence_agrees_with_the_closed_form_of_the_linear_model():
     linear = LinearSCM.from_scm(LOOP)
     for evidence, do in [
@@ -217,6 +228,16 @@ def test_a_threshold_is_met_by_rejection():
     data = model.counterfactual({"y": 1}, n=20_000)
     np.testing.assert_allclose(mean(data, "x"), 1 / np.sqrt(np.pi), atol=0.02)
     np.testing.assert_allclose(data.effective_sample_size, 10_000, rtol=0.05)
+
+
+def test_a_censored_value_is_met_by_rejection_and_any_other_by_solving():
+    """y = max(0, x + e), x and e ~ N(0, 1): E[x | y = 0] = -1/sqrt(pi), E[x | y = 1] = 1/2."""
+    model = SCM({"x": "u", "y": "max(0, x + e)"}, {"u": Normal(0, 1), "e": Normal(0, 1)})
+    data = model.counterfactual({"y": [0, 1]}, n=5000)
+    np.testing.assert_allclose(mean(data, "x"), [-1 / np.sqrt(np.pi), 0.5], atol=0.05)
+    assert (data.effective_sample_size > 2000).all()
+    alone = model.counterfactual({"y": [1, 1]}, n=5000).isel(sample=[1])
+    np.testing.assert_array_equal(alone.x, data.x.isel(sample=[1]))
 
 
 def test_discrete_and_continuous_noise_mix():

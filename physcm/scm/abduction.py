@@ -24,6 +24,7 @@ from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING
 
+import networkx as nx
 import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.distributions import Distribution
 from physcm.mechanism.distributions.exact import atoms, log_density
 from physcm.mechanism.errors import InvalidValue, Unsupported
-from physcm.mechanism.expression import derivative, symbol
+from physcm.mechanism.expression import derivative, names_in, symbol
 from physcm.mechanism.linearization import Flags
 from physcm.mechanism.magnitude import size_of_terms
 from physcm.mechanism.randomness import uniforms
@@ -42,11 +43,14 @@ from physcm.scm.evidence import units
 from physcm.scm.matching import matched
 from physcm.scm.solve import Solutions, blocks, solve
 from physcm.scm.status import SolutionStatus
+from physcm.scm.subsets import reading
 
 if TYPE_CHECKING:
     from physcm.scm.scm import SCM
 
 _GAP = 1e-6
+_PROBES = 500
+_CORNERS = (sp.Max, sp.Min, sp.Abs, sp.Piecewise)
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,25 @@ class Settings:
     status: NDArray[np.int8]
     drawn: bool
 
+    @classmethod
+    def joined(cls, count: int, parts: Sequence[tuple[Ints, Settings]]) -> Settings:
+        """Return the settings of all units from those of some of them."""
+        unit = np.concatenate([which[part.unit] for which, part in parts])
+        order = np.argsort(unit, kind="stable")
+        status = np.zeros(count, np.int8)
+        for which, part in parts:
+            status[which] = part.status
+        rows = {
+            name: np.concatenate([part.values[name] for _, part in parts])[order]
+            for name in parts[0][1].values
+        }
+        draw, weight = (
+            np.concatenate([getattr(part, field) for _, part in parts])[order]
+            for field in ("draw", "weight")
+        )
+        drawn = any(part.drawn for _, part in parts)
+        return cls(unit[order], draw, rows, weight, status, drawn)
+
 
 def abduct(model: SCM, seen: Mapping[str, Floats], n: int, seed: int) -> Settings:
     """Return settings of the noise that fit what was seen.
@@ -83,29 +106,65 @@ def abduct(model: SCM, seen: Mapping[str, Floats], n: int, seed: int) -> Setting
         Unsupported: if the equations cannot be solved for what was not seen, and for solved
             noise whose density is not known.
     """
-    problem = _Problem(model, seen)
+    parts = [
+        (
+            which,
+            _abduct(
+                _Problem(model, {k: row[which] for k, row in seen.items()}, flat, which), n, seed
+            ),
+        )
+        for flat, which in _by_flatness(model, seen, seed).items()
+    ]
+    return Settings.joined(units(seen), parts)
+
+
+def _abduct(problem: _Problem, n: int, seed: int) -> Settings:
     columns = problem.columns(n, seed)
     found = solve(problem.blocks, columns.given, columns.unit.size)
     given = {name: row[found.sample] for name, row in columns.given.items()}
     given |= found.values
-    kept = problem.hold(given)
     weight = columns.log_prior[found.sample]
     only_one = not problem.free and not problem.discrete and (found.count <= 1).all()
     if not only_one and problem.solved:
         weight = weight + problem.log_density(given)
-    weight = np.where(kept, weight, -np.inf)
+    weight = np.where(problem.hold(given), weight, -np.inf)
     unit = columns.unit[found.sample]
     total = np.full(columns.count, -np.inf)
     np.logaddexp.at(total, unit, weight)
     possible = np.isfinite(weight)
-    names = {**model.exogenous, **model.parameters}
     values = {
-        name: given[name][possible] for name, v in names.items() if not isinstance(v, sp.Basic)
+        name: given[name][possible]
+        for name, value in problem.values.items()
+        if not isinstance(value, sp.Basic)
     }
     unit = unit[possible]
     status = _status(columns, found, total, certain=not columns.drawn)
     share = np.exp(weight[possible] - total[unit])
     return Settings(unit, _rank(unit), values, share, status, columns.drawn)
+
+
+def _by_flatness(model: SCM, seen: Mapping[str, Floats], seed: int) -> dict[frozenset[str], Ints]:
+    """Return the units by the equations that tell nothing but their own variable.
+
+    Where a variable has a value with positive probability, as max(0, y) has 0, some equation
+    with corners on the way to it does not change with its noise, which no value of the variable
+    tells then. Such values occur twice among a few draws, and no others do.
+    """
+    count = units(seen)
+    flat: list[set[str]] = [set() for _ in range(count)]
+    cornered = {label for label, r in model.residuals.items() if r.has(*_CORNERS)}
+    observed = [name for name in seen if name in model.mechanisms] if cornered else []
+    prior = model.sample(_PROBES, seed) if observed else {}
+    graph = reading(model.mechanisms)
+    for name in observed:
+        values, times = np.unique(prior[name].values, return_counts=True)
+        labels = cornered & {name, *nx.ancestors(graph, name)}
+        for place in np.flatnonzero(np.isin(seen[name], values[times > 1])):
+            flat[place] |= labels
+    groups: dict[frozenset[str], list[int]] = {}
+    for unit, found in enumerate(flat):
+        groups.setdefault(frozenset(found), []).append(unit)
+    return {found: np.array(which) for found, which in groups.items()}
 
 
 @dataclass(frozen=True)
@@ -121,10 +180,19 @@ class _Columns:
 
 @dataclass(frozen=True)
 class _Problem:
-    """The equations of a model with some of its values seen."""
+    """The equations of a model with some of its values seen.
+
+    Attributes:
+        model: the model.
+        seen: values by name, (units,) each.
+        flat: the equations that give their own variable and tell nothing else.
+        numbers: the number of each unit, to which its draws belong.
+    """
 
     model: SCM
     seen: Mapping[str, Floats]
+    flat: frozenset[str]
+    numbers: Ints
 
     @cached_property
     def values(self) -> Mapping[str, Value]:
@@ -146,9 +214,17 @@ class _Problem:
 
     @cached_property
     def equations(self) -> Mapping[str, sp.Expr]:
-        """What has to vanish: the residuals, and the definitions of what is computed."""
+        """What has to vanish: residuals and definitions of what is seen and of what that reads."""
         computed = {k: symbol(k) - v for k, v in self.values.items() if isinstance(v, sp.Basic)}
-        return {**self.model.residuals, **computed}
+        every = {**self.model.residuals, **computed}
+        needed: set[str] = set()
+        waiting = [name for name in self.seen if name in every]
+        while waiting:
+            name = waiting.pop()
+            if name not in needed:
+                needed.add(name)
+                waiting += names_in(every[name]) & every.keys()
+        return {label: residual for label, residual in every.items() if label in needed}
 
     @cached_property
     def hidden(self) -> tuple[str, ...]:
@@ -164,7 +240,8 @@ class _Problem:
             label: {
                 s.name
                 for s in residual.free_symbols
-                if s.name in unknown and derivative(residual, s) != 0
+                if s.name in (unknown if label not in self.flat else {label} & unknown)
+                and derivative(residual, s) != 0
             }
             for label, residual in self.equations.items()
         }
@@ -206,7 +283,7 @@ class _Problem:
         return blocks(mechanisms, {**self.model.domains, **supports}, self.model.guesses)
 
     def columns(self, n: int, seed: int) -> _Columns:
-        count = units(self.seen)
+        count = self.numbers.size
         combinations = int(np.prod([len(v) for v, _ in self.discrete.values()], dtype=float))
         drawn = bool(self.free) or combinations > n
         draws = n if drawn else combinations
@@ -216,11 +293,13 @@ class _Problem:
             if isinstance(value, float):
                 given[name] = np.full(unit.size, value)
             elif isinstance(value, tuple):
-                given[name] = of_units(name, value, count)[unit]
+                given[name] = of_units(name, value, self.numbers.max() + 1)[self.numbers][unit]
         log_prior = np.zeros(unit.size)
         if drawn:
             for name in (*self.free, *self.discrete):
-                given[name] = self.noise[name].quantile(uniforms(seed, name, draw, unit))
+                given[name] = self.noise[name].quantile(
+                    uniforms(seed, name, draw, self.numbers[unit])
+                )
         elif self.discrete:
             listed = [list(zip(*pair, strict=True)) for pair in self.discrete.values()]
             table = np.array(list(product(*listed)))[draw]

@@ -24,6 +24,7 @@ from physcm.mechanism.interventions import Hold, Intervention
 from physcm.scm.graph import components
 from physcm.scm.intervene import new_name
 from physcm.scm.scm import SCM
+from physcm.scm.subsets import reading
 
 Doing: TypeAlias = "Intervention | Iterable[Intervention]"
 _OF_UNIT = ("evidence_weight", "effective_sample_size")
@@ -181,12 +182,7 @@ def _reached(held: SCM, start: str, edges: Iterable[tuple[str, str]]) -> tuple[s
     along = nx.DiGraph(edges)
     along.add_node(start)
     found = {start, *nx.descendants(along, start)}
-    whole = nx.DiGraph()
-    whole.add_nodes_from(held.variables)
-    for name, mechanism in held.mechanisms.items():
-        read = names_in(mechanism) & held.mechanisms.keys()
-        whole.add_edges_from((cause, name) for cause in sorted(read))
-    for loop in components(whole):
+    for loop in components(reading(held.mechanisms)):
         if len(loop) > 1 and not found.isdisjoint(loop):
             raise Unsupported(
                 f"the paths lead into the feedback loop of `{', '.join(loop)}`, where an effect "

@@ -18,7 +18,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import networkx as nx
 import numpy as np
 import sympy as sp
 
@@ -35,7 +34,7 @@ from physcm.scm.monotone import is_monotone
 from physcm.scm.solve import blocks, solve
 from physcm.scm.status import SolutionStatus
 from physcm.scm.structure import generic, repeated
-from physcm.scm.subsets import connected_subsets
+from physcm.scm.subsets import connected_subsets, reading
 from physcm.scm.verdict import Verdict
 from physcm.scm.ways import solve_block
 
@@ -62,13 +61,8 @@ def unique_solvability(scm: SCM, names: Sequence[str]) -> Verdict:
 
 def simplicity(scm: SCM) -> Verdict:
     """Say whether a model is uniquely solvable with respect to every set of variables."""
-    graph = nx.DiGraph()
-    graph.add_nodes_from(scm.variables)
-    for name, mechanism in scm.mechanisms.items():
-        read = names_in(mechanism) & scm.mechanisms.keys()
-        graph.add_edges_from((cause, name) for cause in sorted(read))
     proved, doubted = True, None
-    for subset in connected_subsets(graph):
+    for subset in connected_subsets(reading(scm.mechanisms)):
         verdict = unique_solvability(scm, subset)
         if not verdict:
             return verdict

@@ -1,13 +1,15 @@
-"""Sets of variables with respect to which a model may be solved."""
+"""Variables: who reads whom as it is written, and sets of them that are solved together."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import combinations
 
 import networkx as nx
+import sympy as sp
 
 from physcm.mechanism.errors import InvalidValue, UnknownVariable, Unsupported
+from physcm.mechanism.expression import names_in
 from physcm.mechanism.parser import closest
 from physcm.scm.graph import components
 
@@ -28,6 +30,20 @@ def selected(
     if not chosen:
         raise InvalidValue("`names` is empty; give at least one variable")
     return tuple(name for name in variables if name in chosen)
+
+
+def reading(mechanisms: Mapping[str, sp.Basic]) -> nx.DiGraph:
+    """Return the graph of who stands in whose mechanism, whether it matters there or not.
+
+    >>> reading({"x": sp.Symbol("y") + 1, "y": sp.Symbol("e")}).edges
+    OutEdgeView([('y', 'x')])
+    """
+    graph = nx.DiGraph()
+    graph.add_nodes_from(mechanisms)
+    for name, mechanism in mechanisms.items():
+        read = names_in(mechanism) & mechanisms.keys()
+        graph.add_edges_from((cause, name) for cause in sorted(read))
+    return graph
 
 
 def connected_subsets(graph: nx.DiGraph) -> Iterator[tuple[str, ...]]:
