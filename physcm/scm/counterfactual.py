@@ -20,8 +20,9 @@ from physcm.mechanism.declarations import require_finite
 from physcm.mechanism.distributions import Distribution
 from physcm.mechanism.randomness import uniforms
 from physcm.mechanism.values import Value, draw
-from physcm.scm.abduction import Settings, abduct, of_units
+from physcm.scm.abduction import Settings, abduct
 from physcm.scm.evidence import as_evidence, units
+from physcm.scm.seen import of_units
 from physcm.scm.solve import solve
 from physcm.scm.status import SolutionStatus, flags
 
