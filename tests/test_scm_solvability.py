@@ -94,6 +94,11 @@ def test_the_counterexample_can_be_checked():
     assert PRODUCT.do(x1=at["x1"], x2=at["x2"]).sample(3).status.values.tolist() == [1, 1, 1]
 
 
+def test_the_counterexample_leaves_out_what_is_constant():
+    verdict = SCM({"x": "x**2 == k*y", "y": "1"}, {}, {"k": 2}).is_uniquely_solvable("x")
+    assert verdict.at.keys() == {"y"}
+
+
 def test_a_domain_may_keep_what_vanishes_away():
     narrow = PRODUCT.replace(domains={"x1": (-0.9, 0.9), "x2": (-0.9, 0.9)})
     verdict = narrow.is_uniquely_solvable(["x3", "x4"])

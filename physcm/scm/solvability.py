@@ -167,11 +167,13 @@ def _by_points(scm: SCM, names: Sequence[str], parts: Sequence[Block]) -> Verdic
     """Decide by solving at many points."""
     points = _points(scm)
     read = {name for part in parts for name in part.known} - set(names)
+    values = {**scm.exogenous, **scm.parameters}
+    fixed = {name for name, value in values.items() if isinstance(value, float)}
     status = solve(parts, {name: points[name] for name in read}, _POINTS).status
     worst = [np.flatnonzero(status == one) for one in _WORDS]
     for one, places in zip(_WORDS, worst, strict=True):
         if places.size:
-            at = {name: float(points[name][places[0]]) for name in sorted(read)}
+            at = {name: float(points[name][places[0]]) for name in sorted(read - fixed)}
             where = f" at {_written(at)}" if at else ""
             proved = one is not SolutionStatus.NOT_FOUND
             reason = f"the equations have {_WORDS[one]}{where}"
