@@ -178,8 +178,8 @@ def test_trajectories_are_those_of_the_expanded_system(network: Network, do: lis
     network = network.do(*do)
     t = [0.2, 0.5, 1]
     run, expected = (
-        simulate_network(network, t, n=2, seed=3),
-        simulate(network.expanded(2, seed=3), t, n=2, seed=3),
+        simulate_network(network, t, n=3, seed=3),
+        simulate(network.expanded(3, seed=3), t, n=3, seed=3),
     )
     for v in network.variables:
         for node in network.nodes:
