@@ -110,7 +110,7 @@ class Enclosures:
         return self._ranges[e]
 
     def _range(self, e: sp.Basic) -> Range:
-        if e.is_number:
+        if e.is_Number or isinstance(e, sp.NumberSymbol):
             return Range.of(float(e), float(e)).rounded()
         if isinstance(e, sp.Add):
             return reduce(Range.__add__, map(self.of, e.args))

@@ -16,13 +16,16 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from physcm.mechanism import randomness
 from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.distributions import Distribution, as_distribution, from_dict, to_dict
 from physcm.mechanism.errors import InvalidValue
 from physcm.mechanism.expression import ordered, to_text
+from physcm.mechanism.lanes import uniforms as native
+from physcm.mechanism.lanes.pool import in_pieces
 from physcm.mechanism.parser import parse
-from physcm.mechanism.randomness import uniforms
 
+_MANY = 8192
 Value: TypeAlias = "float | sp.Expr | Distribution | tuple[float, ...]"
 
 
@@ -73,11 +76,13 @@ def finite(raw: Any, place: str) -> float:
 
 
 def _per_sample(raw: Any, place: str) -> tuple[float, ...]:
-    array = np.asarray(raw, dtype=object)
+    array = np.asarray(raw, dtype=None if isinstance(raw, np.ndarray) else object)
     if array.ndim != 1 or array.size == 0:
         raise InvalidValue(
             f"{place}: an array of shape `{array.shape}`; give one number per sample, in one row"
         )
+    if array.dtype.kind in "fiu" and np.isfinite(array).all():
+        return tuple(array.astype(float).tolist())
     return tuple(finite(number, f"{place}, sample {i}") for i, number in enumerate(array))
 
 
@@ -122,16 +127,24 @@ def draw(values: Mapping[str, Value], samples: NDArray[np.int64], seed: int) -> 
     """
     drawn: dict[str, Floats] = {}
     expressions: dict[str, sp.Expr] = {}
+    random: dict[str, Distribution] = {}
     for name, value in values.items():
         if isinstance(value, sp.Basic):
             expressions[name] = value
         elif isinstance(value, Distribution):
-            drawn[name] = value.quantile(uniforms(seed, name, samples))
+            random[name], drawn[name] = value, np.empty(samples.shape)
         elif isinstance(value, tuple):
             drawn[name] = _chosen(name, value, samples)
         else:
             drawn[name] = np.full(samples.shape, value)
-    return drawn | _computed(expressions, drawn)
+    uniforms = native.uniforms if samples.size >= _MANY else randomness.uniforms
+
+    def work(piece: slice) -> None:
+        for name, distribution in random.items():
+            drawn[name][piece] = distribution.quantile(uniforms(seed, name, samples[piece]))
+
+    in_pieces(work, samples.size)
+    return drawn | _computed(expressions, drawn) if expressions else drawn
 
 
 def _chosen(name: str, value: tuple[float, ...], samples: NDArray[np.int64]) -> Floats:

@@ -28,13 +28,16 @@ from physcm.mechanism.codegen import Floats, Program, derivatives
 from physcm.mechanism.enclosure import Enclosures, Range
 from physcm.mechanism.errors import Unsupported
 from physcm.mechanism.expression import symbol
+from physcm.mechanism.lanes.evaluation import evaluated
 from physcm.mechanism.lanes.newton import newton
 from physcm.mechanism.linearization import EPSILON, Flags
+from physcm.mechanism.magnitude import size_of_terms
 from physcm.scm.block import Answer, Block, Ints, confined
 
 _CHUNK, _PIECE = 2**20, 512
 _ROUNDING = 16 * EPSILON
 _RTOL = 1e-9
+_NAME = "a feedback loop"
 _SLACK = 100.0
 
 
@@ -147,29 +150,41 @@ def _searched(block: Block, which: Ints, p: Floats, bound: Floats) -> Answer:
     starts = np.repeat(np.clip(guess, block.lower, block.upper)[:, np.newaxis], which.size, axis=1)
     own, box = p[:, which], np.stack([block.lower, block.upper])
     try:
-        x = newton("a feedback loop", _downhill(block), starts, own, box)
+        x = newton(_NAME, _downhill(block), starts, own, box)
+        terms = evaluated(_NAME, _terms(block), x, own)
     except Unsupported:
         return Answer(starts[:, :0], which[:0], none, none)
     found = np.zeros(which.size, bool)
     for first in range(0, which.size, _PIECE):
         piece = slice(first, first + _PIECE)
         own_bound = bound if len(bound) == 1 else bound[piece]
-        x[:, piece], found[piece] = _judged(block, x[:, piece], own[:, piece], own_bound)
+        x[:, piece], found[piece] = _judged(block, x[:, piece], terms[:, piece], own_bound)
+    if found.all():
+        return Answer(x, which, none, none)
     return Answer(x[:, found], which[found], none, none)
 
 
-def _judged(block: Block, x: Floats, p: Floats, bound: Floats) -> tuple[Floats, Flags]:
+def _judged(block: Block, x: Floats, terms: Floats, bound: Floats) -> tuple[Floats, Flags]:
     """Return points, moved into the domain by rounding errors, and which are roots."""
+    residual, size = np.split(terms, 2)
     with np.errstate(invalid="ignore"):
-        noise = _times(bound, _ROUNDING * block.equations.size(x, p))
-        error = _times(bound, np.abs(block.equations.residual(x, p))) + noise
+        noise = _times(bound, _ROUNDING * size)
+        error = _times(bound, np.abs(residual)) + noise
         good = (error <= np.maximum(_RTOL * np.abs(x), _SLACK * noise)).all(axis=0)
     x, inside = confined(block, x, error)
     return x, inside & good & np.isfinite(x).all(axis=0)
 
 
+@lru_cache(maxsize=256)
 def _downhill(block: Block) -> Program:
     return Program.over(block.unknowns, block.known, {}, tuple(-r for r in block.residuals))
+
+
+@lru_cache(maxsize=256)
+def _terms(block: Block) -> Program:
+    """Return what computes the residuals and the sizes of their terms."""
+    outputs = (*block.residuals, *map(size_of_terms, block.residuals))
+    return Program.over(block.unknowns, block.known, {}, outputs)
 
 
 def _times(matrices: Floats, vectors: Floats) -> Floats:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import networkx as nx
 import numpy as np
@@ -19,6 +20,7 @@ import sympy as sp
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.expression import names_in, symbol
 from physcm.scm.block import Answer, Block, Ints
+from physcm.scm.explicit import followed, is_explicit
 from physcm.scm.graph import components
 from physcm.scm.status import SolutionStatus
 from physcm.scm.ways import solve_block
@@ -118,8 +120,26 @@ class _Branches:
         rows = [self.values[name] for name in block.known]
         return np.array(rows).reshape(len(rows), self.sample.size)
 
-    def extended(self, block: Block) -> _Branches:
-        """Solve one more block."""
+    def followed(self, blocks: Sequence[Block]) -> _Branches:
+        """Evaluate explicit mechanisms."""
+        if (self.doubt != _SETTLED).any():
+            return self.extended(*blocks)
+        x, sound = followed(blocks, self.values, self.sample.size)
+        new = {block.unknowns[0]: row for block, row in zip(blocks, x, strict=True)}
+        values = {**self.values, **new}
+        if sound.all():
+            return _Branches(self.sample, values, self.doubt)
+        kept = {name: row[sound] for name, row in values.items()}
+        return _Branches(self.sample[sound], kept, self.doubt[sound])
+
+    def extended(self, *blocks: Block) -> _Branches:
+        """Solve more blocks, one after the other."""
+        branches = self
+        for block in blocks:
+            branches = branches._extended(block)
+        return branches
+
+    def _extended(self, block: Block) -> _Branches:
         p = self.known(block)
         decided = np.isfinite(p).all(axis=0)
         which, unknown = np.flatnonzero(decided), np.flatnonzero(~decided)
@@ -157,8 +177,9 @@ def _nothing(block: Block) -> Answer:
 def solve(system: Sequence[Block], given: Mapping[str, Floats], n: int) -> Solutions:
     """Return all solutions of n samples, given exogenous variables and parameters."""
     branches = _Branches(np.arange(n), dict(given), np.zeros(n, dtype=np.int64))
-    for block in system:
-        branches = branches.extended(block)
+    for plain, part in groupby(system, is_explicit):
+        run = list(part)
+        branches = branches.followed(run) if plain else branches.extended(*run)
     names = [name for block in system for name in block.unknowns]
     sample, values = _complete(branches, names)
     count = np.bincount(sample, minlength=n)

@@ -15,13 +15,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from physcm.mechanism.codegen import Floats, Program
-from physcm.mechanism.linearization import EPSILON
-from physcm.mechanism.magnitude import size_of_terms
+from physcm.mechanism.codegen import Floats
 from physcm.scm import linear, numeric, polynomial, regular
-from physcm.scm.block import Answer, Block, Ints, certified, confined
+from physcm.scm.block import Answer, Block, Ints, certified
 from physcm.scm.cases import cases
 from physcm.scm.elimination import Reduced, reduced
+from physcm.scm.explicit import evaluated, is_explicit
 
 
 def solve_block(block: Block, p: Floats) -> Answer:
@@ -57,17 +56,7 @@ def _listed(block: Block, p: Floats) -> Answer:
 
 def _explicit(block: Block, p: Floats) -> Answer | None:
     """Evaluate a single mechanism that does not read its own variable."""
-    mechanism = block.explicit[0]
-    if mechanism is None or len(block.unknowns) > 1:
-        return None
-    nothing = np.empty((0, p.shape[1]))
-    x = Program.over((), block.known, {}, (mechanism,)).vector(0.0, nothing, p)
-    error = np.zeros_like(x)
-    if np.isfinite(block.domains[0]).any():
-        sizes = Program.over((), block.known, {}, (size_of_terms(mechanism),))
-        error = EPSILON * np.nan_to_num(sizes.vector(0.0, nothing, p), posinf=0.0)
-    x, inside = confined(block, x, error)
-    return Answer.one_each(x, inside & np.isfinite(x[0]))
+    return Answer.one_each(*evaluated(block, p)) if is_explicit(block) else None
 
 
 def _by_cases(block: Block, p: Floats) -> Answer | None:
