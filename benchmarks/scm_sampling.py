@@ -9,7 +9,15 @@ the inverse of 1 - W.
 
 Run: python -m benchmarks.scm_sampling [samples]
 
-LAST_RESULT
+Last result (two cores of a cloud machine, AMD EPYC, Python 3.11, while other work ran beside
+it, which weighs on what uses both cores): nanoseconds per value
+
+    physcm       31
+    DoWhy gcm    48
+    sempler      15
+
+Of the 31 about half are draws, most of them the normal quantile of SciPy on the uniform draws of
+a counter-based generator; peers draw from a sequence.
 """
 
 from __future__ import annotations
