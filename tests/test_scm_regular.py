@@ -162,3 +162,25 @@ def test_large_loops_are_solved(n):
         right = sp.lambdify(sorted(h.free_symbols, key=str), h, "numpy")
         value = right(*(at[str(s)] for s in sorted(h.free_symbols, key=str)))
         assert at[name] == pytest.approx(value, rel=1e-12, abs=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("mechanisms", "how"),
+    [
+        ({"x": "e", "y": "x + 1"}, ""),
+        ({"x": "y/2 + e", "y": "x/2"}, "x, y: linear algebra"),
+        ({"x": "tanh(y)/2 + e", "y": "x/2"}, "x, y: interval bounds"),
+        ({"x": "x**3 + e"}, "x: roots of a polynomial"),
+        ({"x": "exp(x) - 3 + e"}, "x: search on a line"),
+        ({"x": "max(0, 1 - 2*y)", "y": "max(e, 1 - 2*x)"}, "x, y: cases, linear algebra"),
+        ({"x": "tanh(2*y) + e", "y": "tanh(x)", "z": "z/2"},
+         "x, y: search on a line; z: linear algebra"),
+    ],
+)  # fmt: skip
+def test_the_dataset_says_how_loops_were_solved(mechanisms, how):
+    assert SCM(mechanisms, {"e": 0.1}).sample(2).solved_by == how
+
+
+def test_ways_that_differ_between_samples_are_all_named():
+    model = SCM({"x": "a*tanh(y)", "y": "x/2 + x/2"}, {"a": [0.5, 2.0]})
+    assert model.sample(2).solved_by == "x, y: interval bounds, search on a line"

@@ -9,7 +9,7 @@ columns of known values at once.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -136,12 +136,14 @@ class Answer:
         column: the column that each belongs to, ascending.
         continuum: which columns have infinitely many, of which x has none.
         unfound: which columns have none in x though they may have some.
+        ways: in which ways it was found, in words.
     """
 
     x: Floats
     column: Ints
     continuum: Flags
     unfound: Flags
+    ways: tuple[str, ...] = ()
 
     @classmethod
     def one_each(cls, x: Floats, solved: Flags) -> Answer:
@@ -159,7 +161,12 @@ class Answer:
         for which, answer in parts:
             continuum[which], unfound[which] = answer.continuum, answer.unfound
         order = np.argsort(column, kind="stable")
-        return cls(x[:, order], column[order], continuum, unfound)
+        ways = dict.fromkeys(way for _, answer in parts for way in answer.ways)
+        return cls(x[:, order], column[order], continuum, unfound, tuple(ways))
+
+    def by(self, *ways: str) -> Answer:
+        """Return the answer with the ways in which it was found."""
+        return replace(self, ways=ways)
 
     def is_one_each(self, columns: int) -> bool:
         """Say whether each of some columns has exactly one solution."""
@@ -175,7 +182,7 @@ class Answer:
     def open_where_empty(self, doubted: Flags | None = None) -> Answer:
         """Return the answer in which a column without solution counts as not found."""
         empty = ~self.solved() if doubted is None else ~self.solved() & doubted
-        return Answer(self.x, self.column, self.continuum, self.unfound | empty)
+        return replace(self, unfound=self.unfound | empty)
 
 
 def certified(block: Block, candidates: Floats, column: Ints, p: Floats) -> Answer:

@@ -120,7 +120,7 @@ def solve(block: Block, p: Floats) -> Answer | None:
         own = p[:, first : first + step]
         which = np.arange(first, first + own.shape[1])
         parts.append((which, _solve(block, system.matrices(own), *system.sides(own))))
-    return Answer.joined(p.shape[1], parts)
+    return Answer.joined(p.shape[1], parts).by("linear algebra")
 
 
 def _solve(block: Block, matrix: Floats, side: Floats, size: Floats) -> Answer:

@@ -37,7 +37,7 @@ from physcm.scm.block import Answer, Block, Ints, confined
 _CHUNK, _PIECE = 2**20, 512
 _ROUNDING = 16 * EPSILON
 _RTOL = 1e-9
-_NAME = "a feedback loop"
+_NAME, _WAY = "a feedback loop", "interval bounds"
 _SLACK = 100.0
 
 
@@ -159,9 +159,10 @@ def _searched(block: Block, which: Ints, p: Floats, bound: Floats) -> Answer:
         piece = slice(first, first + _PIECE)
         own_bound = bound if len(bound) == 1 else bound[piece]
         x[:, piece], found[piece] = _judged(block, x[:, piece], terms[:, piece], own_bound)
+    ways = (_WAY,) if found.any() else ()
     if found.all():
-        return Answer(x, which, none, none)
-    return Answer(x[:, found], which[found], none, none)
+        return Answer(x, which, none, none, ways)
+    return Answer(x[:, found], which[found], none, none, ways)
 
 
 def _judged(block: Block, x: Floats, terms: Floats, bound: Floats) -> tuple[Floats, Flags]:

@@ -147,11 +147,14 @@ class SCM:
         Returns:
             A dataset over `sample`: the variables, NaN unless the solution is unique;
             exogenous variables and parameters; `status` (unique, none, several, continuum,
-            not_found: see `SolutionStatus`).
+            not_found: see `SolutionStatus`). The attribute `solved_by` says how loops and equations
+            were solved: all ways but a search tell all solutions there are.
 
         >>> bistable = SCM({"x": "x**2 == e"}, exogenous={"e": (4, 0, -1)})
         >>> bistable.sample(3).x.values.tolist(), bistable.sample(3).status.values.tolist()
         ([nan, 0.0, nan], [2, 0, 1])
+        >>> bistable.sample(3).solved_by
+        'x: roots of a polynomial'
         """
         samples = np.arange(validation.count(n))
         given = self._drawn({}, samples, seed)
@@ -425,6 +428,7 @@ class SCM:
             attrs={
                 "title": self.name,
                 "scm": self._text,
+                "solved_by": solutions.in_words(),
                 "seed": int(seed),
                 "physcm_version": physcm.__version__,
             },

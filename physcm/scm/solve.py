@@ -10,7 +10,7 @@ which components that read it cannot decide and all others still can.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import networkx as nx
@@ -37,12 +37,20 @@ class Solutions:
         sample: the sample of each solution.
         count: how many each sample has.
         status: the `SolutionStatus` of each sample.
+        ways: how the variables of each feedback loop, and of each equation that is not explicit,
+            were solved for.
     """
 
     values: Mapping[str, Floats]
     sample: Ints
     count: Ints
     status: np.ndarray[tuple[int, ...], np.dtype[np.int8]]
+    ways: Mapping[tuple[str, ...], tuple[str, ...]]
+
+    def in_words(self) -> str:
+        """Say how loops and equations were solved, such as "x, y: interval bounds"."""
+        named = (f"{', '.join(names)}: {', '.join(ways)}" for names, ways in self.ways.items())
+        return "; ".join(named)
 
     def unique(self) -> dict[str, Floats]:
         """Return each variable over the samples, NaN unless the solution is unique."""
@@ -110,11 +118,12 @@ def _explicit(name: str, mechanism: sp.Basic) -> sp.Expr | None:
 
 @dataclass(frozen=True)
 class _Branches:
-    """Columns: the sample of each, the values solved so far, and why any are missing."""
+    """Columns: the sample of each, the values so far, why any are missing, and what was done."""
 
     sample: Ints
     values: Mapping[str, Floats]
     doubt: Ints
+    ways: Mapping[tuple[str, ...], tuple[str, ...]]
 
     def known(self, block: Block) -> Floats:
         rows = [self.values[name] for name in block.known]
@@ -128,9 +137,9 @@ class _Branches:
         new = {block.unknowns[0]: row for block, row in zip(blocks, x, strict=True)}
         values = {**self.values, **new}
         if sound.all():
-            return _Branches(self.sample, values, self.doubt)
+            return replace(self, values=values)
         kept = {name: row[sound] for name, row in values.items()}
-        return _Branches(self.sample[sound], kept, self.doubt[sound])
+        return _Branches(self.sample[sound], kept, self.doubt[sound], self.ways)
 
     def extended(self, *blocks: Block) -> _Branches:
         """Solve more blocks, one after the other."""
@@ -145,18 +154,24 @@ class _Branches:
         which, unknown = np.flatnonzero(decided), np.flatnonzero(~decided)
         own = p[:, which] if unknown.size else p
         answer = solve_block(block, own) if which.size else _nothing(block)
+        ways = self.ways if is_explicit(block) else {**self.ways, block.unknowns: answer.ways}
         if answer.is_one_each(self.sample.size):
             new = dict(zip(block.unknowns, answer.x, strict=True))
-            return _Branches(self.sample, {**self.values, **new}, self.doubt)
+            return _Branches(self.sample, {**self.values, **new}, self.doubt, ways)
         parts = [
             (which[answer.column], answer.x, _SETTLED),
             (which[answer.continuum], None, SolutionStatus.CONTINUUM),
             (which[answer.unfound], None, SolutionStatus.NOT_FOUND),
             (unknown, None, _SETTLED),
         ]
-        return self._split(block, parts)
+        return self._split(block, parts, ways)
 
-    def _split(self, block: Block, parts: Iterable[tuple[Ints, Floats | None, int]]) -> _Branches:
+    def _split(
+        self,
+        block: Block,
+        parts: Iterable[tuple[Ints, Floats | None, int]],
+        ways: Mapping[tuple[str, ...], tuple[str, ...]],
+    ) -> _Branches:
         columns, doubts, values = [], [], []
         for column, x, doubt in parts:
             missing = np.full((len(block.unknowns), column.size), np.nan)
@@ -166,7 +181,7 @@ class _Branches:
         column, solved = np.concatenate(columns), np.concatenate(values, axis=1)
         old = {name: row[column] for name, row in self.values.items()}
         new = dict(zip(block.unknowns, solved, strict=True))
-        return _Branches(self.sample[column], old | new, np.concatenate(doubts))
+        return _Branches(self.sample[column], old | new, np.concatenate(doubts), ways)
 
 
 def _nothing(block: Block) -> Answer:
@@ -176,7 +191,7 @@ def _nothing(block: Block) -> Answer:
 
 def solve(system: Sequence[Block], given: Mapping[str, Floats], n: int) -> Solutions:
     """Return all solutions of n samples, given exogenous variables and parameters."""
-    branches = _Branches(np.arange(n), dict(given), np.zeros(n, dtype=np.int64))
+    branches = _Branches(np.arange(n), dict(given), np.zeros(n, dtype=np.int64), {})
     for plain, part in groupby(system, is_explicit):
         run = list(part)
         branches = branches.followed(run) if plain else branches.extended(*run)
@@ -186,7 +201,7 @@ def solve(system: Sequence[Block], given: Mapping[str, Floats], n: int) -> Solut
     if (np.diff(sample) <= 0).any():
         order = np.lexsort((*(values[name] for name in reversed(names)), sample))
         sample, values = sample[order], {name: values[name][order] for name in names}
-    return Solutions(values, sample, count, _status(branches, count))
+    return Solutions(values, sample, count, _status(branches, count), branches.ways)
 
 
 def _complete(branches: _Branches, names: Sequence[str]) -> tuple[Ints, dict[str, Floats]]:

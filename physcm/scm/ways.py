@@ -8,10 +8,14 @@
    otherwise: a scan for changes of sign; a few: Newton's method from many starts;
 6. Newton's method from many starts on the whole block.
 
-A way that only proposes candidates has them polished and checked on the block itself.
+The answer names the ways that gave it. All but a search tell all solutions there are; a search
+finds some, and that it finds none proves nothing. A way that only proposes candidates has them
+polished and checked on the block itself.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
@@ -56,7 +60,7 @@ def _listed(block: Block, p: Floats) -> Answer:
 
 def _explicit(block: Block, p: Floats) -> Answer | None:
     """Evaluate a single mechanism that does not read its own variable."""
-    return Answer.one_each(*evaluated(block, p)) if is_explicit(block) else None
+    return Answer.one_each(*evaluated(block, p)).by("evaluation") if is_explicit(block) else None
 
 
 def _by_cases(block: Block, p: Floats) -> Answer | None:
@@ -72,7 +76,9 @@ def _by_cases(block: Block, p: Floats) -> Answer | None:
     points, columns = (np.concatenate(parts, axis=-1) for parts in zip(*found, strict=True))
     order = np.argsort(columns, kind="stable")
     doubted = np.any([answer.unfound | answer.continuum for answer in answers], axis=0)
-    return certified(block, points[:, order], columns[order], p).open_where_empty(doubted)
+    ways = dict.fromkeys(way for answer in answers for way in answer.ways)
+    answer = certified(block, points[:, order], columns[order], p).by("cases", *ways)
+    return answer.open_where_empty(doubted)
 
 
 def _by_elimination(block: Block, p: Floats) -> Answer | None:
@@ -91,18 +97,20 @@ def _by_elimination(block: Block, p: Floats) -> Answer | None:
 def _reduced(small: Reduced, p: Floats) -> Answer:
     block = small.block
     if not small.tears:
-        return certified(block, *_completed(small, np.empty((0, p.shape[1])), _all(p), p), p)
+        found = np.empty((0, p.shape[1])), _all(p)
+        return certified(block, *_completed(small, *found, p), p).by("substitution")
     if len(small.tears) == 1:
         coefficients = polynomial.numerator(small, p)
         if coefficients is not None:
             return _polynomial(small, coefficients, p)
         low, high = block.domains[block.unknowns.index(small.tears[0])]
         found = numeric.scan(small.equations, (low, high), p)
-        return certified(block, *_completed(small, *found, p), p).open_where_empty()
+        answer = certified(block, *_completed(small, *found, p), p).by("search on a line")
+        return answer.open_where_empty()
     rows = [block.unknowns.index(name) for name in small.tears]
     box = block.lower[rows], block.upper[rows], np.array(block.guess)[rows]
     found = numeric.multistart(small.equations, *box, p)
-    answer = certified(block, *_completed(small, *found, p), p)
+    answer = certified(block, *_completed(small, *found, p), p).by("search")
     empty = np.flatnonzero(~answer.solved())
     return _joined(p, answer, empty, _numeric(block, p[:, empty])) if empty.size else answer
 
@@ -113,15 +121,17 @@ def _polynomial(small: Reduced, coefficients: Floats, p: Floats) -> Answer:
     vanishing = ~coefficients.any(axis=0)
     roots, column = polynomial.real_roots(np.where(sound, coefficients, 0.0))
     answer = certified(small.block, *_completed(small, roots[np.newaxis], column, p), p)
+    answer = answer.by("roots of a polynomial")
     doubted = np.flatnonzero(~sound & ~vanishing)
     if doubted.size:
         answer = _joined(p, answer, doubted, _numeric(small.block, p[:, doubted]))
-    return Answer(answer.x, answer.column, answer.continuum | vanishing, answer.unfound)
+    return replace(answer, continuum=answer.continuum | vanishing)
 
 
 def _numeric(block: Block, p: Floats) -> Answer:
     """Search the whole block; a column without a solution stays open."""
-    return certified(block, *numeric.candidates(block, p), p).open_where_empty()
+    way = "search on a line" if len(block.unknowns) == 1 else "search"
+    return certified(block, *numeric.candidates(block, p), p).by(way).open_where_empty()
 
 
 def _completed(small: Reduced, x: Floats, column: Ints, p: Floats) -> tuple[Floats, Ints]:
@@ -139,5 +149,6 @@ def _joined(p: Floats, answer: Answer, which: Ints, instead: Answer) -> Answer:
     others = np.setdiff1d(np.arange(columns), which)
     kept = np.isin(answer.column, others)
     place = np.searchsorted(others, answer.column[kept])
-    rest = Answer(answer.x[:, kept], place, answer.continuum[others], answer.unfound[others])
+    marks = answer.continuum[others], answer.unfound[others]
+    rest = Answer(answer.x[:, kept], place, *marks, answer.ways if others.size else ())
     return Answer.joined(columns, [(others, rest), (which, instead)])
