@@ -17,6 +17,7 @@ from physcm.scm.graph import (
     sigma_separated,
 )
 from physcm.scm.linear_scm import LinearSCM
+from physcm.scm.plot_branches import branches, plot_branches
 from physcm.scm.scm import SCM
 from physcm.scm.status import SolutionStatus
 from physcm.scm.verdict import Verdict
@@ -32,12 +33,14 @@ __all__ = [
     "acyclification",
     "adjustment_sets",
     "average_effects",
+    "branches",
     "d_separated",
     "identify",
     "is_adjustment_set",
     "latent_projection",
     "moralize",
     "path_effects",
+    "plot_branches",
     "plot_graph",
     "separations",
     "sigma_separated",

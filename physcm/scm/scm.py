@@ -27,7 +27,7 @@ from physcm.mechanism.errors import InvalidValue, UnknownVariable
 from physcm.mechanism.expression import to_text
 from physcm.mechanism.interventions import Intervention, listed
 from physcm.mechanism.parser import closest
-from physcm.mechanism.values import Value, as_value, draw
+from physcm.mechanism.values import Value, as_value, draw, finite
 from physcm.scm import files, validation
 from physcm.scm.block import Block
 from physcm.scm.counterfactual import counterfactual
@@ -141,26 +141,41 @@ class SCM:
             model = intervene(model, intervention)
         return model
 
-    def sample(self, n: int, seed: int = 0) -> xr.Dataset:
+    def sample(
+        self, n: int, seed: int = 0, *, near: Mapping[str, float] | None = None
+    ) -> xr.Dataset:
         """Return the solution of each of n samples, where there is exactly one.
 
+        Args:
+            n: the number of samples.
+            seed: for the draws.
+            near: values of variables; of several solutions the one nearest to them, by
+                Euclid's distance, is returned, still with the status `several`.
+
         Returns:
-            A dataset over `sample`: the variables, NaN unless the solution is unique;
+            A dataset over `sample`: the variables, NaN unless the solution is unique or selected;
             exogenous variables and parameters; `status` (unique, none, several, continuum,
             not_found: see `SolutionStatus`). The attribute `solved_by` says how loops and equations
             were solved: all ways but a search tell all solutions there are.
 
+        Raises:
+            UnknownVariable: for a name in `near` that is no variable.
+            InvalidValue: for a value in `near` that is not finite.
+
         >>> bistable = SCM({"x": "x**2 == e"}, exogenous={"e": (4, 0, -1)})
         >>> bistable.sample(3).x.values.tolist(), bistable.sample(3).status.values.tolist()
         ([nan, 0.0, nan], [2, 0, 1])
+        >>> bistable.sample(3, near={"x": 1}).x.values.tolist()
+        [2.0, 0.0, nan]
         >>> bistable.sample(3).solved_by
         'x: roots of a polynomial'
         """
         samples = np.arange(validation.count(n))
+        chosen = self._near(near) if near else None
         given = self._drawn({}, samples, seed)
         solutions = solve(self.blocks, given, samples.size)
-        unique = solutions.unique()
-        columns: dict[str, Any] = {name: ("sample", unique[name]) for name in self.variables}
+        values = solutions.nearest(chosen) if chosen else solutions.unique()
+        columns: dict[str, Any] = {name: ("sample", values[name]) for name in self.variables}
         return self._dataset(columns, given, solutions, seed)
 
     def solve(
@@ -403,6 +418,11 @@ class SCM:
                     f"`{name}` is no exogenous variable of {self.in_words}; {remedy}"
                 )
         return {name: as_value(v, (), f"exogenous `{name}`") for name, v in exogenous.items()}
+
+    def _near(self, near: Mapping[str, float]) -> dict[str, float]:
+        require_mapping("near", near)
+        selected(self.variables, near, self.in_words)
+        return {name: finite(value, f"near `{name}`") for name, value in near.items()}
 
     def _drawn(
         self, given: Mapping[str, Value], samples: np.ndarray[Any, np.dtype[np.int64]], seed: int

@@ -64,6 +64,24 @@ class Solutions:
             values[name][alone] = found[place]
         return values
 
+    def nearest(self, near: Mapping[str, float]) -> dict[str, Floats]:
+        """Return each variable over the samples, of the solution nearest to some values.
+
+        The distance is Euclid's over the variables named; of equals the first is taken. A sample
+        without solution, or with infinitely many, has NaN.
+        """
+        distance = np.zeros(self.sample.size)
+        for name, value in near.items():
+            distance += (self.values[name] - value) ** 2
+        order = np.lexsort((distance, self.sample))
+        which, first = np.unique(self.sample[order], return_index=True)
+        told = self.status[which] != SolutionStatus.CONTINUUM
+        values = {}
+        for name, found in self.values.items():
+            values[name] = np.full(self.status.size, np.nan)
+            values[name][which[told]] = found[order[first[told]]]
+        return values
+
 
 def residual(name: str, mechanism: sp.Basic) -> sp.Expr:
     """Return what has to vanish: X - h of an explicit mechanism, left - right of an equation.
