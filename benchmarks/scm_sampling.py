@@ -9,14 +9,14 @@ the inverse of 1 - W.
 
 Run: python -m benchmarks.scm_sampling [samples]
 
-Last result (two cores of a cloud machine, AMD EPYC, Python 3.11, while other work ran beside
-it, which weighs on what uses both cores): nanoseconds per value
+Last result (two cores of a cloud machine, AMD EPYC, Python 3.11; two runs, beside little other
+work and beside more of it): nanoseconds per value
 
-    physcm       31
-    DoWhy gcm    48
-    sempler      15
+    physcm       16    31
+    DoWhy gcm    24    48
+    sempler      15    15
 
-Of the 31 about half are draws, most of them the normal quantile of SciPy on the uniform draws of
+About half of it are draws, most of them the normal quantile of SciPy on the uniform draws of
 a counter-based generator; peers draw from a sequence.
 """
 
