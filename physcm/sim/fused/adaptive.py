@@ -194,6 +194,11 @@ def run(
                     l[_DUE, i] = np.inf
                     called[i] = False
                     active -= 1
+    for i in range(LANES):
+        if sample[i] >= 0:
+            begin[sample[i]] = l[_TIME, i]
+            for r in range(n):
+                start[r, sample[i]] = x[r, i]
 
 
 @part

@@ -75,7 +75,6 @@ class _Run:
             system, engine, rtol, atol, np.full(x0.shape[1], times[0]), x0, p, times, out,
             span=times[-1] - times[0],
         )  # fmt: skip
-        out[:, :, 1:] = np.nan
         out[:, :, 0] = x0
 
     def to_the_end(self, seconds: float, done: Callable[[int], None]) -> None:
@@ -86,6 +85,9 @@ class _Run:
             end = np.minimum(next_switches(batch.system, batch.time, batch.p), last)
             count = done if (end >= last).all() else lambda _: None
             batch.advance(end, deadline - time.monotonic(), count)
+        early = np.flatnonzero(batch.time < last)
+        missing = batch.times[0] > batch.time[early, np.newaxis]
+        batch.out[:, early] = np.where(missing, np.nan, batch.out[:, early])
 
     def ended(self) -> list[RunStatus]:
         """Say how each sample ended."""
