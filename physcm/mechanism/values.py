@@ -9,7 +9,7 @@ reads, so that everything computed from a value follows when that value is chang
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,7 +21,6 @@ from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.distributions import Distribution, as_distribution, from_dict, to_dict
 from physcm.mechanism.errors import InvalidValue
 from physcm.mechanism.expression import ordered, to_text
-from physcm.mechanism.lanes import uniforms as native
 from physcm.mechanism.lanes.pool import in_pieces
 from physcm.mechanism.parser import parse
 
@@ -137,7 +136,11 @@ def draw(values: Mapping[str, Value], samples: NDArray[np.int64], seed: int) -> 
             drawn[name] = _chosen(name, value, samples)
         else:
             drawn[name] = np.full(samples.shape, value)
-    uniforms = native.uniforms if samples.size >= _MANY else randomness.uniforms
+    uniforms: Callable[[int, str, NDArray[np.int64]], Floats] = randomness.uniforms
+    if samples.size >= _MANY:
+        from physcm.mechanism.lanes import uniforms as native  # brings the compiler
+
+        uniforms = native.uniforms
 
     def work(piece: slice) -> None:
         for name, distribution in random.items():

@@ -28,8 +28,6 @@ from physcm.mechanism.codegen import Floats, Program, derivatives
 from physcm.mechanism.enclosure import Enclosures, Range
 from physcm.mechanism.errors import Unsupported
 from physcm.mechanism.expression import symbol
-from physcm.mechanism.lanes.evaluation import evaluated
-from physcm.mechanism.lanes.newton import newton
 from physcm.mechanism.linearization import EPSILON, Flags
 from physcm.mechanism.magnitude import size_of_terms
 from physcm.scm.block import Answer, Block, Ints, confined
@@ -145,6 +143,9 @@ def _hull(p: Floats) -> list[Range]:
 
 def _searched(block: Block, which: Ints, p: Floats, bound: Floats) -> Answer:
     """Return the roots that Newton's method finds for some columns, given bounds for them."""
+    from physcm.mechanism.lanes.evaluation import evaluated  # bring Numba
+    from physcm.mechanism.lanes.newton import newton
+
     none = np.zeros(p.shape[1], bool)
     guess = np.where(np.isfinite(block.guess), block.guess, 0.0)
     starts = np.repeat(np.clip(guess, block.lower, block.upper)[:, np.newaxis], which.size, axis=1)

@@ -8,7 +8,7 @@ All columns, samples times interventions, go through the same machine code (see
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -21,11 +21,13 @@ from physcm.sim.fused.numba_engine import Numba
 from physcm.sim.long_run import long_runs
 from physcm.sim.options import positive_count
 from physcm.sim.provenance import provenance
-from physcm.sim.resting import UNKNOWN, Answers, resting
 from physcm.sim.settle import require_autonomous
 from physcm.sim.stacked import Stack, stacked
 from physcm.sim.status import RestStatus, flags
 from physcm.sim.system import System
+
+if TYPE_CHECKING:
+    from physcm.sim.resting import Answers
 
 
 def steady_states(
@@ -98,6 +100,8 @@ class _Columns:
 
     def answer(self, stack: Stack, threads: int) -> None:
         """Find the answers of a stack, all together and then one by one."""
+        from physcm.sim.resting import Answers, resting  # brings Numba
+
         answers = Answers.none(*stack.x0.shape)
         if len(stack.x0):
             with suppress(Unsupported, NotCompiled):
@@ -107,6 +111,8 @@ class _Columns:
 
     def complete(self, stack: Stack, answers: Answers) -> None:
         """Look one by one at the columns that are left."""
+        from physcm.sim.resting import UNKNOWN
+
         left: list[tuple[int, list[int], Sample]] = []
         for place in np.flatnonzero(answers.status == UNKNOWN).tolist():
             one = self.alone(int(stack.columns[place]))
