@@ -12,6 +12,7 @@ Run: python -m benchmarks.growth
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import networkx as nx
@@ -20,7 +21,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.timing import best, machine
 from physcm.mechanism import Uniform
-from physcm.sim import System, simulate
+from physcm.sim import Network, System, simulate
 
 RESULTS = Path(__file__).parent / "results"
 TIMES = np.linspace(0, 50, 101)
@@ -52,10 +53,11 @@ def by_points(noise: bool) -> Callable[[int], object]:
     return lambda n: simulate(system, grid[:: 1000 // n], n=1000, **options)
 
 
-def by_edges(edges: int) -> object:
+@lru_cache
+def phases(edges: int) -> Network:
     nodes = edges // 10
     graph = nx.gnm_random_graph(nodes, edges, seed=1, directed=True)
-    network = System.from_network(
+    return System.from_network(
         {"phase": "w + inputs"},
         "k*sin(phase_cause - phase_effect)",
         graph,
@@ -63,7 +65,10 @@ def by_edges(edges: int) -> object:
         node_parameters={"w": np.linspace(-1, 1, nodes)},
         initial={"phase": np.linspace(0, 6, nodes)},
     )
-    return simulate(network, np.linspace(0, 1, 11), rtol=1e-4)
+
+
+def by_edges(edges: int) -> object:
+    return simulate(phases(edges), np.linspace(0, 1, 11), rtol=1e-4)
 
 
 SERIES = {
@@ -96,6 +101,8 @@ if __name__ == "__main__":
                 "  " + ", ".join(f"{n:,}: {s:.3g} s" for n, s in zip(sizes, seconds, strict=True))
             )
             panel.loglog(sizes, seconds, "o-", label=title, markersize=3)
+        line = seconds[-1] * np.array(sizes) / sizes[-1]
+        panel.loglog(sizes, line, "--", color="0.6", linewidth=1, label="slope 1", zorder=0)
         panel.set_xlabel(f"number of {what}")
         panel.set_ylabel("seconds, all of a call")
         panel.legend(frameon=False, fontsize=8)
