@@ -7,6 +7,9 @@ store?
 Each run is a process of its own.
 
 Run: python -m benchmarks.memory   (on Linux)
+
+Last result (Python 3.11): 294 MB over the output for smooth systems, 311 with noise and 443 with
+a window, of which the process itself is 280; 430 to 470 in all where a store is written.
 """
 
 from __future__ import annotations

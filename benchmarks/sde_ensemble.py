@@ -11,7 +11,11 @@ Peers: torchsde, diffrax, vectorized NumPy, and for the first system a kernel th
 hand with Numba. The time to compile is printed apart. Peers take fewer steps where they are
 slow, which does not change what one step costs.
 
-Run: python benchmarks/sde_ensemble.py   (needs the extras `dev` and `bench`)
+Run: python -m benchmarks.sde_ensemble   (needs the extras `dev` and `bench`)
+
+Last result (two cores of a cloud machine, AMD EPYC with AVX-512, Python 3.11, little other work):
+2.2, 1.6 and 1.5 ns; NumPy takes 5.3, 9.5 and 8.8 times as long, torchsde 18, 26 and 26 times,
+diffrax 4.9, 7.8 and 7.0 times, the kernel fused by hand 6.4 times.
 """
 
 from __future__ import annotations
