@@ -45,6 +45,8 @@ def streamed(
     Raises:
         InvalidValue: if the folder exists, or cannot be made.
     """
+    if not isinstance(to, str | os.PathLike):
+        raise InvalidValue(f"to is `{to!r}`; give the name of a folder")
     path = Path(to)
     if path.exists():
         raise InvalidValue(f"`{to}` exists; remove it, or give another folder")
