@@ -127,6 +127,26 @@ def test_a_parameter_changes_in_a_window() -> None:
     np.testing.assert_allclose(data.x[0], [0, 1, 4, 5], atol=1e-8)
 
 
+@pytest.mark.parametrize("engine", ["numba", "scipy"])
+def test_a_window_leaves_alone_what_reads_the_initial_value(engine: str) -> None:
+    system = System({"x": "0", "z": "c"}, parameters={"c": "2*x(0)"}, initial={"x": 1, "z": 0})
+    data = simulate(system.do(Hold("x", 5, during=(1, 2))), [0, 1, 2, 3], engine=engine)
+    np.testing.assert_allclose(data.z[0], [0, 2, 4, 6])
+
+
+@pytest.mark.parametrize("engine", ["numba", "scipy"])
+def test_in_a_window_a_variable_can_be_held_at_one_that_began_from_it(engine: str) -> None:
+    system = System({"x": "-x", "y": "0"}, initial={"x": 1, "y": "x(0) + 1"})
+    data = simulate(system.do(Hold("x", "y/2", during=(1, 2))), [0, 1, 2], engine=engine)
+    np.testing.assert_allclose(data.x[0], [1, 1, 1])
+    np.testing.assert_allclose(data.y[0], [2, 2, 2])
+
+
+def test_a_hold_at_all_times_is_what_reads_the_initial_value() -> None:
+    system = System({"x": "0", "z": "c"}, parameters={"c": "2*x(0)"}, initial={"x": 1, "z": 0})
+    np.testing.assert_allclose(run(system.do(x=5), [0, 1, 2]).z[0], [0, 10, 20])
+
+
 def test_a_parameter_called_during_can_be_set() -> None:
     system = System({"x": "during"}, parameters={"during": 1}, initial={"x": 0})
     assert run(system.do(SetParameter({"during": 2})), [0, 1]).x[0, 1] == pytest.approx(2)

@@ -52,7 +52,7 @@ def ring(**options: Any) -> Network:
     graph.add_nodes_from("abc")
     graph.add_weighted_edges_from((i, j, 1 + 0.5 * n) for n, (i, j) in enumerate(EDGES))
     given: dict[str, Any] = {
-        "initial": {"x": Normal(0, 1), "y": "2*k"},
+        "initial": {"x": Normal(0, 1), "y": "x + k"},
         "node_parameters": {"k": [1, -1, Uniform(1, 2)]},
         "parameters": {"d": Uniform(0.5, 1.5)},
         "algebraic": {"r": "x*y/(1 + x**2 + y**2) + k"},

@@ -44,7 +44,8 @@ def intervene(system: System, intervention: Mode, number: str | None = None) -> 
         system: what to intervene on.
         intervention: what to do; its window is not looked at.
         number: for one on a schedule, what to put behind the variable in the names of new
-            parameters, as in `do(X, 2)`.
+            parameters, as in `do(X, 2)`. What reads the initial value of a variable goes on
+            reading it there; at all times a held variable has its held value from the start.
 
     Raises:
         UnknownVariable: for a name that the system does not define.
@@ -55,7 +56,7 @@ def intervene(system: System, intervention: Mode, number: str | None = None) -> 
     match intervention:
         case Hold(name, value):
             for member, its in _with_group(system, name, value, number is None).items():
-                system = _hold(system, member, its, number or "")
+                system = _hold(system, member, its, number)
             return system
         case SetParameter(values=values):
             return _set(system, values)
@@ -86,7 +87,7 @@ def _set(system: System, values: Mapping[str, Any]) -> System:
     return system.replace(parameters={**system.parameters, **values})
 
 
-def _hold(system: System, name: str, value: Any, number: str) -> System:
+def _hold(system: System, name: str, value: Any, number: str | None) -> System:
     _require_variable(system, name, "hold")
     read = names_in(system.algebraic.get(name, sp.S.Zero)) & {*system.variables}
     if read:
@@ -96,22 +97,23 @@ def _hold(system: System, name: str, value: Any, number: str) -> System:
             f"derived from, or use Replace({name!r}, ...)"
         )
     require_within(system.bounds.get(name, (-math.inf, math.inf)), name, value)
-    mechanism, parameters = _with_value(system, f"do({name}{number})", value, exclude=name)
-    start = mechanism.xreplace({TIME: sp.S.Zero}).xreplace(
-        {symbol(state): initial_symbol(state) for state in system.drift}
-    )
-
-    def restarted(value: Value) -> Value:
-        if not isinstance(value, sp.Basic):
-            return value
-        return value.xreplace({initial_symbol(name): start})
-
+    label = f"do({name}{number or ''})"
+    mechanism, parameters = _with_value(system, label, value, exclude=name)
+    initial = _without(system.initial, name)
+    if number is None:
+        start = mechanism.xreplace({TIME: sp.S.Zero}).xreplace(
+            {symbol(state): initial_symbol(state) for state in system.drift}
+        )
+        initial = _with_start(initial, name, start)
+        parameters = _with_start(parameters, name, start)
+    elif name in system.initial and _reads_start({**initial, **parameters}, name):
+        parameters = {**parameters, initial_symbol(name).name: system.initial[name]}
     return system.replace(
         drift=_without(system.drift, name),
         noise={key: g for key, g in system.noise.items() if key[0] != name},
         algebraic=_without(system.algebraic, name),
-        initial={k: restarted(v) for k, v in _without(system.initial, name).items()},
-        parameters={k: restarted(v) for k, v in parameters.items()},
+        initial=initial,
+        parameters=parameters,
         held={**system.held, name: mechanism},
         reactions={k: _without(changes, name) for k, changes in system.reactions.items()},
         events={
@@ -124,6 +126,20 @@ def _hold(system: System, name: str, value: Any, number: str) -> System:
         },
         reflected=tuple(state for state in system.reflected if state != name),
     )
+
+
+def _with_start(values: Mapping[str, Value], name: str, start: sp.Expr) -> dict[str, Value]:
+    """Return values with an expression in place of the initial value of a variable."""
+    return {
+        k: v.xreplace({initial_symbol(name): start}) if isinstance(v, sp.Basic) else v
+        for k, v in values.items()
+    }
+
+
+def _reads_start(values: Mapping[str, Value], name: str) -> bool:
+    """Say whether a value reads the initial value of a variable."""
+    start = initial_symbol(name)
+    return any(isinstance(v, sp.Basic) and start in v.free_symbols for v in values.values())
 
 
 def _shift(system: System, name: str, amount: Any, number: str) -> System:

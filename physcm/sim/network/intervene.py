@@ -114,11 +114,12 @@ def _on_node(
 ) -> Network:
     """Move a node to the form that results; what is data goes to a column, not to the form."""
     old = int(network.form[place])
-    number = _number(network.forms[old], intervention) if number is None else number
-    intervention, data = separated(intervention, number)
+    mark = _number(network.forms[old], intervention) if number is None else number
+    intervention, data = separated(intervention, mark)
     key = old, intervention, number
     if key not in seen:
-        form, starts = _moved(network.forms[old], intervention, number)
+        move = _moved if number is None else _moved_for_a_while
+        form, starts = move(network.forms[old], intervention, mark)
         check_inputs(form, network.inputs)
         if form not in network.forms:
             network = replace(network, forms=(*network.forms, form))
@@ -154,9 +155,17 @@ def label_of(intervention: _OnNode | Impulse, variable: str, number: str) -> str
     return f"{_LABELS[type(intervention).__name__]}({variable}{number})"
 
 
+def _moved_for_a_while(
+    form: System, intervention: _OnNode, number: str
+) -> tuple[System, dict[str, float]]:
+    """Return the form under an intervention in a window: what reads initial values is settled."""
+    settled = form.replace(initial=dict.fromkeys(form.initial, 0.0))
+    return intervene_on_system(settled, intervention, number), {}
+
+
 def _moved(form: System, intervention: _OnNode, number: str) -> tuple[System, dict[str, float]]:
     """Return the form under an intervention, and initial values that became numbers by it."""
-    new = intervene_on_system(form, intervention, number)
+    new = intervene_on_system(form, intervention, number or None)
     starts = {
         name: value
         for name, value in new.initial.items()
