@@ -128,7 +128,8 @@ class Enclosures:
         if isinstance(e, sp.cosh):
             return _even(np.cosh, self.of(e.args[0]))
         if self._slopes and isinstance(e, sp.sign):
-            return Range.of(-1.0, 1.0)
+            x = self.of(e.args[0])
+            return Range(np.where(x.low > 0, 1.0, -1.0), np.where(x.high < 0, -1.0, 1.0))
         if self._slopes and isinstance(e, sp.Piecewise):
             return reduce(Range.join, (self.of(branch) for branch, _ in e.args))
         return Range.of(np.nan, np.nan)

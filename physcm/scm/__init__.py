@@ -1,5 +1,6 @@
 """Structural causal models: cyclic, with none, one or many solutions per sample."""
 
+from physcm.scm.certificate import Certificate
 from physcm.scm.effects import average_effects, path_effects, unit_effects
 from physcm.scm.graph import (
     Estimand,
@@ -24,6 +25,7 @@ from physcm.scm.verdict import Verdict
 
 __all__ = [
     "SCM",
+    "Certificate",
     "Estimand",
     "LinearSCM",
     "MixedGraph",

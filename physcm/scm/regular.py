@@ -22,15 +22,14 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-import sympy as sp
 
-from physcm.mechanism.codegen import Floats, Program, derivatives
-from physcm.mechanism.enclosure import Enclosures, Range
+from physcm.mechanism.codegen import Floats, Program
+from physcm.mechanism.enclosure import Range
 from physcm.mechanism.errors import Unsupported
-from physcm.mechanism.expression import symbol
 from physcm.mechanism.linearization import EPSILON, Flags
 from physcm.mechanism.magnitude import size_of_terms
 from physcm.scm.block import Answer, Block, Ints, confined
+from physcm.scm.slopes import inverses, jacobian, ranges_in
 
 _CHUNK, _PIECE = 2**20, 512
 _ROUNDING = 16 * EPSILON
@@ -67,6 +66,7 @@ def inverse_bound(block: Block, known: Sequence[Range]) -> Floats:
         block: the equations.
         known: the ranges of the known values, in the order of `block.known`, one per column.
 
+    >>> import sympy as sp
     >>> x, y = sp.symbols("x y", real=True)
     >>> everywhere = ((-np.inf, np.inf),) * 2
     >>> residuals = x - sp.tanh(y) / 2, y - sp.sin(x) / 2
@@ -75,66 +75,22 @@ def inverse_bound(block: Block, known: Sequence[Range]) -> Floats:
     array([[[1.333, 0.667],
             [0.667, 1.333]]])
     """
-    low, high = _jacobian(block, known)
+    own = dict(zip(block.known, known, strict=True))
+    low, high = jacobian(block, ranges_in(block, own))
     bound = np.full(low.shape, np.nan)
     usable = np.isfinite(low).all(axis=(1, 2)) & np.isfinite(high).all(axis=(1, 2))
     middle = (low[usable] + high[usable]) / 2
     radius = np.maximum(high[usable] - middle, middle - low[usable]) * (1 + _ROUNDING)
     one = np.eye(len(block.unknowns))
-    C = _inverse(middle)
+    C = inverses(middle)
     noise = _ROUNDING * len(one) * (np.abs(C) @ np.abs(middle))
     G = np.abs(one - C @ middle) + np.abs(C) @ radius + noise
-    inverse = _inverse(one - G)
+    inverse = inverses(one - G)
     # A vector w > 0 with G w < w proves that the spectral radius of G >= 0 is below 1.
     w = inverse.sum(axis=2, keepdims=True)
     proved = (w > 0).all(axis=(1, 2)) & (w - G @ w > 0.5).all(axis=(1, 2))
     bound[usable] = np.where(proved[:, np.newaxis, np.newaxis], inverse @ np.abs(C), np.nan)
     return bound
-
-
-def _jacobian(block: Block, known: Sequence[Range]) -> tuple[Floats, Floats]:
-    """Return the ends of [J], (columns, equations, unknowns); NaN where F may have jumps."""
-    ranges = dict(zip(map(symbol, block.known), known, strict=True))
-    for name, domain in zip(block.unknowns, block.domains, strict=True):
-        ranges[symbol(name)] = Range.of(*domain)
-    values, slopes = Enclosures(ranges), Enclosures(ranges, slopes=True)
-    n, columns = len(block.unknowns), known[0].low.size if known else 1
-    low, high = np.zeros((2, columns, n, n))
-    for i, residual in enumerate(block.residuals):
-        low[np.isnan(np.broadcast_to(values.of(residual).low, columns)), i] = np.nan
-    if not np.isnan(low).all(axis=0).any():
-        for i, j, slope in _slopes(block):
-            own = slopes.of(slope)
-            low[:, i, j] += own.low
-            high[:, i, j] = own.high
-    return low, high
-
-
-@lru_cache(maxsize=256)
-def _slopes(block: Block) -> list[tuple[int, int, sp.Expr]]:
-    residuals = tuple(r.replace(_is_logistic, _through_tanh) for r in block.residuals)
-    program = Program(block.unknowns, block.known, (), residuals)
-    return derivatives(program, block.unknowns)[1]
-
-
-def _is_logistic(e: sp.Basic) -> bool:
-    """Say whether an expression is 1 / (1 + exp(u)), whose slope intervals do not bound."""
-    inverse = 1 / e if isinstance(e, sp.Pow) and e.exp == -1 else None
-    return inverse is not None and isinstance(inverse - 1, sp.exp)
-
-
-def _through_tanh(e: sp.Expr) -> sp.Expr:
-    return (1 - sp.tanh((1 / e - 1).args[0] / 2)) / 2
-
-
-def _inverse(matrices: Floats) -> Floats:
-    """Return inverses, NaN of matrices that are singular or not defined."""
-    defined = np.asarray(np.isfinite(matrices).all(axis=(1, 2)))
-    matrices = np.where(defined[:, np.newaxis, np.newaxis], matrices, 0.0)
-    regular = np.asarray(np.linalg.slogdet(matrices).sign != 0)
-    inverses = np.full(matrices.shape, np.nan)
-    inverses[regular] = np.linalg.inv(matrices[regular])
-    return inverses
 
 
 def _hull(p: Floats) -> list[Range]:

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from physcm.mechanism.declarations import as_interval, check_names, require_mapping
+from physcm.mechanism.declarations import Interval, as_interval, check_names, require_mapping
 from physcm.mechanism.errors import InvalidValue, UnknownVariable
 from physcm.mechanism.expression import RESERVED, ordered
 from physcm.mechanism.parser import closest, parse_mechanism
 from physcm.mechanism.values import Value, as_value
+from physcm.scm.subsets import selected
 
 _TAKEN = RESERVED | {"count", "draw", "evidence_weight", "effective_sample_size"}
 
@@ -70,6 +71,24 @@ def count(n: Any) -> int:
     if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
         raise InvalidValue(f"n is `{n!r}`; give a whole number of at least 1")
     return int(n)
+
+
+def bounds(box: Any, variables: Collection[str], in_words: str) -> dict[str, Interval]:
+    """Return the ends, all finite, of a box of some variables.
+
+    >>> bounds({"x": (0, float("inf"))}, ("x",), "the model")
+    Traceback (most recent call last):
+    physcm.mechanism.errors.InvalidValue: box of `x` is `(0, inf)`; give two finite numbers
+    """
+    require_mapping("box", box)
+    if not box:
+        raise InvalidValue("`box` is empty; give an interval for at least one variable")
+    found = {}
+    for name in selected(variables, box, in_words):
+        found[name] = as_interval(name, box[name], variables, "box")
+        if not np.isfinite(found[name]).all():
+            raise InvalidValue(f"box of `{name}` is `{box[name]}`; give two finite numbers")
+    return found
 
 
 def _guess(name: str, value: Any, names: Collection[str]) -> float:
