@@ -8,6 +8,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,7 +76,7 @@ def solutions(model, names=None, n=15):
         (SCM({"x": "exp(x) == y", "y": "1"}), "x", False, False, "no solution that was found at"),
         (SCM({"x": "x + x**3 == y", "y": "1"}), "x", True, True, "of x is a monotone polynomial"),
         (SCM({"x": "x**3 - x == y", "y": "1"}), "x", False, True, "several solutions at y = "),
-        (SCM({"x": "x + sinh(x) == y", "y": "1"}), "x", True, False, "at 200 random points"),
+        (SCM({"x": "x + sin(x) == y", "y": "1"}), "x", True, False, "at 200 random points"),
         (SCM({"x": "(1 + y**2)*x == 1", "y": "1"}), "x", True, True, r"y\*\*2 \+ 1, which is not"),
         (SCM({"x": "b*x == 1"}, {"b": Bernoulli(0.5)}), None, False, True, "no solution at b = 0"),
         (SCM({"x": "k*x + 1"}, {}, {"k": "2*h", "h": 0.5}), None, False, True, "singular"),
@@ -86,6 +87,70 @@ def test_a_verdict_says_on_what_it_rests(model, names, holds, proved, reason):
     verdict = model.is_uniquely_solvable(names)
     assert (bool(verdict), verdict.proved) == (holds, proved)
     assert re.search(reason, verdict.reason)
+
+
+LOOP = {"e": Normal(0, 1)}
+
+
+@pytest.mark.parametrize(
+    ("mechanisms", "exogenous", "domains", "reason"),
+    [
+        ({"x": "tanh(y)/2 + e", "y": "tanh(x)/2"}, LOOP, {}, "of x, y contract, .* radius 0.5$"),
+        ({"x": "a*tanh(y) + e", "y": "x/2"}, {**LOOP, "a": Uniform(0, 1.5)}, {}, "radius 0.866$"),
+        ({"x": "1/(1 + exp(-y)) + e", "y": "2*x"}, LOOP, {}, "contract, .* radius 0.707$"),
+        ({"x": "3*x + sin(y) == e", "y": "4*y + cos(x) == 0"}, LOOP, {}, "diagonally dominant"),
+        ({"x": "3*y + tanh(x)/9 + e", "y": "2*x + cos(y)/9"}, LOOP, {}, "hold no singular matrix"),
+        ({"x": "exp(-y)", "y": "x/2"}, {}, {"x": (0, 9), "y": (0, 9)}, "contract, .* radius 0.707"),
+        ({"x": "exp(-y)", "y": "x/2"}, {}, {"x": (0, np.inf), "y": (0, np.inf)}, "contract"),
+        ({"x": "tanh(e)", "y": "x"}, LOOP, {"x": (-1, 1)}, "of x keeps to its domain"),
+        ({"x": "x + exp(x) == e"}, LOOP, {}, "of x is monotone in it, with slopes away from zero"),
+        ({"c": "sin(e)", "x": "c*tanh(y)/2", "y": "x + c"}, LOOP, {}, "contract, .* radius 0.707"),
+    ],
+)  # fmt: skip
+def test_bounds_prove_what_no_formula_solves(mechanisms, exogenous, domains, reason):
+    verdict = SCM(mechanisms, exogenous, domains=domains).is_uniquely_solvable()
+    assert (bool(verdict), verdict.proved) == (True, True)
+    assert re.search(reason, verdict.reason)
+
+
+@pytest.mark.parametrize(
+    ("mechanisms", "domains"),
+    [
+        ({"x": "tanh(y) + e", "y": "tanh(x)"}, {}),  # at e = 0 the slopes reach 1
+        ({"x": "x + sin(x) == e"}, {}),  # whose slope vanishes at pi
+        (
+            {"x": "1 + y/2", "y": "tanh(x)"},
+            {"x": (0, 1.2), "y": (-9, 9)},
+        ),  # leads out of the domain
+        ({"x": "floor(y)/9 + e", "y": "tanh(x)"}, {}),
+    ],
+)
+def test_bounds_that_are_not_met_prove_nothing(mechanisms, domains):
+    verdict = SCM(mechanisms, {"e": Uniform(0.2, 0.3)}, domains=domains).is_uniquely_solvable()
+    assert not (verdict and verdict.proved)
+
+
+@SOME
+@given(seed=st.integers(0, 2**32), gain=st.floats(0.2, 1.2), e=st.floats(-3, 3))
+def test_where_a_bound_proves_one_solution_every_search_ends_there(seed, gain, e):
+    rng = np.random.default_rng(seed)
+    (a, b), (c, d) = rng.uniform(-gain, gain, (2, 2)).round(3).tolist()
+    model = SCM({"x": f"{a}*sin(x) + {b}*tanh(y) + e", "y": f"{c}*sin(x) + {d}*tanh(y)"}, LOOP)
+    if not model.is_uniquely_solvable().proved:
+        return
+
+    def gap(z):
+        x, y = np.sin(z[0]), np.tanh(z[1])
+        return [z[0] - a * x - b * y - e, z[1] - c * x - d * y]
+
+    found = [scipy.optimize.root(gap, start, tol=1e-12) for start in rng.uniform(-5, 5, (20, 2))]
+    roots = np.array([one.x for one in found if np.abs(one.fun).max() < 1e-10])
+    assert len(roots)
+    assert np.ptp(roots, axis=0).max() < 1e-8
+
+
+def test_loops_that_bounds_decide_are_simple():
+    assert SCM({"x": "tanh(y)/2 + e", "y": "tanh(x)/2"}, LOOP).is_simple().proved
 
 
 def test_the_counterexample_can_be_checked():

@@ -30,6 +30,8 @@ _INCREASING = {
     sp.exp: np.exp, sp.log: np.log, sp.sinh: np.sinh, sp.tanh: np.tanh, sp.atan: np.arctan,
     sp.asinh: np.arcsinh,
 }  # fmt: skip
+_ODD = {np.sinh, np.tanh, np.arctan, np.arcsinh}
+_BETWEEN: Mapping[object, tuple[float, float]] = {np.exp: (0.0, np.inf), np.tanh: (-1.0, 1.0)}
 
 
 @dataclass(frozen=True)
@@ -56,14 +58,21 @@ class Range:
         return Range(np.where(condition, self.low, np.nan), np.where(condition, self.high, np.nan))
 
     def __add__(self, other: Range) -> Range:
-        return Range(self.low + other.low, self.high + other.high).rounded()
+        sums = Range(self.low + other.low, self.high + other.high)
+        wider = sums.rounded()  # a sum that vanishes is exact
+        return Range(
+            np.where(sums.low == 0, 0.0, wider.low), np.where(sums.high == 0, 0.0, wider.high)
+        )
 
     def __neg__(self) -> Range:
         return Range(-self.high, -self.low)
 
     def __mul__(self, other: Range) -> Range:
         ends = [_product(a, b) for a in (self.low, self.high) for b in (other.low, other.high)]
-        return Range(reduce(np.minimum, ends), reduce(np.maximum, ends)).rounded()
+        product = Range(reduce(np.minimum, ends), reduce(np.maximum, ends)).rounded()
+        alike = (self.low >= 0) & (other.low >= 0) | (self.high <= 0) & (other.high <= 0)
+        unlike = (self.low >= 0) & (other.high <= 0) | (self.high <= 0) & (other.low >= 0)
+        return product.within(np.where(alike, 0.0, -np.inf), np.where(unlike, 0.0, np.inf))
 
     def inverse(self) -> Range:
         """Return 1 / x, NaN where x may vanish."""
@@ -76,8 +85,11 @@ class Range:
             return Range(low, high).rounded()
         crossing = (self.low < 0) & (self.high > 0)
         least = np.where(crossing, 0.0, np.minimum(low, high))
-        result = Range(least, np.maximum(low, high)).rounded()
-        return Range(np.maximum(result.low, 0.0), result.high)
+        return Range(least, np.maximum(low, high)).rounded().within(0.0, np.inf)
+
+    def within(self, least: ArrayLike, largest: ArrayLike) -> Range:
+        """Return what lies between two numbers that all values are known to lie between."""
+        return Range(np.maximum(self.low, least), np.minimum(self.high, largest))
 
     def join(self, other: Range) -> Range:
         """Return the smallest intervals that hold both."""
@@ -149,7 +161,10 @@ class Enclosures:
 
     def _increasing(self, function: Callable[[Floats], Floats], x: Range) -> Range:
         result = Range(function(x.low), function(x.high)).rounded()
-        return Range(np.maximum(result.low, 0.0), result.high) if function is np.exp else result
+        if function in _ODD:
+            low, high = np.where(x.low >= 0, 0.0, -np.inf), np.where(x.high <= 0, 0.0, np.inf)
+            result = result.within(low, high)
+        return result.within(*_BETWEEN.get(function, (-np.inf, np.inf)))
 
     def _corner(self, e: sp.Expr) -> Range:
         if isinstance(e, sp.Abs):
@@ -186,4 +201,5 @@ def _cosine(x: Range) -> Range:
     a, b = np.cos(low), np.cos(high)
     ends = Range(np.minimum(a, b), np.maximum(a, b)).rounded()
     defined = ~(np.isnan(x.low) | np.isnan(x.high))
-    return Range(np.where(bottom, -1.0, ends.low), np.where(top, 1.0, ends.high)).where(defined)
+    found = Range(np.where(bottom, -1.0, ends.low), np.where(top, 1.0, ends.high))
+    return found.within(-1.0, 1.0).where(defined)

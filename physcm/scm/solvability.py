@@ -7,7 +7,8 @@ Statistics 2021, definitions 3.3 and 8.1).
 
 Where the solution has a closed form, what must not vanish in it decides: an expression of
 exogenous variables with densities vanishes almost nowhere or everywhere, one of endogenous
-variables is searched for zeros. Otherwise the equations are solved at many points, and one
+variables is searched for zeros. Otherwise bounds on the slopes of the equations may prove that
+there is exactly one solution. Otherwise the equations are solved at many points, and one
 without exactly one solution decides; that all have one is no proof, and said to be none.
 Explicit mechanisms count as defined everywhere.
 """
@@ -24,13 +25,16 @@ import sympy as sp
 from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.distributions import Distribution
 from physcm.mechanism.distributions.exact import atoms
+from physcm.mechanism.enclosure import Range
 from physcm.mechanism.expression import names_in, to_text
 from physcm.mechanism.magnitude import size_of_terms
 from physcm.mechanism.values import Value, draw
 from physcm.scm.block import Block
 from physcm.scm.closed_form import closed_form
 from physcm.scm.constants import constants_in
+from physcm.scm.contraction import one_solution
 from physcm.scm.monotone import is_monotone
+from physcm.scm.slopes import EVERYTHING, range_of
 from physcm.scm.solve import blocks, solve
 from physcm.scm.status import SolutionStatus
 from physcm.scm.structure import generic, repeated
@@ -55,7 +59,7 @@ _WORDS = {
 def unique_solvability(scm: SCM, names: Sequence[str]) -> Verdict:
     """Say whether a model is uniquely solvable with respect to some variables."""
     parts = blocks({name: scm.mechanisms[name] for name in names}, scm.domains, scm.guesses)
-    decided = _by_algebra(scm, names, parts)
+    decided = _by_proof(scm, names, parts)
     return _by_points(scm, names, parts) if decided is None else decided
 
 
@@ -75,39 +79,54 @@ def simplicity(scm: SCM) -> Verdict:
     return Verdict(True, proved, "every feedback loop has exactly one solution", scm.variables)
 
 
-def _by_algebra(scm: SCM, names: Sequence[str], parts: Iterable[Block]) -> Verdict | None:
-    """Decide by closed forms, or return None."""
+def _by_proof(scm: SCM, names: Sequence[str], parts: Iterable[Block]) -> Verdict | None:
+    """Decide by closed forms and by bounds, or return None."""
     values = {**scm.exogenous, **scm.parameters}
     solved: dict[sp.Symbol, sp.Expr] = {}
     divisors: list[str] = []
-    monotone: list[str] = []
+    bounded: dict[str, str] = {}
     for part in parts:
         own = _with(part, solved)
         form = closed_form(own)
-        if np.isfinite([*part.lower, *part.upper]).any():
-            return None
-        if form is None and is_monotone(constants_in(own.residuals[0], values), part.unknowns):
-            monotone += part.unknowns
+        if form is None or not form.onto or np.isfinite([*part.lower, *part.upper]).any():
+            ground = _bound(scm, own)
+            if ground is None:
+                return None
+            bounded |= dict.fromkeys(part.unknowns, ground)
             continue
-        if form is None or not form.onto:
-            return None
         solved |= form.solution
         for pivot in form.pivots:
             known = constants_in(pivot, values)
             decided = (
-                _never_vanishes(scm, names, known) if names_in(known).isdisjoint(monotone) else None
+                _never_vanishes(scm, names, known) if names_in(known).isdisjoint(bounded) else None
             )
             if decided is None or not decided:
                 return decided
             divisors.append(to_text(known))
-    return Verdict(True, True, _ground(divisors, monotone), tuple(names))
+    return Verdict(True, True, _ground(divisors, bounded.values()), tuple(names))
 
 
-def _ground(divisors: Iterable[str], monotone: Iterable[str]) -> str:
+def _bound(scm: SCM, part: Block) -> str | None:
+    """Return a bound that gives the equations exactly one solution, or None."""
+    values = {**scm.exogenous, **scm.parameters}
+    own = replace(
+        part,
+        residuals=tuple(constants_in(r, values) for r in part.residuals),
+        explicit=tuple(h if h is None else constants_in(h, values) for h in part.explicit),
+    )
+    if np.isinf([*own.lower, *own.upper]).all() and is_monotone(own.residuals[0], own.unknowns):
+        return f"the equation of {own.unknowns[0]} is a monotone polynomial in it"
+    ranges = {
+        name: range_of(values[name]) if name in values else scm.domains.get(name, EVERYTHING)
+        for name in own.known
+    }
+    return one_solution(own, {name: Range.of(*ends) for name, ends in ranges.items()})
+
+
+def _ground(divisors: Iterable[str], bounds: Iterable[str]) -> str:
     listed = ", ".join(dict.fromkeys(divisors))
     parts = [f"the solution divides by {listed}, which is not zero"] if listed else []
-    parts += [f"the equation of {name} is a monotone polynomial in it" for name in monotone]
-    return "; ".join(parts) or "each equation gives its variable"
+    return "; ".join([*parts, *dict.fromkeys(bounds)]) or "each equation gives its variable"
 
 
 def _with(part: Block, solved: Mapping[sp.Symbol, sp.Expr]) -> Block:
