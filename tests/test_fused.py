@@ -6,7 +6,9 @@ import math
 import subprocess
 import sys
 import threading
+import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from physcm.mechanism import Hold, Normal, NotCompiled, SetParameter, Uniform
 from physcm.mechanism.errors import InvalidValue, Unsupported
 from physcm.mechanism.lanes import compiler
 from physcm.mechanism.lanes.compiler import compiled
+from physcm.mechanism.lanes.native import Kernel
 from physcm.mechanism.randomness import step_normals
 from physcm.sim import Numba, System, simulate, zoo
 from physcm.sim.modes import Modes
@@ -213,6 +216,22 @@ def test_two_processes_may_share_a_cache(tmp_path: Any) -> None:
     ]
     first, second = (process.communicate(timeout=120)[0] for process in processes)
     assert first == second != b""
+
+
+def test_threads_that_call_a_kernel_at_once_have_it_made_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def made(self: Kernel, arguments: Any) -> Any:
+        calls.append(arguments)
+        time.sleep(0.1)
+        return self.function
+
+    monkeypatch.setattr(Kernel, "_made", made)
+    calls: list[Any] = []
+    double = Kernel(lambda x: 2 * x)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(double, range(4))) == [0, 2, 4, 6]
+    assert len(calls) == 1
 
 
 def test_a_damaged_cache_of_kernels_does_not_matter(tmp_path: Any) -> None:

@@ -268,6 +268,13 @@ def test_steps_end_exactly_where_windows_and_impulses_are() -> None:
     np.testing.assert_allclose(data["after(y)"][:, 1] - data["before(y)"][:, 1], 1)
 
 
+def test_a_window_may_hold_the_only_state() -> None:
+    walk = System({"x": "-x"}, noise={"x": 1}, initial={"x": 2})
+    data = simulate(walk.do(Hold("x", 1, during=(0.3, 0.5))), [0, 0.2, 0.4, 0.6], n=20, step=0.1)
+    assert (data.x[:, 2] == 1).all()
+    assert len(np.unique(data.x[:, 1])) == len(np.unique(data.x[:, 3])) == 20
+
+
 def test_a_trigger_is_located_on_the_path() -> None:
     walk = System({"x": "1"}, noise={"x": 0.5}, initial={"x": 0})
     data = simulate(walk.do(When("x > 1", Impulse("x", -1), rearm=0)), [0, 4], n=5, step=0.1)

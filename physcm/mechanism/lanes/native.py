@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numba
@@ -19,6 +20,7 @@ from physcm.mechanism.errors import NotCompiled
 from physcm.mechanism.lanes.compiler import cache_folder
 
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
+_ONE_BY_ONE = Lock()
 
 
 def _invoke(typing_context: Any, function: Any, arguments: Any) -> Any:
@@ -75,7 +77,9 @@ class Kernel:
     def __call__(self, *arguments: Any) -> Any:
         """Run the kernel."""
         if self._compiled is None:
-            self._compiled = self._made(arguments)
+            # Two threads that load one kernel from disk at once may bring the process down.
+            with _ONE_BY_ONE:
+                self._compiled = self._compiled or self._made(arguments)
         return self._compiled(*arguments)
 
     def _made(self, arguments: Any) -> Any:

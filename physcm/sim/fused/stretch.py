@@ -114,7 +114,6 @@ class Stretch:
 
 @lru_cache(maxsize=256)
 def _code(name: str, step: Program, watch: Program, rates: Program) -> Code:
-    programs = {"step": step, "watch": watch, "rates": rates}
-    return compiled(
-        module(name, {k: program for k, program in programs.items() if program.outputs})
-    )
+    others = {"watch": watch, "rates": rates}
+    some = {k: program for k, program in others.items() if program.outputs}
+    return compiled(module(name, {"step": step, **some}))
