@@ -5,6 +5,7 @@ from physcm.abstraction.constraints import CausalConstraintsModel, Constraint
 from physcm.abstraction.equilibrate import equilibrate, equilibrium_model
 from physcm.abstraction.family import hold_each
 from physcm.abstraction.report import Report, Row
+from physcm.abstraction.statics import comparative_statics
 
 __all__ = [
     "Abstraction",
@@ -13,6 +14,7 @@ __all__ = [
     "Report",
     "Row",
     "commutes",
+    "comparative_statics",
     "equilibrate",
     "equilibrium_model",
     "hold_each",
