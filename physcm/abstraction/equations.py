@@ -46,15 +46,18 @@ def equilibrium_scm(system: System, laws: tuple[ConservationLaw, ...]) -> SCM:
         mechanisms |= _relabeled(system, [name for name in group if name in system.drift])
     mechanisms |= {law.determines: _conserved(law) for law in laws}
     mechanisms |= dict(system.derived)
+    determined = {law.determines for law in laws}
+    moving = {k: f for k, f in system.drift.items() if f != 0 and k not in determined}
     random = {k: v for k, v in system.parameters.items() if is_random(v)}
     fixed = {k: v for k, v in system.parameters.items() if not is_random(v)}
     return SCM(
         mechanisms,
-        exogenous=random | _starts(system, mechanisms),
+        exogenous=random | _starts(system, [*mechanisms.values(), *moving.values()]),
         parameters=fixed,
         name=system.name,
         domains=system.bounds,
         guesses=_at_start(system),
+        dynamics=moving,
     )
 
 
@@ -222,10 +225,10 @@ def _rational(number: object) -> sp.Expr:
     return sp.Rational(str(number))
 
 
-def _starts(system: System, mechanisms: Mapping[str, sp.Basic]) -> dict[str, Value]:
-    """Return the initial values that mechanisms or parameters read, as exogenous variables."""
+def _starts(system: System, read: Iterable[sp.Basic]) -> dict[str, Value]:
+    """Return the initial values that these or parameters read, as exogenous variables."""
     values = {f"{name}(0)": value for name, value in system.initial.items()}
-    texts = [*mechanisms.values(), *(v for v in system.parameters.values() if _is_text(v))]
+    texts = [*read, *(v for v in system.parameters.values() if _is_text(v))]
     needed: dict[str, Value] = {}
     waiting = set().union(*(names_in(text) for text in texts)) & values.keys()
     while waiting:

@@ -171,7 +171,7 @@ def inverses(matrix: Floats) -> tuple[Floats, Floats, Flags]:
     """
     points, equations, unknowns = matrix.shape
     null = np.zeros((unknowns, unknowns, points))
-    cut = 32 * max(equations, unknowns) * EPSILON
+    cut = 32 * max(equations, unknowns, 1) * EPSILON
     inverse, suspect = np.zeros((points, unknowns, equations)), np.ones(points, bool)
     if equations == unknowns:
         regular, suspect = _without_singular(matrix)

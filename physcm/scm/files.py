@@ -37,6 +37,8 @@ def to_json(model: SCM) -> str:
         k: [end if np.isfinite(end) else None for end in ends] for k, ends in model.domains.items()
     }
     content["guesses"] = dict(model.guesses)
+    if model.dynamics is not None:
+        content["dynamics"] = {k: _text(k, f) for k, f in model.dynamics.items()}
     return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
 
 
@@ -57,7 +59,7 @@ def fields_of(text: str) -> dict[str, Any]:
             f"the text has version `{content.get('version')}`, and this physcm reads {VERSION}; "
             "write it again, or use the physcm that wrote it"
         )
-    unknown = content.keys() - {"format", "version", "name", *_FIELDS}
+    unknown = content.keys() - {"format", "version", "name", "dynamics", *_FIELDS}
     if unknown:
         raise InvalidFile(f"`{min(unknown)}` is no part of a model; remove it")
     for field in _FIELDS:
@@ -67,7 +69,10 @@ def fields_of(text: str) -> dict[str, Any]:
     for field in ("exogenous", "parameters"):
         given[field] = {name: from_plain(value) for name, value in given[field].items()}
     given["domains"] = {name: _interval(name, ends) for name, ends in given["domains"].items()}
-    return {**given, "name": str(content.get("name", ""))}
+    dynamics = content.get("dynamics")
+    if not isinstance(dynamics, Mapping | None):
+        raise InvalidFile(f"`dynamics` is `{dynamics}`; give a table, or leave it out")
+    return {**given, "name": str(content.get("name", "")), "dynamics": dynamics}
 
 
 def to_latex(model: SCM) -> str:

@@ -6,6 +6,9 @@
     Replace       X = g, where g may read `natural(X)`
     SetParameter  another value, or distribution, of a parameter or an exogenous variable
 
+A `Hold` takes X out of the dynamics from which the model came; a new parameter leaves them
+alone, and the others say nothing of dynamics, so that none are left.
+
 `natural(X)` is the natural value of X: what its equation gives for the values that its parents
 have under the intervention (Díaz & van der Laan 2012). It is written out where X = h does not
 read X; otherwise it is a variable of its own, `X_natural`, with the old equation of X.
@@ -56,7 +59,7 @@ def intervene(model: SCM, intervention: Intervention | EdgeIntervention) -> SCM:
     require_timeless(intervention)
     match intervention:
         case Hold(name, value):
-            return _hold(model, name, value)
+            return _without_rate(model, name, _hold(model, name, value))
         case Shift(name, amount):
             return _shift(model, name, amount)
         case ScaleNoise(name, factor):
@@ -116,6 +119,13 @@ def _hold(model: SCM, name: str, value: Any) -> SCM:
         return _with_mechanism(model, name, held)
     parameters = dict(model.parameters) if held == own else {**model.parameters, own.name: held}
     return model.replace(mechanisms={**model.mechanisms, name: own}, parameters=parameters)
+
+
+def _without_rate(before: SCM, name: str, model: SCM) -> SCM:
+    """Return a model with the dynamics that it had, but for what is held."""
+    if before.dynamics is None:
+        return model
+    return model.replace(dynamics={k: f for k, f in before.dynamics.items() if k != name})
 
 
 def _shift(model: SCM, name: str, amount: Any) -> SCM:

@@ -1,7 +1,8 @@
 """Solutions against an intervention: where they come, go, and how many there are.
 
 For each value of what is intervened on, all solutions are marked, at the same noise; a point is
-a solution, and a shaded strip says that there is none, or that none was found.
+a solution, hollow if the model came from dynamics and it is not stable, and a shaded strip
+says that there is none, or that none was found.
 """
 
 from __future__ import annotations
@@ -91,8 +92,7 @@ def plot_branches(
     every = figure.subplots(len(shown), sharex=True, squeeze=False)[:, 0]
     for axes, variable in zip(every, shown, strict=True):
         _strips(axes, found)
-        x = np.repeat(found.value.values[:, np.newaxis], found.sizes["solution"], axis=1)
-        axes.plot(x.ravel(), found[variable].values.ravel(), ".", color=_INK, markersize=3)
+        _points(axes, found, variable)
         axes.set_ylabel(variable)
     every[-1].set_xlabel(f"do({name})" if name in scm.mechanisms else name)
     handles, labels = every[0].get_legend_handles_labels()
@@ -105,6 +105,20 @@ def _fixed(value: Value, drawn: xr.DataArray, given: bool) -> Value:
     """Return a value that is the same for all samples, by the first where it is not."""
     varies = isinstance(value, Distribution | tuple)
     return float(drawn.values[0]) if varies or given else value
+
+
+def _points(axes: Axes, found: xr.Dataset, variable: str) -> None:
+    """Mark solutions, those that are known not to be stable with hollow marks."""
+    x, y = np.broadcast_arrays(found.value.values[:, np.newaxis], found[variable].values)
+    if "stability" not in found:
+        axes.plot(x.ravel(), y.ravel(), ".", color=_INK, markersize=3)
+        return
+    stable = found.stability.values == "stable"
+    for label, own, fill in (("stable", stable, _INK), ("not stable", ~stable, "white")):
+        axes.plot(
+            x[own], y[own], "o", color=_INK, markersize=2.5, markeredgewidth=0.6,
+            markerfacecolor=fill, label=label,
+        )  # fmt: skip
 
 
 def _strips(axes: Axes, found: xr.Dataset) -> None:

@@ -38,6 +38,7 @@ from physcm.scm.intervene import intervene
 from physcm.scm.margin import acyclify, marginalize
 from physcm.scm.solvability import simplicity, unique_solvability
 from physcm.scm.solve import Solutions, blocks, residual, solve
+from physcm.scm.stability import only_ones, stability, stable_ones
 from physcm.scm.status import flags
 from physcm.scm.structure import Structure
 from physcm.scm.subsets import selected
@@ -60,6 +61,8 @@ class SCM:
         name: what the model is called in tables.
         domains: (lowest, highest) value of a variable; a root outside of it is no solution.
         guesses: values near which iteration looks first, where no formula gives all solutions.
+        dynamics: the rates of change X' = f(X) of variables whose rest the equations describe,
+            which tell stable solutions from others; see `physcm.scm.stability`.
 
     Raises:
         ParseError: for text that the safe parser does not accept.
@@ -81,6 +84,7 @@ class SCM:
     name: str
     domains: Mapping[str, Interval]
     guesses: Mapping[str, float]
+    dynamics: Mapping[str, sp.Expr] | None
 
     def __init__(
         self,
@@ -91,15 +95,23 @@ class SCM:
         *,
         domains: Mapping[str, Any] = MappingProxyType({}),
         guesses: Mapping[str, float] = MappingProxyType({}),
+        dynamics: Mapping[str, Any] | None = None,
     ) -> None:
         checked = validation.check(mechanisms, exogenous, parameters, domains, guesses)
         for key, mapping in checked.items():
             object.__setattr__(self, key, MappingProxyType(mapping))
         object.__setattr__(self, "name", name)
+        rates = None if dynamics is None else validation.rates(dynamics, checked)
+        object.__setattr__(self, "dynamics", rates if rates is None else MappingProxyType(rates))
 
     def replace(self, **changes: Any) -> SCM:
-        """Return a model with some constructor arguments changed."""
+        """Return a model with some constructor arguments changed.
+
+        New mechanisms without `dynamics` of their own have none.
+        """
         kept = {field.name: getattr(self, field.name) for field in fields(self)}
+        if "mechanisms" in changes:
+            kept["dynamics"] = None
         return SCM(**(kept | changes))
 
     @property
@@ -144,7 +156,12 @@ class SCM:
         return model
 
     def sample(
-        self, n: int, seed: int = 0, *, near: Mapping[str, float] | None = None
+        self,
+        n: int,
+        seed: int = 0,
+        *,
+        near: Mapping[str, float] | None = None,
+        stable: bool = False,
     ) -> xr.Dataset:
         """Return the solution of each of n samples, where there is exactly one.
 
@@ -153,6 +170,9 @@ class SCM:
             seed: for the draws.
             near: values of variables; of several solutions the one nearest to them, by
                 Euclid's distance, is returned, still with the status `several`.
+            stable: of the solutions only those are looked at that are stable, by the dynamics
+                from which the model came; a solution that is the only one left is returned,
+                whatever the status.
 
         Returns:
             A dataset over `sample`: the variables, NaN unless the solution is unique or selected;
@@ -163,6 +183,7 @@ class SCM:
         Raises:
             UnknownVariable: for a name in `near` that is no variable.
             InvalidValue: for a value in `near` that is not finite.
+            Unsupported: for stable solutions of a model without dynamics.
 
         >>> bistable = SCM({"x": "x**2 == e"}, exogenous={"e": (4, 0, -1)})
         >>> bistable.sample(3).x.values.tolist(), bistable.sample(3).status.values.tolist()
@@ -171,12 +192,17 @@ class SCM:
         [2.0, 0.0, nan]
         >>> bistable.sample(3).solved_by
         'x: roots of a polynomial'
+        >>> well = SCM({"x": "x**3 - x == e"}, {"e": 0}, dynamics={"x": "x - x**3 + e"})
+        >>> well.solve().stability.values.tolist()
+        [['stable', 'unstable', 'stable']]
+        >>> float(well.sample(1, near={"x": 0.4}, stable=True).x[0])
+        1.0
         """
         samples = np.arange(validation.count(n))
         chosen = self._near(near) if near else None
         given = self._drawn({}, samples, seed)
         solutions = solve(self.blocks, given, samples.size)
-        values = solutions.nearest(chosen) if chosen else solutions.unique()
+        values = self._selected(solutions, given, chosen, stable=stable)
         columns: dict[str, Any] = {name: ("sample", values[name]) for name in self.variables}
         return self._dataset(columns, given, solutions, seed)
 
@@ -193,7 +219,9 @@ class SCM:
         Returns:
             A dataset with dimensions `sample` and `solution`: the variables over both, NaN
             where a sample has fewer solutions; over `sample` the exogenous variables, the
-            parameters, `status` as in `sample`, and `count`, how many solutions were found.
+            parameters, `status` as in `sample`, and `count`, how many solutions were found. If the
+            model came from dynamics, `stability` says of each solution whether it is stable,
+            unstable, or marginal, where the linearization cannot tell.
 
         Raises:
             UnknownVariable: for a name that is no exogenous variable.
@@ -210,11 +238,16 @@ class SCM:
         rank = np.arange(solutions.sample.size) - np.searchsorted(
             solutions.sample, solutions.sample
         )
+        shape = samples.size, max(1, int(solutions.count.max()))
         columns: dict[str, Any] = {}
         for name in self.variables:
-            values = np.full((samples.size, max(1, int(solutions.count.max()))), np.nan)
+            values = np.full(shape, np.nan)
             values[solutions.sample, rank] = solutions.values[name]
             columns[name] = (("sample", "solution"), values)
+        if self.dynamics is not None:
+            kinds = np.full(shape, "", dtype="<U8")
+            kinds[solutions.sample, rank] = stability(self, solutions, drawn)
+            columns["stability"] = (("sample", "solution"), kinds)
         columns["count"] = ("sample", solutions.count)
         return self._dataset(columns, drawn, solutions, seed)
 
@@ -462,6 +495,16 @@ class SCM:
         require_mapping("near", near)
         selected(self.variables, near, self.in_words)
         return {name: finite(value, f"near `{name}`") for name, value in near.items()}
+
+    def _selected(
+        self, solutions: Solutions, given: Mapping[str, Floats], near: Mapping[str, float] | None,
+        *, stable: bool,
+    ) -> Mapping[str, Floats]:  # fmt: skip
+        if stable:
+            solutions = stable_ones(solutions, stability(self, solutions, given))
+        if near:
+            return solutions.nearest(near)
+        return only_ones(solutions) if stable else solutions.unique()
 
     def _drawn(
         self, given: Mapping[str, Value], samples: np.ndarray[Any, np.dtype[np.int64]], seed: int

@@ -11,11 +11,11 @@ import sympy as sp
 from physcm.mechanism.declarations import Interval, as_interval, check_names, require_mapping
 from physcm.mechanism.errors import InvalidValue, UnknownVariable
 from physcm.mechanism.expression import RESERVED, ordered
-from physcm.mechanism.parser import closest, parse_mechanism
+from physcm.mechanism.parser import closest, parse, parse_mechanism
 from physcm.mechanism.values import Value, as_value
 from physcm.scm.subsets import selected
 
-_TAKEN = RESERVED | {"count", "draw", "evidence_weight", "effective_sample_size"}
+_TAKEN = RESERVED | {"count", "draw", "evidence_weight", "effective_sample_size", "stability"}
 
 
 def check(
@@ -46,6 +46,21 @@ def check(
             name: as_interval(name, pair, names, "domain") for name, pair in domains.items()
         },
         "guesses": {name: _guess(name, value, mechanisms) for name, value in guesses.items()},
+    }
+
+
+def rates(dynamics: Any, model: Mapping[str, Mapping[str, Any]]) -> dict[str, sp.Expr]:
+    """Return rates of change of variables, as expressions in all that the model names."""
+    require_mapping("dynamics", dynamics)
+    variables = model["mechanisms"]
+    names = {*variables, *model["exogenous"], *model["parameters"]}
+    for name in dynamics:
+        if name not in variables:
+            raise UnknownVariable(
+                f"rate of change of `{name}`: no such variable; {closest(name, variables)}"
+            )
+    return {
+        name: parse(raw, names, f"rate of change of `{name}`") for name, raw in dynamics.items()
     }
 
 
