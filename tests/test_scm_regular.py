@@ -172,6 +172,7 @@ def test_large_loops_are_solved(n):
         ({"x": "tanh(y)/2 + e", "y": "x/2"}, "x, y: interval bounds"),
         ({"x": "x**3 + e"}, "x: roots of a polynomial"),
         ({"x": "exp(x) - 3 + e"}, "x: search on a line"),
+        ({"x": "exp(x) == 3 + e"}, "x: formula"),
         ({"x": "max(0, 1 - 2*y)", "y": "max(e, 1 - 2*x)"}, "x, y: cases, linear algebra"),
         ({"x": "tanh(2*y) + e", "y": "tanh(x)", "z": "z/2"},
          "x, y: search on a line; z: linear algebra"),

@@ -518,3 +518,43 @@ def test_a_staircase_meets_the_diagonal_where_exact_arithmetic_says(
     expected = [a * n + c for n in range(-500, 500) if (a * n + c) // width == n]
     rows, _ = solutions(SCM({"x": f"{tenths}/10*floor(x/{width}) + {shift}/10"}))
     np.testing.assert_allclose(rows.ravel(), sorted(map(float, expected)), atol=1e-12)
+
+
+# Formulas
+
+
+@pytest.mark.parametrize(
+    ("equation", "inverse"),
+    [
+        ("exp(2*x - 1) == y", lambda y: (np.log(y) + 1) / 2),
+        ("3*tanh(x) == y", lambda y: np.arctanh(y / 3)),
+        ("sinh(x)**3 == y", lambda y: np.arcsinh(np.cbrt(y))),
+        ("log(x) == y", np.exp),
+    ],
+)
+def test_an_unknown_that_stands_once_is_found_by_a_formula(equation, inverse):
+    y = np.linspace(-5, 5, 201)
+    data = SCM({"x": equation}, {"y": y}).sample(y.size)
+    with np.errstate(all="ignore"):
+        expected = inverse(y)
+    exists = np.isfinite(expected)
+    assert data.solved_by == "x: formula"
+    assert data.status.values[exists].tolist() == [SolutionStatus.UNIQUE] * exists.sum()
+    assert data.x.values[exists] == pytest.approx(expected[exists], rel=1e-9, abs=1e-9)
+
+
+def test_a_value_that_a_function_never_takes_proves_that_there_is_no_solution():
+    data = SCM({"x": "exp(x) == y"}, {"y": (-1.0, 0.0, 1.0)}).sample(3)
+    missing = SolutionStatus.NONE, SolutionStatus.NOT_FOUND  # at the end of the range: not told
+    assert tuple(data.status.values.tolist()) == (*missing, SolutionStatus.UNIQUE)
+
+
+def test_where_its_divisor_vanishes_a_formula_decides_nothing():
+    model = SCM({"x": "k*exp(x) == y"}, {"k": (1.0, 0.0, 0.0), "y": (1.0, 1.0, 0.0)})
+    assert model.sample(3).status.values[:2].tolist() == [0, SolutionStatus.NOT_FOUND]
+    assert model.sample(3).solved_by == "x: formula, search on a line"
+
+
+def test_a_formula_that_leads_out_of_the_domain_is_no_solution():
+    model = SCM({"x": "exp(x) == y"}, {"y": (0.5, 2.0)}, domains={"x": (0, 9)})
+    assert model.sample(2).status.values.tolist() == [SolutionStatus.NONE, SolutionStatus.UNIQUE]

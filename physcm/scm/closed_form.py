@@ -7,6 +7,7 @@ step by step, through sums, products, odd powers, and functions that have an inv
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -25,7 +26,7 @@ _INVERSES = {
     sp.asinh: sp.sinh,
     sp.tanh: sp.atanh,
 }
-_ONTO = (sp.log, sp.sinh, sp.asinh)
+_RANGES = {sp.exp: (0.0, math.inf), sp.tanh: (-1.0, 1.0)}
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,13 @@ class ClosedForm:
     Attributes:
         solution: each unknown of a block in terms of what the block reads.
         pivots: what must not vanish for it to be the one solution.
-        onto: whether it then exists for all values of what the block reads.
+        ranges: (what, low, high), all of which must lie strictly between the two for it to
+            exist: the values that an inverse function takes.
     """
 
     solution: dict[sp.Symbol, sp.Expr]
     pivots: tuple[sp.Expr, ...] = ()
-    onto: bool = True
+    ranges: tuple[tuple[sp.Expr, float, float], ...] = ()
 
 
 @lru_cache(maxsize=256)
@@ -83,24 +85,27 @@ def _eliminated(block: Block) -> ClosedForm | None:
     definitions = dict(small.definitions)
     order = list(definitions)
     tears: dict[sp.Symbol, sp.Expr] = {}
-    pivots, onto = small.pivots, True
+    pivots = small.pivots
+    ranges: tuple[tuple[sp.Expr, float, float], ...] = ()
     if small.tears:
         tear = symbol(small.tears[0])
         residual = substitute(small.residuals[0], definitions, order)
         one = _undone(residual, tear)
         if one is None:
             return None
-        tears, pivots, onto = one.solution, (*pivots, *one.pivots), one.onto
+        tears, pivots, ranges = one.solution, (*pivots, *one.pivots), one.ranges
     written = {
         symbol(name): substitute(symbol(name), definitions, order).xreplace(tears)
         for name in definitions
     }
-    return ClosedForm({**tears, **written}, pivots, onto)
+    return ClosedForm({**tears, **written}, pivots, ranges)
 
 
 def _undone(residual: sp.Expr, x: sp.Symbol) -> ClosedForm | None:
     """Solve residual = 0 for x: linear in x, or with x standing once."""
-    left, right, pivots, onto = residual, sp.S.Zero, [], True
+    left, right = residual, sp.S.Zero
+    pivots: list[sp.Expr] = []
+    ranges: list[tuple[sp.Expr, float, float]] = []
     while left != x:
         form = linear_form(left, {x})
         if form is not None:
@@ -120,9 +125,12 @@ def _undone(residual: sp.Expr, x: sp.Symbol) -> ClosedForm | None:
         elif left.is_Pow and left.exp.is_Integer and left.exp.is_odd and left.exp > 0:
             left, right = left.base, sp.sign(right) * sp.Abs(right) ** (1 / left.exp)
         elif left.func in _INVERSES:
-            onto = onto and left.func in _ONTO
+            if left.func in _RANGES:
+                ranges.append((right, *_RANGES[left.func]))
             left, right = left.args[0], _INVERSES[left.func](right)
+            if right.has(sp.I, sp.zoo, sp.oo, sp.nan):
+                return None
         else:
             return None
     needed = tuple(pivot for pivot in pivots if not pivot.is_nonzero)
-    return ClosedForm({x: right}, needed, onto)
+    return ClosedForm({x: right}, needed, tuple(ranges))

@@ -88,7 +88,7 @@ def _by_proof(scm: SCM, names: Sequence[str], parts: Iterable[Block]) -> Verdict
     for part in parts:
         own = _with(part, solved)
         form = closed_form(own)
-        if form is None or not form.onto or np.isfinite([*part.lower, *part.upper]).any():
+        if form is None or form.ranges or np.isfinite([*part.lower, *part.upper]).any():
             ground = _bound(scm, own)
             if ground is None:
                 return None

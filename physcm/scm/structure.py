@@ -79,7 +79,7 @@ class Structure:
             return True
         everything = (-np.inf, np.inf)
         form = closed_form(Block((name,), (known,), (None,), (everything,), (np.nan,)))
-        return form is not None and form.onto and all(map(self.never_vanishes, form.pivots))
+        return form is not None and not form.ranges and all(map(self.never_vanishes, form.pivots))
 
     def depends_on(self, expression: sp.Expr) -> frozenset[str]:
         """Return the names in which the derivative does not vanish identically."""

@@ -4,8 +4,9 @@
 2. linear in the unknowns: linear algebra, with a rank test;
 3. regular by interval bounds, so that there is at most one solution: Newton's method;
 4. with corners, or with products that are linear factor by factor: one block per case;
-5. few unknowns left after elimination: one, rational: all real roots of a polynomial; one,
-   otherwise: a scan for changes of sign; a few: Newton's method from many starts;
+5. few unknowns left after elimination: one, rational: all real roots of a polynomial; one that
+   stands once: a formula; one, otherwise: a scan for changes of sign; a few: Newton's method
+   from many starts;
 6. Newton's method from many starts on the whole block.
 
 The answer names the ways that gave it. All but a search tell all solutions there are; a search
@@ -20,7 +21,7 @@ from dataclasses import replace
 import numpy as np
 
 from physcm.mechanism.codegen import Floats
-from physcm.scm import linear, numeric, polynomial, regular
+from physcm.scm import formula, linear, numeric, polynomial, regular
 from physcm.scm.block import Answer, Block, Ints, certified
 from physcm.scm.cases import cases
 from physcm.scm.elimination import Reduced, reduced
@@ -103,16 +104,30 @@ def _reduced(small: Reduced, p: Floats) -> Answer:
         coefficients = polynomial.numerator(small, p)
         if coefficients is not None:
             return _polynomial(small, coefficients, p)
-        low, high = block.domains[block.unknowns.index(small.tears[0])]
-        found = numeric.scan(small.equations, (low, high), p)
-        answer = certified(block, *_completed(small, *found, p), p).by("search on a line")
-        return answer.open_where_empty()
+        return _by_formula(small, p)
     rows = [block.unknowns.index(name) for name in small.tears]
     box = block.lower[rows], block.upper[rows], np.array(block.guess)[rows]
     found = numeric.multistart(small.equations, *box, p)
     answer = certified(block, *_completed(small, *found, p), p).by("search")
     empty = np.flatnonzero(~answer.solved())
     return _joined(p, answer, empty, _numeric(block, p[:, empty])) if empty.size else answer
+
+
+def _by_formula(small: Reduced, p: Floats) -> Answer:
+    """Solve for one unknown by a formula where there is one, by a search elsewhere."""
+    found = formula.solve(small.block, p)
+    if found is None:
+        return _on_a_line(small, p)
+    answer, decided = found
+    rest = np.flatnonzero(~decided)
+    return _joined(p, answer, rest, _on_a_line(small, p[:, rest])) if rest.size else answer
+
+
+def _on_a_line(small: Reduced, p: Floats) -> Answer:
+    low, high = small.block.domains[small.block.unknowns.index(small.tears[0])]
+    found = numeric.scan(small.equations, (low, high), p)
+    answer = certified(small.block, *_completed(small, *found, p), p).by("search on a line")
+    return answer.open_where_empty()
 
 
 def _polynomial(small: Reduced, coefficients: Floats, p: Floats) -> Answer:
