@@ -15,8 +15,8 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from physcm.abstraction import Report, commutes, equilibrate, equilibrium_model
-from physcm.abstraction.page import page, write_page
-from physcm.abstraction.plot import AGREE, DIFFER, plain, square
+from physcm.abstraction.reporting.page import page, write_page
+from physcm.abstraction.reporting.plot import AGREE, DIFFER, plain, square
 from physcm.mechanism.errors import InvalidFile
 from physcm.mechanism.expression import to_text
 from physcm.mechanism.interventions import Hold, SetParameter

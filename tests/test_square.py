@@ -426,7 +426,7 @@ def test_what_cannot_be_asked_is_named(arguments: Any, options: Any, message: st
 
 def test_sides_that_are_no_models_are_named() -> None:
     tank: Any = System({"h": "q - k*h"}, parameters={"q": 1, "k": 2}, initial={"h": 0})
-    with pytest.raises(InvalidValue, match="`low` is a `SCM`; give the System as"):
+    with pytest.raises(InvalidValue, match="`high` is a `System`; give the System or"):
         commutes(equilibrium_model(tank), tank, [])
     with pytest.raises(InvalidValue, match="`'tank'` is no System"):
         equilibrate("tank")

@@ -4,7 +4,7 @@ from physcm.abstraction.commutes import Abstraction, commutes
 from physcm.abstraction.constraints import CausalConstraintsModel, Constraint
 from physcm.abstraction.equilibrate import equilibrate, equilibrium_model
 from physcm.abstraction.family import hold_each
-from physcm.abstraction.report import Report, Row
+from physcm.abstraction.reporting.report import Report, Row
 from physcm.abstraction.statics import comparative_statics
 
 __all__ = [

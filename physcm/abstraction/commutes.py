@@ -14,50 +14,62 @@ UAI 2017, definition 3; for equilibria Mooij, Janzing & Schölkopf, UAI 2013, th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from numbers import Integral
 
-import sympy as sp
-
-from physcm.abstraction.compare import Causal, compare
+from physcm.abstraction.compare import compare, variables_of
 from physcm.abstraction.constraints import CausalConstraintsModel
+from physcm.abstraction.equations import is_random
 from physcm.abstraction.family import families_of, require_alike
-from physcm.abstraction.report import Report
-from physcm.mechanism.errors import InvalidValue, UnknownVariable
+from physcm.abstraction.outcome import Outcome
+from physcm.abstraction.population.outcome import PopulationOutcome
+from physcm.abstraction.population.samples import High, Low
+from physcm.abstraction.population.walk import populations
+from physcm.abstraction.reporting.report import Report
+from physcm.abstraction.tau import Given, Tau
+from physcm.mechanism.errors import InvalidValue
 from physcm.mechanism.interventions import Family, Hold, Interventions
-from physcm.mechanism.parser import Expression, closest, parse
-from physcm.scm import SCM
+from physcm.scm import SCM, LinearSCM
 from physcm.sim import System
 from physcm.sim.options import counted
 
 TOLERANCE = 1e-5
 _STARTS = 3
+_MANY = 1000
 
 
 def commutes(
-    low: System,
-    high: Causal,
+    low: Low,
+    high: High,
     interventions: Family,
     *,
-    n: int = 1,
+    n: int | None = None,
     seed: int = 0,
     tolerance: float = TOLERANCE,
     starts: int = _STARTS,
+    step: float | None = None,
     progress: bool = False,
 ) -> Report:
-    """Compare, per intervention, the long run of a system with the solution of a causal model.
+    """Compare, per intervention, the long run of a model with the solution of a causal model.
+
+    A system without noise and a causal model that reads nothing but the system's draws are
+    compared sample by sample, with common draws. All else is compared in law, by samples of both
+    sides (see `physcm.abstraction.population`).
 
     Args:
-        low: the system that is simulated.
+        low: the system that is simulated, or a structural model.
         high: the causal model that is solved.
         interventions: what to do, each an intervention or several at once; the undisturbed
             system is always looked at first.
-        n: number of samples, each with its own draw of parameters and initial state.
+        n: number of samples, each with its own draw of parameters and initial state; unless
+            told 1 sample by sample, and 1,000 in law.
         seed: both sides draw by (seed, sample, name).
-        tolerance: the largest difference that counts as agreement, relative to the size of
-            each variable.
-        starts: how many initial states each sample is run from.
+        tolerance: the largest difference that counts as agreement sample by sample, relative to
+            the size of each variable.
+        starts: how many initial states each sample is run from, where samples are compared.
+        step: of a system with noise; unless told a twentieth of its fastest time scale.
         progress: show a progress bar.
 
     Returns:
@@ -67,27 +79,32 @@ def commutes(
         UnknownVariable, Infeasible: for an intervention that the models do not admit.
 
     >>> from physcm.abstraction import equilibrate
-    >>> from physcm.mechanism import SetParameter
+    >>> from physcm.mechanism import Normal, SetParameter
     >>> tank = System({"h": "q - k*h"}, parameters={"q": 1, "k": 2}, initial={"h": 0})
     >>> commutes(tank, equilibrate(tank), [SetParameter(q=3)]).ok
     True
+    >>> rough = System({"x": "1 - x"}, initial={"x": 0}, noise={"x": 1})
+    >>> commutes(rough, SCM({"x": "1 + e"}, {"e": Normal(0, 0.5**0.5)}), [], n=200).ok
+    True
     """
     return Abstraction(low, high).commutes(
-        interventions, n=n, seed=seed, tolerance=tolerance, starts=starts, progress=progress
-    )
+        interventions, n=n, seed=seed, tolerance=tolerance, starts=starts, step=step,
+        progress=progress,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Abstraction:
-    """A causal model that claims to stand for a system, by maps of states and of interventions.
+    """A causal model that claims to stand for another model, by maps of states and interventions.
 
     Attributes:
-        low: the system.
+        low: a system, of which the long run counts, or a structural model.
         high: the causal model.
-        tau: variables of the causal model as expressions in those of the system, which are
-            read in its long run; unless told each variable that both name is itself.
-        omega: takes interventions on the system to interventions on the causal model; unless
-            told, what is done below is done above, to all members of a group held together.
+        tau: variables of the causal model as expressions in those below, or a function that
+            takes values by name, each (samples,), to values by name; unless told each variable
+            that both name is itself.
+        omega: takes interventions below to interventions above; unless told, what is done below
+            is done above, to all members of a group held together.
 
     >>> from physcm.scm import SCM
     >>> tanks = System({"x": "1 - x", "y": "x - y"}, initial={"x": 0, "y": 0})
@@ -96,63 +113,86 @@ class Abstraction:
     True
     """
 
-    low: System
-    high: Causal
-    tau: Mapping[str, Expression] | None = None
+    low: Low
+    high: High
+    tau: Given | None = None
     omega: Callable[[Interventions], Interventions] | None = None
 
     def commutes(
         self,
         interventions: Family,
         *,
-        n: int = 1,
+        n: int | None = None,
         seed: int = 0,
         tolerance: float = TOLERANCE,
         starts: int = _STARTS,
+        step: float | None = None,
         progress: bool = False,
     ) -> Report:
         """Walk the square both ways for every intervention; see `commutes`."""
         self._check_sides()
+        in_law = self._system is None
+        n = (_MANY if in_law else 1) if n is None else n
         _check(tolerance, n=n, starts=starts)
-        tau = self._parsed_tau()
         families = families_of(interventions)
-        omega = self.omega or self._likewise
-        squares = [(self.low.do(*do), self.high.do(*omega(do))) for do in families]
-        with counted(len(squares) * n * starts, progress, "walking the square") as done:
-            outcomes = compare(
-                squares, n=n, seed=seed, starts=starts, tolerance=tolerance, tau=tau, done=done
-            )
-        return Report.of(self.low, self.high, families, outcomes)
+        above = [self._high.do(*(self.omega or self._likewise)(do)) for do in families]
+        outcomes: list[Outcome] | list[PopulationOutcome]
+        with counted(len(families) * n * (1 if in_law else starts), progress, _DOING) as done:
+            if self._system is None:
+                both = list(zip((self.low.do(*do) for do in families), above, strict=True))
+                outcomes = populations(both, self.map, n=n, seed=seed, step=step, done=done)
+            else:
+                runs = list(zip((self._system.do(*do) for do in families), above, strict=True))
+                outcomes = compare(
+                    runs, n=n, seed=seed, starts=starts, tolerance=tolerance, tau=self.map,
+                    done=done,
+                )  # fmt: skip
+        return Report.of(self.low, self._high, families, outcomes)
+
+    @cached_property
+    def map(self) -> Tau:
+        """The map of states, read."""
+        below = [*self.low.variables]
+        below += () if isinstance(self.low, LinearSCM) else self.low.parameters
+        return Tau.given(self.tau, below, variables_of(self._high))
+
+    @cached_property
+    def _high(self) -> SCM | CausalConstraintsModel:
+        return self.high.to_scm() if isinstance(self.high, LinearSCM) else self.high
+
+    @property
+    def _system(self) -> System | None:
+        """The system, where it has no noise and the causal model reads its draws alone."""
+        low, high = self.low, self._high
+        if not isinstance(low, System) or low.noise or low.jumps:
+            return None
+        own = {} if isinstance(high, CausalConstraintsModel) else high.exogenous
+        shared = {*low.parameters, *(f"{name}(0)" for name in low.states)}
+        foreign = any(is_random(value) for name, value in own.items() if name not in shared)
+        return None if foreign else low
 
     def _check_sides(self) -> None:
-        for side, kind in (("low", System), ("high", SCM | CausalConstraintsModel)):
-            if not isinstance(getattr(self, side), kind):
+        sides = {"low": (System, SCM, LinearSCM), "high": (SCM, LinearSCM, CausalConstraintsModel)}
+        for side, kinds in sides.items():
+            if not isinstance(getattr(self, side), kinds):
                 raise InvalidValue(
-                    f"`{side}` is a `{type(getattr(self, side)).__name__}`; give the System as "
-                    "`low` and its causal model as `high`"
+                    f"`{side}` is a `{type(getattr(self, side)).__name__}`; give the System or "
+                    "the finer SCM as `low` and its causal model as `high`"
                 )
 
     def _likewise(self, do: Interventions) -> Interventions:
         """Return interventions with holds of all that is held together with what they hold."""
-        if isinstance(self.high, CausalConstraintsModel):
+        if isinstance(self.high, CausalConstraintsModel) or not isinstance(self.low, System):
             return do
         require_alike(do)
         done = self.low.do(*do)
         named = {one.name for one in do if isinstance(one, Hold)}
-        followers = (done.held.keys() - self.low.held.keys() - named) & {*self.high.variables}
+        followers = (done.held.keys() - self.low.held.keys() - named) & {*variables_of(self._high)}
         values = {name: done.parameters.get(f"do({name})", done.held[name]) for name in followers}
         return (*do, *(Hold(name, values[name]) for name in sorted(followers)))
 
-    def _parsed_tau(self) -> dict[str, sp.Expr] | None:
-        if self.tau is None:
-            return None
-        names = {*self.low.variables, *self.low.parameters}
-        above = self.high.scm if isinstance(self.high, CausalConstraintsModel) else self.high
-        for name in self.tau.keys() - set(above.variables):
-            raise UnknownVariable(
-                f"tau: the causal model has no variable `{name}`; {closest(name, above.variables)}"
-            )
-        return {name: parse(text, names, f"tau of `{name}`") for name, text in self.tau.items()}
+
+_DOING = "walking the square"
 
 
 def _check(tolerance: float, **counts: int) -> None:

@@ -8,19 +8,19 @@ solution is also asked whether it attracts, by the eigenvalues of the intervened
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-import sympy as sp
 import xarray as xr
 from numpy.typing import NDArray
 
 from physcm.abstraction.constraints import CausalConstraintsModel
 from physcm.abstraction.equations import is_random
 from physcm.abstraction.outcome import UNKNOWN, Outcome
+from physcm.abstraction.population.samples import values_of
+from physcm.abstraction.tau import Tau
 from physcm.mechanism.codegen import Floats
-from physcm.mechanism.errors import InvalidValue
 from physcm.mechanism.expression import symbol
 from physcm.mechanism.interventions import SetParameter
 from physcm.scm import SCM
@@ -35,9 +35,14 @@ _ROUNDING = 1e-12
 Causal: TypeAlias = "SCM | CausalConstraintsModel"
 
 
+def variables_of(model: Causal) -> tuple[str, ...]:
+    """Return the endogenous variables of a causal model."""
+    return (model.scm if isinstance(model, CausalConstraintsModel) else model).variables
+
+
 def compare(
     squares: Sequence[tuple[System, Causal]], *, n: int, seed: int, starts: int, tolerance: float,
-    tau: Mapping[str, sp.Expr] | None = None, done: Callable[[int], None] = lambda _: None,
+    tau: Tau, done: Callable[[int], None] = lambda _: None,
 ) -> list[Outcome]:  # fmt: skip
     """Run both ways for systems and causal models, each pair under an intervention of its own.
 
@@ -47,8 +52,7 @@ def compare(
         seed: of all draws.
         starts: number of initial states per sample.
         tolerance: the largest relative difference that counts as agreement.
-        tau: variables of the causal model as expressions in those of the system; unless told
-            each variable that both name is itself.
+        tau: takes values of the system to values of the causal model.
         done: called with the number of runs each time that the fate of some is known.
     """
     equations = [EquilibriumEquations(low) for low, _ in squares]
@@ -62,8 +66,7 @@ def compare(
 
 def _outcome(
     equations: EquilibriumEquations, high: Causal, x0: Floats, p: Floats,
-    limits: tuple[Limit, ...], n: int, seed: int, starts: int, tolerance: float,
-    tau: Mapping[str, sp.Expr] | None,
+    limits: tuple[Limit, ...], n: int, seed: int, starts: int, tolerance: float, tau: Tau,
 ) -> Outcome:  # fmt: skip
     """Solve the causal model for the draws of runs whose limits are known."""
     low = equations.system
@@ -71,15 +74,11 @@ def _outcome(
     if isinstance(high, CausalConstraintsModel):
         x0 = _alike(equations, x0, p, starts)
     solved = high.solve(_initial_values(low, high, x0), n=n * starts, seed=seed)
-    tau = tau or {name: symbol(name) for name in low.variables if name in solved}
-    if not tau:
-        raise InvalidValue(
-            f"`{low.name}` and the causal model name no variable in common; say by `tau` how "
-            "the variables above come from those below"
-        )
-    solutions = np.array([solved[name].transpose("sample", "solution").values for name in tau])
+    solutions = np.array(
+        [solved[name].transpose("sample", "solution").values for name in tau.names]
+    )
     return Outcome(
-        tuple(tau),
+        tau.names,
         limits,
         _simulated(low, tau, limits, p),
         solutions,
@@ -123,27 +122,30 @@ def _initial_values(low: System, high: Causal, x0: Floats) -> dict[str, Floats]:
     return {name: row for name, row in drawn.items() if name in wanted}
 
 
-def _simulated(
-    low: System, tau: Mapping[str, sp.Expr], limits: Sequence[Limit], p: Floats
-) -> Floats:
+def _simulated(low: System, tau: Tau, limits: Sequence[Limit], p: Floats) -> Floats:
     """Return tau of the limits, NaN where a run did not settle."""
     settled = [limit.status is LimitStatus.SETTLED for limit in limits]
     x = np.array([limit.state for limit in limits]).reshape(len(limits), -1).T
-    return np.where(settled, low.program(tuple(tau.values())).vector(0.0, x, p), np.nan)
+    return np.where(settled, tau.of(values_of(low, x, p)), np.nan)
 
 
-def _reached(low: System, tau: Mapping[str, sp.Expr], limits: Sequence[Limit], p: Floats) -> Floats:
+def _reached(low: System, tau: Tau, limits: Sequence[Limit], p: Floats) -> Floats:
     """Return tau of the sizes that the states took along the runs."""
     x = np.array([limit.scale for limit in limits]).reshape(len(limits), -1).T
-    sizes = np.abs(low.program(tuple(tau.values())).vector(0.0, x, p)).max(axis=1, initial=0.0)
+    sizes = np.abs(tau.of(values_of(low, x, p))).max(axis=1, initial=0.0)
     return np.where(np.isfinite(sizes), sizes, 0.0)
 
 
-def _carried(low: System, tau: Mapping[str, sp.Expr], limits: Sequence[Limit], p: Floats) -> Floats:
-    """Return sum |d tau/dX| |X| at the limits, the largest over the runs that settled."""
+def _carried(low: System, tau: Tau, limits: Sequence[Limit], p: Floats) -> Floats:
+    """Return sum |d tau/dX| |X| at the limits, the largest over the runs that settled.
+
+    Of a function nothing is known.
+    """
+    if tau.function is not None:
+        return np.zeros(len(tau.names))
     settled = [limit.status is LimitStatus.SETTLED for limit in limits]
     x = np.array([limit.state for limit in limits]).reshape(len(limits), -1)[settled]
-    slopes = np.abs(low.program(tuple(tau.values())).jacobian.batch(0.0, x.T, p[:, settled]))
+    slopes = np.abs(low.program(tau.expressions).jacobian.batch(0.0, x.T, p[:, settled]))
     with np.errstate(invalid="ignore"):
         sizes = (slopes @ np.abs(x)[:, :, np.newaxis])[..., 0]
     largest: Floats = np.where(np.isfinite(sizes), sizes, 0.0).max(axis=0, initial=0.0)
@@ -151,7 +153,7 @@ def _carried(low: System, tau: Mapping[str, sp.Expr], limits: Sequence[Limit], p
 
 
 def _kinds(
-    equations: EquilibriumEquations, tau: Mapping[str, sp.Expr], solutions: Floats, p: Floats
+    equations: EquilibriumEquations, tau: Tau, solutions: Floats, p: Floats
 ) -> tuple[NDArray[np.str_], Floats]:
     """Say of each solution whether the dynamics stay near it, where it names all states.
 
@@ -160,10 +162,10 @@ def _kinds(
     """
     kinds = np.full(solutions.shape[1:], "", dtype="<U8")
     rates = np.full(solutions.shape[1:], np.nan)
-    names = list(tau)
     states = equations.system.states
-    told = all(tau.get(name) == symbol(name) for name in states)
-    rows = [names.index(name) for name in states] if told else []
+    given = dict(zip(tau.names, tau.expressions, strict=False))
+    told = all(given.get(name) == symbol(name) for name in states)
+    rows = [tau.names.index(name) for name in states] if told else []
     for column, which in np.argwhere(np.isfinite(solutions).all(axis=0)):
         x = solutions[rows, column, which]
         scale = np.where(x != 0, np.abs(x), 1.0)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from physcm.abstraction.compare import Causal, compare
+from physcm.abstraction.compare import Causal, compare, variables_of
 from physcm.abstraction.constraints import CausalConstraintsModel
 from physcm.abstraction.equations import equilibrium_scm
 from physcm.abstraction.explain import reason_for
 from physcm.abstraction.family import families_of, require_alike
 from physcm.abstraction.outcome import Outcome
+from physcm.abstraction.tau import Tau
 from physcm.mechanism.errors import (
     InvalidValue,
     NoEquilibrium,
@@ -67,7 +68,8 @@ def equilibrate(
         for do in families:
             require_alike(do)
     squares = [(system.do(*do), model.do(*do)) for do in families]
-    outcomes = compare(squares, n=1, seed=seed, starts=_STARTS, tolerance=1e-5)
+    tau = Tau.given(None, system.variables, variables_of(model))
+    outcomes = compare(squares, n=1, seed=seed, starts=_STARTS, tolerance=1e-5, tau=tau)
     for do, outcome in zip(families, outcomes, strict=True):
         if not (outcome.agrees & outcome.settled).all():
             raise _failure(system, outcome, label(do) if do else "")

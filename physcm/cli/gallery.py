@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from physcm.abstraction.plot import INK, MUTED, RULE, plain
+from physcm.abstraction.reporting.plot import INK, MUTED, RULE, plain
 from physcm.cli.files import check_file, written_whole
 from physcm.cli.interventions import read_interventions
 from physcm.cli.output import say

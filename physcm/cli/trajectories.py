@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import xarray as xr
 from matplotlib.figure import Figure
 
-from physcm.abstraction.plot import AGREE, INK, MUTED, RULE, plain
+from physcm.abstraction.reporting.plot import AGREE, INK, MUTED, RULE, plain
 
 _COLUMNS, _MOST_PANELS, _MOST_LINES = 3, 30, 100
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from physcm.abstraction import Report, commutes, equilibrium_model, hold_each
-from physcm.abstraction.report import COLUMNS
+from physcm.abstraction.reporting.report import COLUMNS
 from physcm.cli.files import check_folder, written_whole
 from physcm.cli.interventions import Interventions, read_interventions
 from physcm.cli.models import file_stem, load_model

@@ -13,7 +13,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,9 +24,11 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
+from physcm.abstraction.population.outcome import PopulationOutcome
+
 if TYPE_CHECKING:
     from physcm.abstraction.outcome import Outcome
-    from physcm.abstraction.report import Report, Row
+    from physcm.abstraction.reporting.report import Report, Row
 
 # Blue and vermilion of Okabe & Ito (2008), which all kinds of color vision tell apart.
 AGREE, DIFFER = "#0072b2", "#c8500a"
@@ -35,7 +37,8 @@ INK, MUTED, RULE, PAPER = "#1b2733", "#5b6977", "#cfd6dc", "#ffffff"
 _WIDTH, _COLUMN, _SIDE = 12.4, 6.2, 4.4  # inches: the figure, one of two columns, the square
 _TOP, _AXIS = 0.55, 0.75  # room above a panel for its title, below it for its axis
 _TWO_LINES = 0.26  # the room that a row needs for them
-_FLOOR = 1e-16
+_FLOOR, _FLOOR_IN_LAW = 1e-16, 1e-4
+_DECILES = np.linspace(0.1, 0.9, 9)
 _MOST_COLUMNS, _MOST_LABELS, _MOST_POINTS = 12, 5, 4000
 
 
@@ -143,9 +146,15 @@ def _draw_states(axes: Axes, report: Report) -> None:
     axes.set(xlim=(low, 1.1), ylim=(low, 1.1), aspect="equal")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    in_law = isinstance(report.rows[0].outcome, PopulationOutcome)
     axes.set_xlabel("predicted (causal model)", color=INK, fontsize=9)
-    axes.set_ylabel("simulated (long run)", color=INK, fontsize=9)
-    _title(axes, "States", "each variable relative to its largest size")
+    axes.set_ylabel("model below" if in_law else "simulated (long run)", color=INK, fontsize=9)
+    what = (
+        ("Deciles", "of each variable, relative to its largest")
+        if in_law
+        else ("States", "each variable relative to its largest size")
+    )
+    _title(axes, *what)
     _label_worst(axes, [point for point in points if not point.agree])
     if not points:
         text = "no intervention has both\na simulated and a predicted state"
@@ -154,22 +163,43 @@ def _draw_states(axes: Axes, report: Report) -> None:
 
 
 def _points(report: Report) -> Iterator[_Point]:
-    """Yield simulated states beside the attracting solutions, in some runs of each row."""
+    """Yield what was simulated beside what was predicted, for each variable in each row."""
     size: dict[str, float] = {}
     found = []
     for row in report.rows:
         outcome = row.outcome
-        for column in _chosen(outcome):
-            for which in np.flatnonzero(outcome.attracting[column]):
-                solution = outcome.solutions[:, column, which]
-                for i, name in enumerate(outcome.names):
-                    pair = (float(solution[i]), float(outcome.simulated[i, column]))
-                    size[name] = max(size.get(name, 0.0), outcome.scale[i])
-                    close = abs(pair[0] - pair[1]) <= outcome.tolerance * outcome.scale[i]
-                    found.append((row.intervention, name, *pair, bool(close)))
+        pairs = _deciles(outcome) if isinstance(outcome, PopulationOutcome) else _rests(outcome)
+        for name, predicted, simulated, scale, close in pairs:
+            size[name] = max(size.get(name, 0.0), scale)
+            found.append((row.intervention, name, predicted, simulated, close))
     for intervention, name, predicted, simulated, close in found:
         unit = size[name]
         yield _Point(intervention, name, predicted / unit, simulated / unit, close)
+
+
+_Pair: TypeAlias = tuple[str, float, float, float, bool]
+
+
+def _rests(outcome: Outcome) -> Iterator[_Pair]:
+    """Yield simulated states beside the attracting solutions, in some runs."""
+    for column in _chosen(outcome):
+        for which in np.flatnonzero(outcome.attracting[column]):
+            solution = outcome.solutions[:, column, which]
+            for i, name in enumerate(outcome.names):
+                pair = float(solution[i]), float(outcome.simulated[i, column])
+                close = abs(pair[0] - pair[1]) <= outcome.tolerance * outcome.scale[i]
+                yield name, *pair, float(outcome.scale[i]), bool(close)
+
+
+def _deciles(outcome: PopulationOutcome) -> Iterator[_Pair]:
+    """Yield the deciles of each variable below beside those above."""
+    for i, name in enumerate(outcome.names):
+        sides = outcome.simulated[i], outcome.predicted[i]
+        if all(np.isfinite(side).any() for side in sides):
+            simulated, predicted = (np.nanquantile(side, _DECILES) for side in sides)
+            scale = float(max(np.abs(simulated).max(), np.abs(predicted).max())) or 1.0
+            for below, above in zip(simulated, predicted, strict=True):
+                yield name, float(above), float(below), scale, outcome.agree
 
 
 def _chosen(outcome: Outcome) -> list[int]:
@@ -218,7 +248,9 @@ def _legend(axes: Axes, report: Report) -> None:
     if not all(row.agree for row in report.rows):
         marks.append(mark("X", DIFFER, "disagree"))
     marks.append(Line2D([], [], color=RULE, label="simulated = predicted"))
-    marks.append(Line2D([], [], color=INK, linestyle=(0, (4, 2)), lw=1, label="tolerance"))
+    in_law = isinstance(report.rows[0].outcome, PopulationOutcome)
+    bar = "shift found with 95 % power" if in_law else "tolerance"
+    marks.append(Line2D([], [], color=INK, linestyle=(0, (4, 2)), lw=1, label=bar))
     at = (-0.12, -0.66 / _SIDE)
     axes.legend(
         handles=marks, loc="upper left", bbox_to_anchor=at, ncols=3, frameon=False, fontsize=8,
@@ -248,11 +280,14 @@ def _draw_differences(
     for text, row in zip(axes.get_yticklabels(), rows, strict=True):
         text.set_color(INK if row.agree else DIFFER)
     axes.tick_params(axis="y", length=0)
-    ticks = 10.0 ** np.arange(round(math.log10(limits[0])), math.log10(limits[1]) + 0.5, 4)
+    low, high = round(math.log10(limits[0])), math.log10(limits[1])
+    ticks = 10.0 ** np.arange(low, high + 0.5, 4 if high - low > 8 else 1)
     axes.set_xticks(ticks)
     axes.xaxis.set_major_formatter(FuncFormatter(_power))
     axes.minorticks_off()
-    axes.set_xlabel("relative difference", color=INK, fontsize=9)
+    in_law = isinstance(rows[0].outcome, PopulationOutcome)
+    unit = "distance in standard deviations" if in_law else "relative difference"
+    axes.set_xlabel(unit, color=INK, fontsize=9)
 
 
 def _draw_groups(axes: Axes, rows: Sequence[Row]) -> None:
@@ -300,10 +335,11 @@ def _panel_width(report: Report) -> float:
 
 
 def _limits(report: Report) -> tuple[float, float]:
-    """Return the range of differences: from rounding to beyond the largest."""
+    """Return the range of differences: from what is as good as none to beyond the largest."""
     known = [row.difference for row in report.rows if not math.isnan(row.difference)]
     largest = max([*known, report.rows[0].outcome.tolerance])
-    return _FLOOR, 10.0 ** (math.floor(math.log10(largest)) + 1)
+    in_law = isinstance(report.rows[0].outcome, PopulationOutcome)
+    return _FLOOR_IN_LAW if in_law else _FLOOR, 10.0 ** (math.floor(math.log10(largest)) + 1)
 
 
 def _power(x: float, _: int) -> str:

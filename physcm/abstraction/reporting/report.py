@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from physcm.abstraction import explain
 from physcm.abstraction.compare import Causal
 from physcm.abstraction.constraints import CausalConstraintsModel
 from physcm.abstraction.equations import without_natural_label
-from physcm.abstraction.explain import prediction_text, reason_for, simulation_text, why
 from physcm.abstraction.outcome import Outcome
+from physcm.abstraction.population import words
+from physcm.abstraction.population.outcome import PopulationOutcome
+from physcm.abstraction.population.samples import Low
 from physcm.mechanism.interventions import Intervention, label
 from physcm.sim import System
 from physcm.sim.periodicity import periods
@@ -32,9 +35,9 @@ class Row:
 
     Attributes:
         intervention: in the notation of the field.
-        simulation: what simulation did.
+        simulation: what simulation did, or the samples of the model below.
         prediction: what the causal model said.
-        agree: whether the two agree for every sample and initial state.
+        agree: whether the two agree for every sample and initial state, or in law.
         why: the reason, in a sentence.
         outcome: the numbers behind it.
     """
@@ -44,7 +47,16 @@ class Row:
     prediction: str
     agree: bool
     why: str
-    outcome: Outcome
+    outcome: Outcome | PopulationOutcome
+
+    @classmethod
+    def of(cls, do: Sequence[Intervention], outcome: Outcome | PopulationOutcome) -> Row:
+        """Put an outcome into words."""
+        if isinstance(outcome, PopulationOutcome):
+            texts = words.simulation_text(outcome), words.prediction_text(outcome)
+            return cls(label(do), *texts, outcome.agree, words.why(outcome), outcome)
+        texts = explain.simulation_text(outcome), explain.prediction_text(outcome)
+        return cls(label(do), *texts, bool(outcome.agrees.all()), explain.why(outcome), outcome)
 
     @property
     def difference(self) -> float:
@@ -61,7 +73,9 @@ class Row:
 
     @property
     def has_equilibrium(self) -> bool:
-        """Whether a run from the system's own initial state settled as predicted."""
+        """Whether a run from the model's own initial state came to what was predicted."""
+        if isinstance(self.outcome, PopulationOutcome):
+            return self.agree
         own = slice(None, None, self.outcome.starts)
         return bool((self.outcome.settled & self.outcome.agrees)[own].any())
 
@@ -71,36 +85,25 @@ class Report:
     """Whether the square commutes.
 
     Attributes:
-        low: the system simulated.
-        high: the causal model solved.
+        low: the model below, simulated.
+        high: the causal model above, solved.
         rows: one per intervention, the undisturbed system first.
     """
 
-    low: System
+    low: Low
     high: Causal
     rows: tuple[Row, ...]
 
     @classmethod
     def of(
         cls,
-        low: System,
+        low: Low,
         high: Causal,
         interventions: Sequence[Sequence[Intervention]],
-        outcomes: Sequence[Outcome],
+        outcomes: Sequence[Outcome] | Sequence[PopulationOutcome],
     ) -> Report:
         """Put outcomes into words."""
-        rows = tuple(
-            Row(
-                label(do),
-                simulation_text(outcome),
-                prediction_text(outcome),
-                bool(outcome.agrees.all()),
-                why(outcome),
-                outcome,
-            )
-            for do, outcome in zip(interventions, outcomes, strict=True)
-        )
-        return cls(low, high, rows)
+        return cls(low, high, tuple(map(Row.of, interventions, outcomes)))
 
     @property
     def ok(self) -> bool:
@@ -113,8 +116,8 @@ class Report:
         first, failed = self.rows[0], [row for row in self.rows if not row.agree]
         done = len(self.rows) - 1
         count = f"{done} intervention{'s' * (done != 1)}"
-        if not first.has_equilibrium:
-            return f"No equilibrium SCM exists. {reason_for(first.outcome, 0)}"
+        if isinstance(first.outcome, Outcome) and not first.has_equilibrium:
+            return f"No equilibrium SCM exists. {explain.reason_for(first.outcome, 0)}"
         if failed:
             names = ", ".join(row.intervention for row in failed[:3])
             more = f" and {len(failed) - 3} more" if len(failed) > 3 else ""
@@ -122,6 +125,8 @@ class Report:
                 f"The square does not commute: of doing nothing and {count}, {len(failed)} "
                 f"disagree ({names}{more}). {failed[0].why}"
             )
+        if isinstance(first.outcome, PopulationOutcome):
+            return f"The square commutes under doing nothing and {count}, in law. {first.why}"
         model = "an equilibrium SCM"
         if isinstance(self.high, CausalConstraintsModel):
             model = "a causal constraints model (equilibria depend on conserved totals)"
@@ -134,6 +139,8 @@ class Report:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the equations give away before anything is run."""
+        if not isinstance(self.low, System):
+            return ()
         unlabeled = (
             f"The equilibrium equation of `{name}` does not contain `{name}` (no natural label): "
             f"holding `{name}` lifts an equation by which another variable is determined."
@@ -194,12 +201,12 @@ class Report:
 
     def plot(self) -> Figure:
         """Return the square as a figure: simulated against predicted, per intervention."""
-        from physcm.abstraction.plot import square
+        from physcm.abstraction.reporting.plot import square
 
         return square(self)
 
     def to_html(self, path: str | Path) -> None:
         """Write the report as one self-contained page."""
-        from physcm.abstraction.page import write_page
+        from physcm.abstraction.reporting.page import write_page
 
         write_page(self, Path(path))

@@ -1,0 +1,71 @@
+"""Both ways round the square with samples of both sides, intervention by intervention."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from physcm.abstraction.population.outcome import (
+    PopulationOutcome,
+    agree_draw_by_draw,
+    compared,
+    corrected,
+)
+from physcm.abstraction.population.samples import High, Low, Population, population
+from physcm.abstraction.tau import Tau
+from physcm.mechanism.codegen import Floats
+from physcm.mechanism.errors import InvalidValue
+
+FEWEST = 50
+LEVEL = 0.05
+_ANOTHER = 2**31
+
+
+def populations(
+    squares: Sequence[tuple[Low, High]], tau: Tau, *, n: int, seed: int,
+    step: float | None = None, done: Callable[[int], None] = lambda _: None,
+) -> list[PopulationOutcome]:  # fmt: skip
+    """Sample both sides of each square and compare their laws.
+
+    Where both sides are structural models they are first sampled with the same draws: what
+    agrees draw by draw agrees in law. The test takes draws of their own for the side above.
+
+    Args:
+        squares: a low and a high model that carry the same intervention.
+        tau: takes values below to values above.
+        n: number of samples of each side.
+        seed: of all draws.
+        step: as `simulate` takes it.
+        done: called with the number of samples each time that an intervention is done.
+
+    Raises:
+        InvalidValue: for fewer samples than a comparison needs.
+    """
+    if n < FEWEST:
+        raise InvalidValue(
+            f"n is `{n}`; laws are compared by samples, of which at least {FEWEST} are needed"
+        )
+    outcomes = []
+    for low, high in squares:
+        outcomes.append(_outcome(low, high, tau, n, seed, step, len(squares)))
+        done(n)
+    return corrected(outcomes)
+
+
+def _outcome(
+    low: Low, high: High, tau: Tau, n: int, seed: int, step: float | None, tests: int
+) -> PopulationOutcome:
+    below = population(low, n, seed, step)
+    simulated = tau.of(below.values)
+    above = population(high, n, seed, step)
+    if not agree_draw_by_draw(simulated, _read(above, tau)):
+        above = population(high, n, seed + _ANOTHER, step)
+    return compared(
+        tau.names, simulated, _read(above, tau), (below, above),
+        level=LEVEL, tests=tests, seed=seed,
+    )  # fmt: skip
+
+
+def _read(above: Population, tau: Tau) -> Floats:
+    return np.array([above.values[name] for name in tau.names])

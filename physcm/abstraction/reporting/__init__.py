@@ -1,0 +1,1 @@
+"""Reports of checks: in words, as tables, pictures and pages."""
