@@ -74,7 +74,7 @@ class NotConverged(PhyscmError):
 
 
 class Infeasible(PhyscmError):
-    """A value outside of what its variable can physically take, such as a negative amount."""
+    """A value that its variable cannot take, or a hold that leaves equations without a variable."""
 
 
 class NotCompiled(PhyscmError):
