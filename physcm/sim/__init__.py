@@ -1,5 +1,13 @@
 """Dynamics: systems of labelled differential mechanisms, simulated over time."""
 
+from physcm.sim.bifurcation import (
+    Basins,
+    Continuation,
+    Hysteresis,
+    basins,
+    continuation,
+    hysteresis,
+)
 from physcm.sim.conservation import ConservationLaw, conservation_laws
 from physcm.sim.differentiable import Differentiable, differentiable
 from physcm.sim.engine import Scipy
@@ -35,12 +43,15 @@ from physcm.sim.transitions import Event, Jump
 
 __all__ = [
     "AdditiveNoise",
+    "Basins",
     "Censor",
     "ConservationLaw",
+    "Continuation",
     "CutEdge",
     "Differentiable",
     "Event",
     "Hide",
+    "Hysteresis",
     "InterpolatedTimes",
     "IrregularTimes",
     "Jump",
@@ -59,9 +70,12 @@ __all__ = [
     "System",
     "Torch",
     "Unstandardize",
+    "basins",
     "conservation_laws",
+    "continuation",
     "differentiable",
     "equilibria",
+    "hysteresis",
     "observe",
     "replay",
     "settle",

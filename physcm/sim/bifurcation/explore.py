@@ -1,0 +1,93 @@
+"""All branches that can be found: from equilibria at some values, and across branch points."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from physcm.mechanism.codegen import Floats
+from physcm.sim.bifurcation.crossing import directions
+from physcm.sim.bifurcation.curve import Units
+from physcm.sim.bifurcation.pieces import Pieces
+from physcm.sim.bifurcation.sweep import Sweep
+from physcm.sim.bifurcation.tracing import Branch, Tracer
+from physcm.sim.equilibria import find
+from physcm.sim.equilibrium import scatter
+
+_INSIDE = (0.145898, 0.381966, 0.618034, 0.854102)
+"""Shares of the range that no special value is likely to lie at, by the golden ratio."""
+_MOST_BRANCHES = 200
+_NUDGE = 0.01
+
+
+def explore(sweep: Sweep, starts: int) -> tuple[Tracer, list[Branch]]:
+    """Return the branches of a sweep.
+
+    Equilibria are sought as by `equilibria` at both ends of the range, and by Newton's method
+    alone at some values inside, so that branches that reach neither end are seen too.
+
+    Args:
+        sweep: what is swept.
+        starts: from how many points Newton's method sets out at each value.
+    """
+    ends = [(value, *sweep.at(value)) for value in (sweep.low, sweep.high)]
+    known = [
+        np.append(equilibrium.state, value)
+        for value, x0, p in ends
+        for equilibrium in find(sweep.equations, x0, p, starts)
+    ]
+    sizes = np.abs([u[:-1] for u in known] + [x0 for _, x0, _ in ends]).max(axis=0)
+    typical = float(np.median(sizes[sizes > 0])) if (sizes > 0).any() else 1.0
+    units = Units.of(sweep, np.where(sizes > 0, sizes, typical))
+    explorer = _Explorer(Tracer(Pieces(sweep), units))
+    for u in known:
+        explorer.begin(u)
+    for u in _inside(sweep, units, starts):
+        explorer.begin(u)
+    return explorer.tracer, explorer.branches
+
+
+def _inside(sweep: Sweep, units: Units, starts: int) -> Iterator[Floats]:
+    """Yield equilibria at values inside the range."""
+    for share in _INSIDE:
+        value = sweep.low + share * (sweep.high - sweep.low)
+        x0, p = sweep.at(value)
+        equations = sweep.equations
+        total = equations.weights @ x0
+        typical = units.typical[:-1]
+        begin = np.column_stack([x0, scatter(equations, typical, total, starts)])
+        roots, converged = equations.roots(begin, p, total)
+        for root in np.unique(roots.T[converged], axis=0):
+            if equations.is_feasible(root, typical):
+                yield np.append(root, value)
+
+
+class _Explorer:
+    """The branches found so far."""
+
+    def __init__(self, tracer: Tracer) -> None:
+        self.tracer = tracer
+        self.branches: list[Branch] = []
+
+    def begin(self, u: Floats) -> None:
+        """Follow what passes through an equilibrium, and whatever crosses that, and so on."""
+        waiting = [u]
+        while waiting:
+            u = waiting.pop()
+            for direction in directions(self.tracer.curve(u), u):
+                if len(self.branches) < _MOST_BRANCHES and self._is_new(u, direction):
+                    branch = self.tracer.branch(u, direction)
+                    if len(branch.points) > 1:
+                        self.branches.append(branch)
+                        waiting += [p.event.u for p in branch.passed if p.event.crosses]
+
+    def _is_new(self, u: Floats, direction: Floats) -> bool:
+        """Say whether a curve through a point is none of the branches that are known."""
+        curve = self.tracer.curve(u)
+        start = curve.start(u, direction)
+        for way in (start, start.reversed()):
+            near, _ = curve.ahead(way, _NUDGE, u + _NUDGE * way.direction)
+            if near is not None and self.tracer.feasible(near):
+                return not any(branch.covers(near, self.tracer) for branch in self.branches)
+        return False
