@@ -3,7 +3,7 @@
 from physcm.abstraction.commutes import Abstraction, commutes
 from physcm.abstraction.constraints import CausalConstraintsModel, Constraint
 from physcm.abstraction.equilibrate import equilibrate, equilibrium_model
-from physcm.abstraction.family import hold_each
+from physcm.abstraction.family import hold_each, random_interventions
 from physcm.abstraction.reporting.report import Report, Row
 from physcm.abstraction.statics import comparative_statics
 
@@ -18,4 +18,5 @@ __all__ = [
     "equilibrate",
     "equilibrium_model",
     "hold_each",
+    "random_interventions",
 ]

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral
+from typing import Any
 
 from physcm.abstraction.compare import compare, variables_of
 from physcm.abstraction.constraints import CausalConstraintsModel
@@ -28,6 +29,7 @@ from physcm.abstraction.population.outcome import PopulationOutcome
 from physcm.abstraction.population.samples import High, Low
 from physcm.abstraction.population.walk import populations
 from physcm.abstraction.reporting.report import Report
+from physcm.abstraction.search import search
 from physcm.abstraction.tau import Given, Tau
 from physcm.mechanism.errors import InvalidValue
 from physcm.mechanism.interventions import Family, Hold, Interventions
@@ -148,6 +150,25 @@ class Abstraction:
                     done=done,
                 )  # fmt: skip
         return Report.of(self.low, self._high, families, outcomes)
+
+    def search(self, count: int = 100, *, most: int = 2, seed: int = 0, **options: Any) -> Report:
+        """Return a report on those of `count` interventions under which the models disagree most.
+
+        They are random holds and values of parameters, `most` of them at once, and such as lie
+        near the worst of these; see `physcm.abstraction.search`.
+
+        Args:
+            count: how many interventions to try.
+            most: the largest number of them at once.
+            seed: of the interventions and of all draws.
+            options: as `commutes` takes them.
+
+        >>> prey = System({"x": "x*(1 - x - y)", "y": "1 - 2*y"}, initial={"x": 1, "y": 0})
+        >>> found = Abstraction(prey, SCM({"x": "1 - y", "y": "1/2"})).search(16, most=1)
+        >>> found.rows[0].agree, found.rows[1].agree  # where y is above 1 the prey dies out
+        (True, False)
+        """
+        return search(self, count, most=most, seed=seed, **options)
 
     @cached_property
     def map(self) -> Tau:

@@ -58,7 +58,7 @@ class Population:
         total = sum(self.fates.values())
         parts = [f"{fate} {n / total:.0%}" for fate, n in self.fates.items()]
         text = ", ".join(parts) if len(parts) > 1 else next(iter(self.fates))
-        return f"{text} from t = {self.time:.3g}" if text == STATIONARY else text
+        return f"{text} by t = {self.time:.3g}" if text == STATIONARY else text
 
 
 def population(model: Low | High, n: int, seed: int, step: float | None = None) -> Population:
