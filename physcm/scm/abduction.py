@@ -6,7 +6,9 @@ equation is left for is *free*. Then
 
 - nothing is free: the noise is what solves the equations, exactly;
 - discrete noise is gone through value by value, if there are not too many combinations;
-- free noise is drawn from its prior (importance sampling), and the rest solved for.
+- free noise is drawn from its prior (importance sampling), and the rest solved for; where that
+  leaves few effective draws (less than 100, and than 5 %) they are tempered, see
+  `physcm.scm.tempering`.
 
 A setting u = (free, solved) of the noise under which o is seen has the weight
 
@@ -31,14 +33,16 @@ from physcm.mechanism.codegen import Floats
 from physcm.scm.block import Ints
 from physcm.scm.evidence import units
 from physcm.scm.seen import Columns, SeenModel
-from physcm.scm.solve import Solutions, solve
+from physcm.scm.solve import Solutions
 from physcm.scm.status import SolutionStatus
 from physcm.scm.subsets import reading
+from physcm.scm.tempering import tempered
 
 if TYPE_CHECKING:
     from physcm.scm.scm import SCM
 
 _PROBES = 500
+_FEW, _SHARE = 100, 0.05
 _CORNERS = (sp.Max, sp.Min, sp.Abs, sp.Piecewise)
 
 
@@ -61,6 +65,28 @@ class Settings:
     weight: Floats
     status: NDArray[np.int8]
     drawn: bool
+
+    @property
+    def size(self) -> Floats:
+        """The effective sample size of each unit, 1 / sum w^2; 0 where no setting fits."""
+        squares = np.bincount(self.unit, self.weight**2, minlength=self.status.size)
+        return np.where(squares > 0, 1 / np.where(squares > 0, squares, 1.0), 0.0)
+
+    def poor(self, n: int) -> Ints:
+        """Return the units whose draws, n of each, are too few in effect to be believed."""
+        few = (self.size > 0) & (self.size < min(_SHARE * n, _FEW))
+        return np.flatnonzero(few) if self.drawn else np.zeros(0, np.int64)
+
+    def of(self, which: Ints) -> Settings:
+        """Return the settings of some units."""
+        place = np.full(self.status.size, -1)
+        place[which] = np.arange(which.size)
+        own = place[self.unit] >= 0
+        rows = {name: row[own] for name, row in self.values.items()}
+        return Settings(
+            place[self.unit[own]], self.draw[own], rows, self.weight[own], self.status[which],
+            self.drawn,
+        )  # fmt: skip
 
     @classmethod
     def joined(cls, count: int, parts: Sequence[tuple[Ints, Settings]]) -> Settings:
@@ -95,28 +121,24 @@ def abduct(model: SCM, seen: Mapping[str, Floats], n: int, seed: int) -> Setting
         Unsupported: if the equations cannot be solved for what was not seen, and for solved
             noise whose density is not known.
     """
-    parts = [
-        (
-            which,
-            _abduct(
-                SeenModel(model, {k: row[which] for k, row in seen.items()}, flat, which), n, seed
-            ),
-        )
-        for flat, which in _by_flatness(model, seen, seed).items()
-    ]
+    parts: list[tuple[Ints, Settings]] = []
+    for flat, which in _by_flatness(model, seen, seed).items():
+        own = {name: row[which] for name, row in seen.items()}
+        settings = _abduct(SeenModel(model, own, flat, which), n, seed)
+        poor = settings.poor(n)
+        if poor.size:
+            few = SeenModel(model, {k: row[poor] for k, row in own.items()}, flat, which[poor])
+            reached, better = _tempered(few, n, seed)
+            rest = np.setdiff1d(np.arange(which.size), poor[reached])
+            parts.append((which[poor[reached]], better))
+            settings, which = settings.of(rest), which[rest]
+        parts.append((which, settings))
     return Settings.joined(units(seen), parts)
 
 
 def _abduct(problem: SeenModel, n: int, seed: int) -> Settings:
     columns = problem.columns(n, seed)
-    found = solve(problem.blocks, columns.given, columns.unit.size)
-    given = {name: row[found.sample] for name, row in columns.given.items()}
-    given |= found.values
-    weight = columns.log_prior[found.sample]
-    only_one = not problem.free and not problem.discrete and (found.count <= 1).all()
-    if not only_one and problem.solved:
-        weight = weight + problem.log_density(given)
-    weight = np.where(problem.hold(given), weight, -np.inf)
+    found, given, weight = problem.weighed(columns)
     unit = columns.unit[found.sample]
     total = np.full(columns.count, -np.inf)
     np.logaddexp.at(total, unit, weight)
@@ -130,6 +152,29 @@ def _abduct(problem: SeenModel, n: int, seed: int) -> Settings:
     status = _status(columns, found, total, certain=not columns.drawn)
     share = np.exp(weight[possible] - total[unit])
     return Settings(unit, _rank(unit), values, share, status, columns.drawn)
+
+
+def _tempered(problem: SeenModel, n: int, seed: int) -> tuple[Ints, Settings]:
+    """Return which units tempering gives draws for, and these; equal draws are one setting."""
+    draws = tempered(problem, n, seed)
+    reached = np.flatnonzero(draws.reached)
+    unit, place, weight = [], [], []
+    for k, own in enumerate(reached):
+        _, first, times = np.unique(draws.z[own], axis=0, return_index=True, return_counts=True)
+        order = np.argsort(first)
+        unit.append(np.full(first.size, k))
+        place.append(first[order])
+        weight.append(times[order] / n)
+    which = np.concatenate([np.zeros(0, int), *unit]), np.concatenate([np.zeros(0, int), *place])
+    values = {
+        name: draws.values[name][reached[which[0]], which[1]]
+        for name, value in problem.values.items()
+        if not isinstance(value, sp.Basic)
+    }
+    status = np.full(reached.size, SolutionStatus.UNIQUE, np.int8)
+    return reached, Settings(
+        which[0], _rank(which[0]), values, np.concatenate([np.zeros(0), *weight]), status, True
+    )
 
 
 def _by_flatness(model: SCM, seen: Mapping[str, Floats], seed: int) -> dict[frozenset[str], Ints]:

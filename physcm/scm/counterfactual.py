@@ -8,6 +8,7 @@ conditional distribution of the twin model (Bongers, Forré, Peters & Mooij, Ann
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ def counterfactual(
     names = {*model.variables, *random}
     seen = as_evidence(evidence, names, model.in_words, ignored=values.keys() - random)
     settings = abduct(model, seen, n, seed)
+    _warn_of_few(settings, n)
     given = _carried(values, {**would.exogenous, **would.parameters}, settings, seed)
     require_finite(given)
     solutions = solve(would.blocks, given, settings.unit.size)
@@ -57,6 +59,18 @@ def counterfactual(
     if isinstance(evidence, xr.Dataset) and "sample" in evidence.coords:
         data = data.assign_coords(sample=evidence["sample"].values)
     return data.assign_attrs(attrs)
+
+
+def _warn_of_few(settings: Settings, n: int) -> None:
+    poor = settings.poor(n)
+    if poor.size:
+        least = poor[settings.size[poor].argmin()]
+        warnings.warn(
+            f"the evidence on {poor.size} of {settings.status.size} units leaves few effective "
+            f"draws, at the least {settings.size[least]:.3g} of {n} (unit {least}), and what is "
+            f"computed from these cannot be believed; ask for more draws, such as n={100 * n}",
+            stacklevel=4,
+        )
 
 
 def _carried(
@@ -96,14 +110,12 @@ def _by_unit(
     else:
         dims = ("sample", "draw")
         weight = spread(settings.weight, 0.0)
-        with np.errstate(divide="ignore"):
-            size = np.where(weight.any(axis=1), 1 / (weight**2).sum(axis=1), 0.0)
         data = xr.Dataset(
             {
                 **{name: (dims, spread(row, np.nan)) for name, row in columns.items()},
                 "status": (dims, status, flags(settings.status).attrs),
                 "evidence_weight": (dims, weight),
-                "effective_sample_size": ("sample", size),
+                "effective_sample_size": ("sample", settings.size),
             }
         )
     return data.assign_coords(sample=np.arange(count))

@@ -279,9 +279,11 @@ class SCM:
             Over `sample`, the units: the variables, NaN unless the solution is unique, exogenous
             variables and parameters, and `status` as in `sample`, which is `none` too where no
             noise fits the evidence. If several settings of the noise fit, or some are drawn, all
-            these over
-            `sample` and `draw`, with their `evidence_weight` w, which adds up to 1 for a unit, and
-            the `effective_sample_size` 1 / sum w^2 of each unit.
+            these over `sample` and `draw`, with their `evidence_weight` w, which adds up to 1 for
+            a unit, and the `effective_sample_size` 1 / sum w^2 of each unit.
+
+        Warns:
+            UserWarning: for units of which too few effective draws are left to be believed.
 
         Raises:
             UnknownVariable, InvalidValue, Infeasible: as `do`, and for evidence that makes none.

@@ -26,7 +26,7 @@ from physcm.mechanism.randomness import uniforms
 from physcm.mechanism.values import Value
 from physcm.scm.block import Block, Ints
 from physcm.scm.matching import matched
-from physcm.scm.solve import blocks
+from physcm.scm.solve import Solutions, blocks, solve
 
 if TYPE_CHECKING:
     from physcm.scm.scm import SCM
@@ -163,28 +163,52 @@ class SeenModel:
         """Return all combinations of discrete noise, or n draws of what is not solved for."""
         count = self.numbers.size
         combinations = int(np.prod([len(v) for v, _ in self.discrete.values()], dtype=float))
-        drawn = bool(self.free) or combinations > n
-        draws = n if drawn else combinations
-        unit, draw = np.repeat(np.arange(count), draws), np.tile(np.arange(draws), count)
+        if self.free or combinations > n:
+            unit, draw = np.repeat(np.arange(count), n), np.tile(np.arange(n), count)
+            u = {k: uniforms(seed, k, draw, self.numbers[unit]) for k in self.latent}
+            return self.at(u, n)
+        unit, draw = np.repeat(np.arange(count), combinations), np.tile(range(combinations), count)
+        given, log_prior = self._given(unit), np.zeros(unit.size)
+        if self.discrete:
+            listed = [list(zip(*pair, strict=True)) for pair in self.discrete.values()]
+            table = np.array(list(product(*listed)))[draw]
+            given |= dict(zip(self.discrete, table[:, :, 0].T, strict=True))
+            with np.errstate(divide="ignore"):
+                log_prior = np.log(table[:, :, 1]).sum(axis=1)
+        return Columns(unit, given, log_prior, count, drawn=False)
+
+    def at(self, u: Mapping[str, Floats], n: int) -> Columns:
+        """Return n draws for each unit at quantiles (units * n,) of what is drawn."""
+        count = self.numbers.size
+        unit = np.repeat(np.arange(count), n)
+        drawn = {name: self.noise[name].quantile(row) for name, row in u.items()}
+        return Columns(unit, self._given(unit) | drawn, np.zeros(unit.size), count, drawn=True)
+
+    @cached_property
+    def latent(self) -> tuple[str, ...]:
+        """The noise that is drawn, if any is."""
+        return (*self.free, *self.discrete)
+
+    def _given(self, unit: Ints) -> dict[str, Floats]:
         given = {name: row[unit] for name, row in self.seen.items()}
         for name, value in self.values.items():
             if isinstance(value, float):
                 given[name] = np.full(unit.size, value)
             elif isinstance(value, tuple):
                 given[name] = of_units(name, value, self.numbers.max() + 1)[self.numbers][unit]
-        log_prior = np.zeros(unit.size)
-        if drawn:
-            for name in (*self.free, *self.discrete):
-                given[name] = self.noise[name].quantile(
-                    uniforms(seed, name, draw, self.numbers[unit])
-                )
-        elif self.discrete:
-            listed = [list(zip(*pair, strict=True)) for pair in self.discrete.values()]
-            table = np.array(list(product(*listed)))[draw]
-            given |= dict(zip(self.discrete, table[:, :, 0].T, strict=True))
-            with np.errstate(divide="ignore"):
-                log_prior = np.log(table[:, :, 1]).sum(axis=1)
-        return Columns(unit, given, log_prior, count, drawn)
+        return given
+
+    def weighed(self, columns: Columns) -> tuple[Solutions, dict[str, Floats], Floats]:
+        """Solve columns; return all values, too, and the logarithms of the weights."""
+        found = solve(self.blocks, columns.given, columns.unit.size)
+        given = {name: row[found.sample] for name, row in columns.given.items()} | dict(
+            found.values
+        )
+        weight = columns.log_prior[found.sample]
+        only_one = not self.free and not self.discrete and (found.count <= 1).all()
+        if not only_one and self.solved:
+            weight = weight + self.log_density(given)
+        return found, given, np.where(self.hold(given), weight, -np.inf)
 
     def hold(self, given: Mapping[str, Floats]) -> Flags:
         """Say where the equations that determine nothing hold."""
