@@ -177,12 +177,18 @@ def inverses(matrix: Floats) -> tuple[Floats, Floats, Flags]:
         regular, suspect = _without_singular(matrix)
         inverse = np.asarray(np.linalg.inv(regular), dtype=float)
         suspect |= np.abs(inverse).sum(axis=2).max(axis=1, initial=0.0) >= 1 / cut
-    for point in np.flatnonzero(suspect):
-        left, values, right = np.linalg.svd(matrix[point])
-        kept = int((values > cut).sum())
-        inverse[point] = right[:kept].T @ (left[:, :kept] / values[:kept]).T
-        null[:, kept:, point] = right[kept:].T
-        suspect[point] = kept < unknowns
+    which = np.flatnonzero(suspect)
+    if which.size:
+        least = min(equations, unknowns)
+        left, values, right = np.linalg.svd(matrix[which])
+        kept = values > cut
+        weights = np.where(kept, 1 / np.where(kept, values, 1.0), 0.0)[:, np.newaxis]
+        scaled = right[:, :least].transpose(0, 2, 1) * weights
+        inverse[which] = scaled @ left[:, :, :least].transpose(0, 2, 1)
+        lost = np.ones((which.size, unknowns), bool)
+        lost[:, :least] = ~kept
+        null[:, :, which] = (right * lost[..., np.newaxis]).transpose(2, 1, 0)
+        suspect[which] = lost.any(axis=1)
     return inverse, null, suspect
 
 
