@@ -32,7 +32,7 @@ from benchmarks.timing import best, machine
 from physcm.abstraction.ordering import CausalOrdering, causal_ordering
 
 SIZES = (10, 100, 1_000, 10_000, 100_000)
-WRITTEN = (10, 100)
+WRITTEN = (10, 100, 1_000)
 
 Structure = dict[str, list[str]]
 
@@ -54,6 +54,12 @@ def named(*columns: np.ndarray) -> Structure:
     return {
         f"f{i}": [f"x{j}" for j in {*row.tolist()}] for i, row in enumerate(np.array(columns).T)
     }
+
+
+def written(seed: int, names: list[str]) -> str:
+    weights = np.random.default_rng(seed).uniform(1, 2, len(names))
+    terms = (f"{weight:.3f}*{name}" for weight, name in zip(weights, names, strict=True))
+    return " - ".join((*terms, "a"))
 
 
 def ordered(occurs: Structure) -> CausalOrdering:
@@ -90,7 +96,7 @@ def main() -> None:
             peer = "-" if count is None else f"{theirs:.3f}"
             print(f"{kind.__name__:9}{sizes}{ours:9.3f}{peer:>10}", flush=True)
     for size in WRITTEN:
-        texts = {f: " - ".join(names) + " - a" for f, names in layered(size).items()}
+        texts = {f: written(i, names) for i, (f, names) in enumerate(layered(size).items())}
         variables = [f"x{i}" for i in range(size)]
         _, seconds = best(lambda t=texts, v=variables: causal_ordering(t, variables=v), repeats=1)
         print(f"{'texts':9}{size:10,}{seconds:28.3f}", flush=True)

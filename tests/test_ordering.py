@@ -348,6 +348,16 @@ def test_prey_and_predator_determine_each_other_once_divided_by_themselves() -> 
         ordering.do(X1=1)
 
 
+def test_competitors_that_limit_themselves_are_divided_by_themselves() -> None:
+    """Generalized Lotka-Volterra: A x = -r where all survive, one solution of eight."""
+    system = zoo.load("generalized_lotka_volterra")
+    ordering = causal_ordering(system)
+    assert ordering.positive == ("x1", "x2", "x3")
+    found, limit = ordering.scm().sample(1), settle(system)
+    for name in ordering.positive:
+        assert float(found[name][0]) == pytest.approx(float(limit[name][0]), rel=1e-6)
+
+
 def test_two_copies_of_an_equation_count_once() -> None:
     ordering = causal_ordering({"f": "x - a", "g": "2*x - 2*a", "h": "x - y"}, variables="xy")
     assert ordering.is_determined

@@ -2,16 +2,21 @@
 
 The combinations c with c . f = 0 are the left null space of the values of f at generic points,
 in exact arithmetic modulo a large prime (see `physcm.sim.conservation`). If the f are drifts,
-c . X is conserved.
+c . X is conserved. Where the gradients of f at one point are linearly independent there are none,
+and no combination is a constant either; that is quickly seen.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
+import numpy as np
 import sympy as sp
 
+from physcm.mechanism.codegen import Program
 from physcm.mechanism.errors import Unsupported
+from physcm.mechanism.expression import symbol
 from physcm.sim.conservation import (
     ConservationLaw,
     _integral,
@@ -19,6 +24,42 @@ from physcm.sim.conservation import (
     _lift,
     _Values,
 )
+
+_RANK = 1e-8
+
+
+def are_independent(
+    expressions: Sequence[sp.Expr], variables: Sequence[str], known: Mapping[sp.Symbol, sp.Expr]
+) -> bool:
+    """Say whether the gradients of some expressions are independent at a generic point.
+
+    >>> x, y = sp.symbols("x y", real=True)
+    >>> are_independent([x * y, x - y], "xy", {}), are_independent([x, 2 * x], "xy", {})
+    (True, False)
+    """
+    return _are_independent(tuple(expressions), tuple(variables), tuple(known.items()))
+
+
+@lru_cache(maxsize=64)
+def _are_independent(
+    expressions: tuple[sp.Expr, ...],
+    variables: tuple[str, ...],
+    known: tuple[tuple[sp.Symbol, sp.Expr], ...],
+) -> bool:
+    numbers = dict(known)
+    read = frozenset().union(*(e.free_symbols for e in expressions)) - {*map(symbol, variables)}
+    constants = sorted(read, key=str)
+    rng = np.random.default_rng(0)
+    x, p = (np.exp(rng.normal(size=len(names))) for names in (variables, constants))
+    p = np.array([float(numbers.get(c, v)) for c, v in zip(constants, p, strict=True)])
+    names = tuple(c.name for c in constants)
+    program = Program.over(variables, names, {}, expressions)
+    with np.errstate(all="ignore"):
+        gradients = program.jacobian.dense(0.0, x, p)
+        gradients = gradients / np.abs(gradients).max(axis=1, keepdims=True, initial=0.0)
+    if not np.isfinite(gradients).all():
+        return False
+    return bool(np.linalg.matrix_rank(gradients, tol=_RANK) == len(expressions))
 
 
 def vanishing_combinations(

@@ -125,7 +125,7 @@ def input_effects(
     >>> from physcm.sim import zoo
     >>> effects = input_effects(zoo.load("torricelli_bathtub"))
     >>> effects.ok, effects.adapted
-    (True, (('f_O', 'O'), ('f_P', 'P'), ('f_P', 'O'), ('K', 'O'), ('g', 'P'), ('g', 'O')))
+    (True, (('f_O', 'O'), ('f_P', 'O'), ('f_P', 'P'), ('K', 'O'), ('g', 'O'), ('g', 'P')))
     """
     if not isinstance(system, System):
         raise InvalidValue(f"`{system!r}` is no System; make one, or load it from the zoo")

@@ -23,15 +23,17 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from physcm.abstraction.ordering.dependence import laws_of, vanishing_combinations
+from physcm.abstraction.ordering.dependence import (
+    are_independent,
+    laws_of,
+    vanishing_combinations,
+)
+from physcm.abstraction.ordering.division import divide
 from physcm.abstraction.ordering.equations import Equations
-from physcm.abstraction.ordering.signs import Signs
-from physcm.mechanism.errors import InvalidValue, NotSolvable
-from physcm.mechanism.expression import names_in, symbol, to_text
+from physcm.mechanism.errors import NotSolvable
+from physcm.mechanism.expression import names_in, symbol
 from physcm.scm.structure import Structure
 from physcm.sim import ConservationLaw
-
-_LARGEST = 400
 
 
 @dataclass(frozen=True)
@@ -65,103 +67,47 @@ def reduce(equations: Equations) -> Reduced:
             each other.
         InvalidValue: if no equation allows a variable in `zero` to be zero.
     """
-    signs = Signs(equations.bounds, equations.values, equations.variables)
-    divided = {
-        label: _divided(label, residual, equations, signs)
-        for label, residual in equations.residuals.items()
-        if label not in equations.defined_by
-    }
-    _require_zero(equations, divided)
-    residuals = {
-        label: divided[label].residual if label in divided else residual
-        for label, residual in equations.residuals.items()
-    }
-    notes = [note for one in divided.values() for note in one.notes]
+    divided = divide(equations)
+    residuals = {**equations.residuals, **{label: one.residual for label, one in divided.items()}}
     reads = _occurrence(equations, residuals)
-    for written in (equations.residuals, residuals):
-        for left_out, others in _dependent(equations, written, residuals, reads):
-            notes.append(_about(left_out, others))
-            del residuals[left_out]
-    _require_consistent(equations, residuals)
-    totals = {}
-    laws = _laws(equations)
-    for law in laws:
-        label = f"total({law})"
-        total = sum(
-            sp.Rational(weight.numerator, weight.denominator) * equations.starts[name]
-            for name, weight in law.coefficients
-        )
-        totals[label] = law.expression - total
-        notes.append(f"`{law}` is conserved: its total, set by the initial state, is an equation")
-    positive = dict.fromkeys(name for one in divided.values() for name in one.positive)
+    laws = () if _independent(equations, equations.residuals) else _laws(equations)
+    left_out = _left_out(equations, residuals, reads)
+    totals = {f"total({law})": _total(equations, law) for law in laws}
+    notes = [
+        *(note for one in divided.values() for note in one.notes),
+        *(_about(label, others) for label, others in left_out.items()),
+        *(f"`{law}` is conserved: its total at the start is an equation" for law in laws),
+    ]
     return Reduced(
         equations,
-        residuals | totals,
+        {label: r for label, r in residuals.items() if label not in left_out} | totals,
         {label: one.factor for label, one in divided.items()},
         reads | _occurrence(equations, totals),
         laws,
-        tuple(positive),
+        tuple(dict.fromkeys(name for one in divided.values() for name in one.positive)),
         tuple(notes),
     )
 
 
-@dataclass(frozen=True)
-class _Divided:
-    """An equation without the factors that do not vanish."""
-
-    residual: sp.Expr
-    factor: sp.Expr = sp.S.One
-    positive: tuple[str, ...] = ()
-    vanishing: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-def _divided(label: str, f: sp.Expr, equations: Equations, signs: Signs) -> _Divided:
-    numerator, denominator = sp.fraction(sp.together(f))
-    small = numerator.count_ops() < _LARGEST
-    numerator = (sp.factor if small else sp.factor_terms)(numerator)
-    if numerator == 0:
-        return _Divided(sp.S.Zero, notes=(f"`{label}` vanishes identically",))
-    inside = {*equations.variables} - {*equations.zero}
-    kept, factor, positive, vanishing = [], 1 / denominator, [], []
-    for one in sp.Mul.make_args(numerator):
-        base, exponent = one.as_base_exp()
-        if one.free_symbols == set() or signs.never_vanishes(base):
-            factor *= one
-        elif signs.never_vanishes(base, inside):
-            factor *= one
-            positive += sorted(names_in(base) & inside & signs.bounds.keys())
-        else:
-            kept.append(base)
-            factor *= base ** (exponent - 1)
-            vanishing += [base.name] if base in map(symbol, equations.zero) else []
-    if not kept:
-        raise NotSolvable(
-            f"0 = {to_text(f)} (`{label}`) has no solution unless one of "
-            f"{', '.join(f'`{name}`' for name in positive) or 'its factors'} is zero; name those "
-            "that are in `zero`"
-        )
-    if vanishing:
-        return _Divided(symbol(vanishing[0]), f / symbol(vanishing[0]), (), tuple(vanishing))
-    residual = sp.Mul(*kept)
-    if names_in(residual) == names_in(f):
-        return _Divided(f)
-    notes = [
-        f"0 = {to_text(f)} (`{label}`) is divided by `{name}` > 0 and says "
-        f"0 = {to_text(residual)}; `{name}` = 0 is another branch (`zero=[{name!r}]`)"
-        for name in dict.fromkeys(positive)
-    ]
-    return _Divided(residual, factor, tuple(positive), (), tuple(notes))
+def _left_out(
+    equations: Equations, residuals: Mapping[str, sp.Expr], reads: Mapping[str, frozenset[str]]
+) -> dict[str, list[str]]:
+    """Return the equations that follow from others, with these: as written, or once divided."""
+    left_out: dict[str, list[str]] = {}
+    for written in (equations.residuals, residuals):
+        kept = {label: r for label, r in written.items() if label not in left_out}
+        if not _independent(equations, kept):
+            left_out |= _dependent(equations, kept, reads)
+    kept = {label: r for label, r in residuals.items() if label not in left_out}
+    if not _independent(equations, kept):
+        _require_consistent(equations, kept)
+    return left_out
 
 
-def _require_zero(equations: Equations, divided: Mapping[str, _Divided]) -> None:
-    found = {name for one in divided.values() for name in one.vanishing}
-    for name in equations.zero:
-        if name not in found:
-            raise InvalidValue(
-                f"`{name}` is named in zero, and no equation has the factor `{name}`; name "
-                "variables whose equation allows them to be zero"
-            )
+def _total(equations: Equations, law: ConservationLaw) -> sp.Expr:
+    """Return what vanishes where a conserved total has its initial value."""
+    at_start = {symbol(name): equations.starts[name] for name, _ in law.coefficients}
+    return law.expression - law.expression.xreplace(at_start)
 
 
 def _occurrence(
@@ -179,18 +125,19 @@ def _occurrence(
     return {label: structure.depends_on(residual) for label, residual in residuals.items()}
 
 
+def _independent(equations: Equations, residuals: Mapping[str, sp.Expr]) -> bool:
+    return are_independent(tuple(residuals.values()), equations.variables, equations.known)
+
+
 def _dependent(
-    equations: Equations,
-    written: Mapping[str, sp.Expr],
-    residuals: Mapping[str, sp.Expr],
-    reads: Mapping[str, frozenset[str]],
-) -> list[tuple[str, list[str]]]:
+    equations: Equations, residuals: Mapping[str, sp.Expr], reads: Mapping[str, frozenset[str]]
+) -> dict[str, list[str]]:
     """Return equations that follow from others, with these."""
     labels = [label for label in residuals if label not in equations.defined_by]
     labels.sort(key=lambda label: -len(reads[label] & {*equations.variables}))
-    expressions = [written[label].xreplace(equations.known) for label in labels]
+    expressions = [residuals[label].xreplace(equations.known) for label in labels]
     combinations = vanishing_combinations(expressions, *_scope(equations))
-    return [(labels[first], [labels[i] for i in others]) for first, *others in combinations]
+    return {labels[first]: [labels[i] for i in others] for first, *others in combinations}
 
 
 def _require_consistent(equations: Equations, residuals: Mapping[str, sp.Expr]) -> None:
