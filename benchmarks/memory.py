@@ -8,8 +8,9 @@ Each run is a process of its own.
 
 Run: python -m benchmarks.memory   (on Linux)
 
-Last result (Python 3.11): 294 MB over the output for smooth systems, 311 with noise and 443 with
-a window, of which the process itself is 280; 430 to 470 in all where a store is written.
+Last result (two cores, other work running, Python 3.11): 315 MB over the dataset for smooth
+systems, 345 with noise and 360 with a window, of which the process itself is 290 (NumPy, SymPy,
+xarray and Numba); 410 to 480 in all where a store is written.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ options = {{"step": 0.01}} if {noise} else {{}}
 with tempfile.TemporaryDirectory() as folder:
     to = folder + "/run.zarr" if {stored} else None
     data = simulate(system, np.linspace(0, 10, {points}), n={samples}, to=to, **options)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
+print(data.nbytes / 1e6, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6)
 """
 CASES = {
     "smooth": {"noise": False, "change": "", "stored": False},
@@ -48,18 +49,17 @@ CASES = {
 }
 
 
-def peak(case: dict[str, object]) -> float:
-    """Return the largest size of the process, in MB."""
+def sizes(case: dict[str, object]) -> tuple[float, float]:
+    """Return the size of the dataset and the largest of the process, in MB."""
     code = RUN.format(samples=SAMPLES, states=STATES, points=POINTS, **case)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return float(done.stdout)
+    output, peak = map(float, done.stdout.split())
+    return output, peak
 
 
 if __name__ == "__main__":
     print(machine())
-    output = SAMPLES * STATES * POINTS * 8 / 1e6
-    print(f"output {output:.0f} MB")
     for title, case in CASES.items():
-        most = peak(case)
+        output, most = sizes(case)
         over = most if case["stored"] else most - output
         print(f"{title:18} peak {most:6.0f} MB, beside the output in memory {over:6.0f} MB")

@@ -147,6 +147,15 @@ def test_a_flow_without_an_equilibrium_is_told_by_what_it_does() -> None:
     assert kinds(found) == ["", "stable"]
 
 
+def test_searches_without_success_are_the_same_together_as_one_by_one() -> None:
+    holds = [Hold("C", 0.2), Hold("C", 0.4), Hold("S", 2.0), Hold("C", 0.1)]
+    together = steady_states(enzyme(), holds)
+    names = ["status", *enzyme().variables]
+    for k, hold in enumerate(holds):
+        alone = steady_states(enzyme(), [hold])
+        assert together.isel(intervention=[k])[names].identical(alone[names])
+
+
 def test_totals_are_those_of_the_start() -> None:
     found = steady_states(three_boxes())
     a, b, c = (found[name].item() for name in "ABC")

@@ -347,13 +347,16 @@ def label(intervention: Intervention | Iterable[Intervention]) -> str:
     'nothing'
     """
     given = [intervention] if isinstance(intervention, Intervention) else list(intervention)
-    held = {one.name: one.value for one in given if isinstance(one, Hold)}
-    changed = {
-        k: v for one in given if isinstance(one, SetParameter) for k, v in one.values.items()
-    }
-    plain = all(is_permanent(one) and isinstance(one, Hold | SetParameter) for one in given)
-    if not plain:
-        return ", ".join(map(_label, given))
+    held: dict[str, Any] = {}
+    changed: dict[str, Any] = {}
+    for one in given:
+        match one:
+            case Hold(name, value, during=None):
+                held[name] = value
+            case SetParameter(values=values, during=None):
+                changed |= values
+            case _:
+                return ", ".join(map(_label, given))
     holds = ", ".join(f"{name} = {_short(value)}" for name, value in held.items())
     parts = [f"do({holds})"] if holds else []
     parts += [f"{name} = {_short(value)}" for name, value in changed.items()]

@@ -56,13 +56,7 @@ def certified(
         total: the conserved totals of each, (laws, points).
         scale: the size of each state, (states, points).
     """
-    rows = len(p)
-    problem = Problem(
-        lambda x, q: equations.residual(x, q[:rows], q[rows:]),
-        lambda x, q: equations.jacobian(x, q[:rows]),
-        lambda x, q: equations.magnitude(x, q[:rows], q[rows:]),
-        np.vstack([p, total]),
-    )
+    problem = equations.problem(p, total)
     with np.errstate(all="ignore"):
         local = Linearized.at(problem, x)
         step = local.step() * local.column

@@ -14,7 +14,7 @@ initial state (Blom, Bongers & Mooij, UAI 2019), and makes the Jacobian of f sin
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache, reduce
@@ -68,14 +68,15 @@ class ConservationLaw:
         return to_text(self.expression)
 
 
-def conservation_laws(system: System) -> tuple[ConservationLaw, ...]:
+def conservation_laws(system: System, varied: Collection[str] = ()) -> tuple[ConservationLaw, ...]:
     """Return a basis of the linear conservation laws of a system, in reduced form.
 
     Each law determines a state that no other law contains. The laws hold for the given
-    values of the parameters.
+    values of the parameters, and for any of those that are varied.
 
     Raises:
-        Unsupported: if a law has weights that depend on a parameter drawn at random.
+        Unsupported: if a law has weights that depend on a parameter that is varied or drawn at
+            random.
 
     >>> swap = System(
     ...     {"A": "-k*A + B", "B": "k*A - B"}, parameters={"k": 2}, initial={"A": 1, "B": 0}
@@ -83,7 +84,7 @@ def conservation_laws(system: System) -> tuple[ConservationLaw, ...]:
     >>> [str(law) for law in conservation_laws(swap)]
     ['A + B']
     """
-    derived, drift = _numbered(system)
+    derived, drift = _numbered(system, varied)
     first, second = (_laws_modulo(salt, system.states, derived, drift) for salt in (1, 2))
     if first is None or first != second:
         raise Unsupported(
@@ -134,9 +135,13 @@ def law_matrix(laws: Sequence[ConservationLaw], states: Sequence[str]) -> Floats
     return matrix
 
 
-def known_parameters(system: System) -> dict[sp.Symbol, sp.Expr]:
-    """Return each parameter that is a number, or computed from numbers, as an exact number."""
-    values = {**system.parameters, **{f"{x}(0)": v for x, v in system.initial.items()}}
+def known_parameters(system: System, varied: Collection[str] = ()) -> dict[sp.Symbol, sp.Expr]:
+    """Return each parameter that is a number, or computed from numbers, as an exact number.
+
+    Those that are varied are not known.
+    """
+    fixed = {name: v for name, v in system.parameters.items() if name not in varied}
+    values = {**fixed, **{f"{x}(0)": v for x, v in system.initial.items()}}
     known: dict[sp.Symbol, sp.Expr] = {}
     waiting = {symbol(k): v for k, v in values.items() if isinstance(v, sp.Basic)}
     known |= {symbol(k): exact(v) for k, v in values.items() if isinstance(v, float)}
@@ -146,9 +151,11 @@ def known_parameters(system: System) -> dict[sp.Symbol, sp.Expr]:
     return known
 
 
-def _numbered(system: System) -> tuple[tuple[tuple[sp.Symbol, sp.Expr], ...], tuple[sp.Expr, ...]]:
+def _numbered(
+    system: System, varied: Collection[str]
+) -> tuple[tuple[tuple[sp.Symbol, sp.Expr], ...], tuple[sp.Expr, ...]]:
     """Return derived variables and drifts with all known parameters as numbers."""
-    known = known_parameters(system)
+    known = known_parameters(system, varied)
     derived = tuple((symbol(name), e.xreplace(known)) for name, e in system.derived.items())
     return derived, tuple(e.xreplace(known) for e in system.drift.values())
 

@@ -17,6 +17,7 @@ import scipy
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats, Program
+from physcm.mechanism.linearization import Problem
 from physcm.mechanism.magnitude import size_of_terms
 from physcm.mechanism.roots import newton
 from physcm.sim.conservation import (
@@ -39,15 +40,17 @@ class EquilibriumEquations:
     Attributes:
         system: the dynamics.
         held: states that are kept where they are; each is conserved on its own.
+        varied: parameters that may have other values than the system gives.
     """
 
     system: System
     held: tuple[str, ...] = ()
+    varied: frozenset[str] = frozenset()
 
     @cached_property
     def laws(self) -> tuple[ConservationLaw, ...]:
         """The linear conservation laws."""
-        return under_holds(conservation_laws(self.system), self.held)
+        return under_holds(conservation_laws(self.system, self.varied), self.held)
 
     @cached_property
     def weights(self) -> Floats:
@@ -106,24 +109,36 @@ class EquilibriumEquations:
             sums[law] += weights[law, state] * x[state]
         return sums
 
+    def problem(self, p: Floats, total: Floats) -> Problem:
+        """Return the equations at points with parameters and conserved totals of their own.
+
+        Args:
+            p: shape (parameters, points).
+            total: shape (laws, points).
+        """
+        rows = len(p)
+        return Problem(
+            lambda x, q: self.residual(x, q[:rows], q[rows:]),
+            lambda x, q: self.jacobian(x, q[:rows]),
+            lambda x, q: self.magnitude(x, q[:rows], q[rows:]),
+            np.vstack([p, total]),
+        )
+
     def roots(self, starts: Floats, p: Floats, total: Floats) -> tuple[Floats, NDArray[np.bool_]]:
         """Return where Newton's method leads from each start, and whether that is a root.
 
         Args:
             starts: shape (states, starts).
-            p: shape (parameters,).
-            total: the conserved totals, shape (laws,).
+            p: shape (parameters,) or, where each start has its own, (parameters, starts).
+            total: the conserved totals, shape (laws,) or (laws, starts).
         """
-        p, total = p[:, np.newaxis], total[:, np.newaxis]
-        low, high = self.bounds
+        count, (low, high) = starts.shape[1], self.bounds
+        each = [np.broadcast_to(v.T, (count, len(v))).T for v in (p, total)]
+        problem = self.problem(*each)
         found = newton(
-            lambda x: self.residual(x, p, total),
-            lambda x: self.jacobian(x, p),
-            starts,
-            magnitude=lambda x: self.magnitude(x, p, total),
-            lower=low,
-            upper=high,
-        )
+            problem.function, problem.derivative, starts, magnitude=problem.magnitude,
+            lower=low, upper=high, parameters=problem.parameters,
+        )  # fmt: skip
         return found.x, found.converged
 
     def eigenvalues(self, x: Floats, p: Floats, scale: Floats) -> NDArray[np.complex128]:

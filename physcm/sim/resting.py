@@ -90,7 +90,8 @@ class _Search:
         self.name, self.rates, self.p = stack.system.name, stack.rates, stack.parameters
         self.answers = Answers.none(*stack.x0.shape)
         self.equations = [
-            (EquilibriumEquations(stack.system, held), columns) for held, columns in stack.patterns
+            (EquilibriumEquations(stack.system, held, stack.varied), columns)
+            for held, columns in stack.patterns
         ]
 
     def run(self) -> Answers:

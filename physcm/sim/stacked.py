@@ -32,8 +32,8 @@ class Stack:
     """Columns that share their mechanisms.
 
     Attributes:
-        system: their mechanisms; what sets a parameter in some columns only makes it one that
-            is drawn there, whose value is not known.
+        system: their mechanisms.
+        varied: the parameters that are set in some columns.
         columns: which they are of all.
         x0: the states at the start, (states, columns).
         p: the parameters, (parameters, columns).
@@ -41,6 +41,7 @@ class Stack:
     """
 
     system: System
+    varied: frozenset[str]
     columns: NDArray[np.int64]
     x0: Floats
     p: Floats
@@ -94,12 +95,13 @@ def stacked(system: System, families: Sequence[Interventions], n: int, seed: int
     given = {i: _numbers(system, family, plain) for i, family in enumerate(families)}
     numbers = {i: values for i, values in given.items() if values is not None}
     stacks = [_together(system, numbers, n, seed)] if numbers else []
-    if stacks and not _has_laws(stacks[0].system):
+    if stacks and not _has_laws(stacks[0]):
         numbers, stacks = {}, []
     for i in sorted(set(range(len(families))) - numbers.keys()):
         own = system.do(*families[i])
         x0, p = own.draw(np.arange(n), seed)
-        stacks.append(Stack(own, n * i + np.arange(n), x0, p, np.zeros(x0.shape, dtype=bool)))
+        free = np.zeros(x0.shape, dtype=bool)
+        stacks.append(Stack(own, frozenset(), n * i + np.arange(n), x0, p, free))
     return stacks
 
 
@@ -154,17 +156,14 @@ def _together(
             else:
                 p[place[name], own] = value
                 changed.add(name)
-    if changed:
-        drawn = {name: (float(p[place[name], 0]),) for name in changed}
-        system = system.replace(parameters={**system.parameters, **drawn})
     columns = (n * np.array(list(numbers))[:, np.newaxis] + np.arange(n)).ravel()
-    return Stack(system, columns, x, p, held)
+    return Stack(system, frozenset(changed), columns, x, p, held)
 
 
-def _has_laws(system: System) -> bool:
+def _has_laws(stack: Stack) -> bool:
     """Say whether the conservation laws are the same for all columns."""
     try:
-        conservation_laws(system)
+        conservation_laws(stack.system, stack.varied)
     except Unsupported:
         return False
     return True

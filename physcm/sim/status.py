@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from enum import IntEnum
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 
 class RunStatus(IntEnum):
@@ -49,7 +50,7 @@ class RestStatus(IntEnum):
     BROKEN_OFF = 5
 
 
-def flags(values: Iterable[IntEnum], kind: type[IntEnum]) -> xr.Variable:
+def flags(values: Sequence[IntEnum] | NDArray[np.integer], kind: type[IntEnum]) -> xr.Variable:
     """Return statuses over `sample`, with their meanings as attributes.
 
     >>> flags([RunStatus.DIVERGED], RunStatus).attrs["flag_meanings"]
@@ -59,4 +60,4 @@ def flags(values: Iterable[IntEnum], kind: type[IntEnum]) -> xr.Variable:
         "flag_values": [int(member) for member in kind],
         "flag_meanings": " ".join(member.name.lower() for member in kind),
     }
-    return xr.Variable("sample", np.array([int(v) for v in values], dtype=np.int8), attributes)
+    return xr.Variable("sample", np.array(values, dtype=np.int8), attributes)

@@ -15,7 +15,7 @@ import xarray as xr
 
 from physcm.mechanism.errors import NotCompiled, Unsupported
 from physcm.mechanism.interventions import Family, Interventions, each_of, label
-from physcm.sim.alone import Sample
+from physcm.sim.alone import Sample, explained
 from physcm.sim.equilibrium import EquilibriumEquations
 from physcm.sim.fused.numba_engine import Numba
 from physcm.sim.long_run import long_runs
@@ -123,8 +123,9 @@ class _Columns:
             else:
                 answers.take(np.array([place]), found, RestStatus.REACHED, rows)
         limits = long_runs([(one.equations, one.x0, one.p) for _, _, one in left])
-        for (place, rows, one), (limit,) in zip(left, limits, strict=True):
-            answers.take(np.array([place]), *one.explained(limit), rows)
+        known = explained([one for _, _, one in left], [limit for (limit,) in limits])
+        for (place, rows, _), (exact, status) in zip(left, known, strict=True):
+            answers.take(np.array([place]), exact, status, rows)
 
     def alone(self, column: int) -> Sample:
         """Return one column as a sample of a system of its own, of which no state is held."""
@@ -150,7 +151,7 @@ class _Columns:
         variables: dict[str, Any] = {
             name: (dims, whole.reshape(shape)) for name, whole in self.values.items()
         }
-        status = flags(map(RestStatus, self.status.tolist()), RestStatus)
+        status = flags(self.status, RestStatus)
         variables["status"] = (dims, status.values.reshape(shape), status.attrs)
         variables["stability"] = (dims, self.stability.reshape(shape))
         values = self.eigenvalues[:, ~np.isnan(self.eigenvalues).all(axis=0)]

@@ -38,7 +38,7 @@ from physcm.sim.triggers import watched
 from physcm.sim.trouble import limit, trouble
 
 Columns = NDArray[np.int64]
-_AT_ONCE = 2**22
+_AT_ONCE = 2**19
 
 
 def follow(
