@@ -29,7 +29,7 @@ import networkx as nx
 import numpy as np
 
 from benchmarks.timing import best, machine
-from physcm.abstraction.ordering import CausalOrdering, causal_ordering
+from physcm.abstraction import CausalOrdering, causal_ordering
 
 SIZES = (10, 100, 1_000, 10_000, 100_000)
 WRITTEN = (10, 100, 1_000)

@@ -8,12 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from physcm.abstraction.ordering import (
-    BipartiteGraph,
-    CausalOrdering,
-    causal_ordering,
-    decompose,
-)
+from physcm.abstraction import CausalOrdering, causal_ordering
+from physcm.abstraction.ordering import BipartiteGraph, decompose
 from physcm.mechanism import (
     Infeasible,
     InvalidValue,

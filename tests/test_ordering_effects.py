@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from physcm.abstraction import comparative_statics
-from physcm.abstraction.ordering import causal_ordering, input_effects
+from physcm.abstraction import causal_ordering, comparative_statics, input_effects
 from physcm.mechanism import InvalidValue, LogNormal, NoEquilibrium, Normal
 from physcm.scm.graph import latent_projection
 from physcm.scm.independence import test_separations as separations_in
