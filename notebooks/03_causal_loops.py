@@ -125,6 +125,13 @@ counts = dict(zip(*np.unique(found["count"], return_counts=True), strict=True))
 print({int(n): int(times) for n, times in counts.items()})
 
 # %% [markdown]
+# Are these all? Interval arithmetic proves it: `certify` cuts a box until each part is shown to
+# hold no solution, or exactly one.
+
+# %%
+print(switch.certify({"u": (0, 5), "v": (0, 5)}, exogenous={"a": 3}))
+
+# %% [markdown]
 # ## What a loop says about independence
 #
 # In an acyclic graph d-separation tells which variables are independent. In a loop it does not.

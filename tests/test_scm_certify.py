@@ -85,6 +85,13 @@ def test_the_solution_is_in_its_interval_to_the_last_digit():
     assert high - low < 1e-14
 
 
+def test_slow_contractions_are_followed_to_the_end():
+    """Goodwin's loop, whose slopes are steep: K contracts by a millionth at a time."""
+    goodwin = SCM({"x": "10/(1 + z**12)", "y": "2*x", "z": "2*y"})
+    (box,) = goodwin.certify({"x": (0.11, 0.57), "y": (0.32, 1.03), "z": (0.73, 1.97)}).solutions
+    assert max(high - low for low, high in box.values()) < 1e-13
+
+
 def test_the_switch_has_the_three_states_that_solve_finds():
     found = SWITCH.certify({"u": (0, 3), "v": (0, 3)})
     listed = SWITCH.solve()
@@ -133,7 +140,9 @@ def test_corners_are_allowed():
 
 
 def test_a_solution_next_to_a_jump_is_not_decided():
-    assert SCM({"x": "floor(x)/2 + 0.2"}).certify({"x": (-1, 1)}).count is None
+    found = SCM({"x": "floor(x)/2 + 0.2"}).certify({"x": (-1, 1)})
+    assert found.count is None
+    assert "the equations may jump, or be undefined, at x in [" in str(found)
 
 
 # Intervals of what is known

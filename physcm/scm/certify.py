@@ -94,6 +94,8 @@ def _answer(search: Search, left: Range, effort: int) -> Certificate:
         where = _in_words(_named(search.block, (doubts or within)[0]))
         if border:
             reason = f"a solution lies on the border of the box, at {where}; take a larger box"
+        elif left.low.size and np.isnan(search.residuals(left).low[:, 0]).any():
+            reason = f"the equations may jump, or be undefined, at {where}"
         elif search.looked_at >= effort:
             reason = f"{search.looked_at} boxes were not enough; {where} may hold some"
         else:

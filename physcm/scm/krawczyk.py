@@ -35,7 +35,7 @@ from physcm.scm.block import Block
 from physcm.scm.slopes import inverses, jacobian
 
 _INFLATION, _INFLATIONS = 0.1, 3
-_REFINEMENTS = 8
+_REFINEMENTS, _NEWTON_STEPS = 100, 10
 _SMALLEST = 1e-10
 
 
@@ -131,11 +131,11 @@ class Search:
 
     def _is_free(self, x: Range) -> Flags:
         """Say in which boxes an equation has no zero, or no solution would count."""
-        residuals = self._residuals(x)
+        residuals = self.residuals(x)
         free = (residuals.low > 0) | (residuals.high < 0)
         return np.asarray(free.any(axis=0) | self.inside(x)[1])
 
-    def _residuals(self, x: Range) -> Range:
+    def residuals(self, x: Range) -> Range:
         """Return enclosures of the equations over boxes, (equations, boxes)."""
         values = Enclosures(self._ranges(x))
         found = [_repeated(values.of(r), x.low.shape[1]) for r in self.block.residuals]
@@ -147,7 +147,7 @@ class Search:
             middle = x.low + (x.high - x.low) / 2
             slopes = Range(*jacobian(self.block, self._ranges(x)))
             inverse = inverses((slopes.low + slopes.high) / 2)
-            F = self._residuals(Range(middle, middle))
+            F = self.residuals(Range(middle, middle))
             C, one = Range(inverse, inverse), Range.of(*(np.eye(len(middle)),) * 2)
             center = Range(middle.T, middle.T)
             spread = Range(x.low.T, x.high.T) + -center
@@ -157,13 +157,29 @@ class Search:
 
     def _record(self, region: Range, image: Range) -> None:
         """Keep boxes that hold exactly one solution, each solution once."""
+        image = self._closer(region, image)
         for _ in range(_REFINEMENTS):
-            again = self._krawczyk(image)
+            again, before = self._krawczyk(image), image
             image = Range(np.fmax(image.low, again.low), np.fmin(image.high, again.high))
+            if not (image.high - image.low < 0.99 * (before.high - before.low)).any():
+                break
         for k in range(region.low.shape[1]):
             box, own = (Range(x.low[:, [k]], x.high[:, [k]]) for x in (region, image))
             if not any(_holds(old, own) or _holds(box, root) for old, root in self.proved):
                 self.proved.append((box, own))
+
+    def _closer(self, region: Range, image: Range) -> Range:
+        """Return small boxes to which Newton's method leads, if these prove to hold a solution."""
+        point = image
+        for _ in range(_NEWTON_STEPS):
+            middle = point.low + (point.high - point.low) / 2
+            point = self._krawczyk(Range(middle, middle))
+        small = _inflated(point)
+        again = self._krawczyk(small)
+        proved = _is_inside(again, small) & _holds(region, small)
+        return Range(
+            np.where(proved, again.low, image.low), np.where(proved, again.high, image.high)
+        )
 
     def _ranges(self, x: Range) -> dict[sp.Symbol, Range]:
         rows = zip(self.block.unknowns, x.low, x.high, strict=True)

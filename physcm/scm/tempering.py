@@ -12,7 +12,9 @@ written through standard normal z, and a move is
     z' = m + sqrt(1 - r^2) (z - m) + r xi,   xi from N(0, S),
 
 with m, S the weighted mean and covariance of all draws of the unit: it would keep N(m, S). If
-a draw leads to several solutions one of them is chosen, which the weight allows for.
+a draw leads to several solutions one of them is chosen, which the weight allows for. Draws that
+are equal count as one; those that moved are still somewhat alike, so that means of them may be
+half as wrong again as their effective sample size says.
 
 References: Del Moral, Doucet & Jasra, Journal of the Royal Statistical Society B 68, 2006;
 Rudolf & Sprungk, Foundations of Computational Mathematics 18, 2018 (the moves).
