@@ -1,14 +1,12 @@
 """Explicit mechanisms over many samples: piece by piece, and as if each sample were alone."""
 
 import numpy as np
-import pytest
 
-from physcm.mechanism import Exponential, LogNormal, Normal, Uniform, randomness
-from physcm.mechanism.lanes.uniforms import uniforms
+from physcm.mechanism import Exponential, LogNormal, Normal, Uniform
 from physcm.scm import SCM, SolutionStatus
 
-MANY = 40_001
-"""More than a piece, and no multiple of anything."""
+MANY = 70_001
+"""More than a piece, enough for machine code, and no multiple of anything."""
 
 CHAIN = SCM(
     {"x": "a", "y": "log(x) + b*c", "z": "exp(-y**2) + x*y", "w": "max(z, d)/2"},
@@ -51,8 +49,18 @@ def test_mechanisms_after_an_undecided_loop_are_still_told():
     assert status == [SolutionStatus.NOT_FOUND, SolutionStatus.NONE, SolutionStatus.NOT_FOUND]
 
 
-@pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 1000])
-@pytest.mark.parametrize("seed", [0, 2**70])
-def test_uniform_draws_in_machine_code_are_those_in_numpy(count, seed):
-    samples = np.arange(count, dtype=np.int64)[::-1] * 10**12
-    assert (uniforms(seed, "k", samples) == randomness.uniforms(seed, "k", samples)).all()
+def test_a_sample_of_mechanisms_in_machine_code_is_what_it_is_among_few():
+    model = SCM(
+        {
+            "x": "0.3*a - b", "y": "x/3 + c*x", "z": "sqrt(y) + exp(x)", "w": "max(z, x, 0.1)",
+            "v": "where(w > 1, w, 1/a)", "u": "v*v*v - 2*w",
+        },
+        {"a": Normal(0, 1), "b": Uniform(0, 1), "c": LogNormal(0, 1)},
+        domains={"u": (-100, 100)},
+    )  # fmt: skip
+    few, many = model.sample(1000, seed=3), model.sample(MANY, seed=3)
+    assert set(np.unique(many.status)) == {SolutionStatus.UNIQUE, SolutionStatus.NONE}
+    for name in (*model.variables, *model.exogenous, "status"):
+        assert np.array_equal(few[name].values, many[name].values[:1000], equal_nan=True)
+    last = model.do(x=1).sample(MANY, seed=3).isel(sample=-1)
+    assert last.z == np.sqrt(1 / 3 + last.c) + np.exp(1.0)

@@ -85,7 +85,7 @@ class Program:
     @cached_property
     def scalar(self) -> Callable[[float, Vector, Vector], list[float]]:
         """The outputs at one point, as a list of floats."""
-        fast = _compile(self, SCALAR)
+        fast = generated(self, SCALAR)
 
         def evaluate(t: float, x: Vector, p: Vector) -> list[float]:
             x = x.tolist() if isinstance(x, np.ndarray) else x
@@ -103,7 +103,7 @@ class Program:
     @cached_property
     def vector(self) -> Callable[[float | Floats, Floats, Floats], Floats]:
         """The outputs for many samples, of shape (outputs, samples)."""
-        fast = _compile(self, VECTOR)
+        fast = generated(self, VECTOR)
 
         def evaluate(t: float | Floats, x: Floats, p: Floats) -> Floats:
             samples = np.broadcast_shapes(np.shape(t), x.shape[1:], p.shape[1:])
@@ -132,7 +132,7 @@ class Program:
         >>> k.grad
         tensor([[5.]])
         """
-        return stacked(_compile(self, TORCH))
+        return stacked(generated(self, TORCH))
 
     @cached_property
     def jacobian(self) -> Jacobian:
@@ -257,7 +257,7 @@ def _shared(program: Program) -> Program:
 
 
 @lru_cache(maxsize=512)
-def _compile(program: Program, target: Target) -> Callable[..., Any]:
+def generated(program: Program, target: Target) -> Callable[..., Any]:
     """Generate and compile `f(t, x, p)`, which returns the list of outputs."""
     printer = Printer(target)
     printer.local[TIME] = "t"

@@ -97,8 +97,8 @@ def require_within(interval: Interval, name: str, value: Any) -> None:
 def require_finite(drawn: Mapping[str, Floats]) -> None:
     """Refuse drawn values that came out as NaN or infinity."""
     for name, values in drawn.items():
-        bad = np.flatnonzero(~np.isfinite(values))
-        if bad.size:
+        if not np.isfinite(values).all():
+            bad = np.flatnonzero(~np.isfinite(values))
             raise InvalidValue(
                 f"`{name}` is `{values[bad[0]]}` in sample {bad[0]}; "
                 "check its definition and the values that it reads"

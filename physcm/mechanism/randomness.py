@@ -17,10 +17,10 @@ from numbers import Integral
 from typing import Any, TypeAlias
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from physcm.mechanism.errors import InvalidValue
+from physcm.mechanism.quantiles import evaluated, standard_normal
 
 Floats: TypeAlias = NDArray[np.float64]
 Integers: TypeAlias = NDArray[np.int64]
@@ -84,7 +84,7 @@ def normals(seed: int, source: str, samples: Integers, step: int | Integers = 0)
     >>> normals(0, "k", np.arange(3)).round(3).tolist()
     [2.198, 1.053, 0.435]
     """
-    return np.asarray(scipy.special.ndtri(uniforms(seed, source, samples, step)))
+    return evaluated(standard_normal, uniforms(seed, source, samples, step))
 
 
 def step_normals(seed: int, source: str, samples: Integers, step: int | Integers) -> Floats:

@@ -9,22 +9,23 @@ reads, so that everything computed from a value follows when that value is chang
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from physcm.mechanism import randomness
+from physcm.mechanism import draws
 from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.distributions import Distribution, as_distribution, from_dict, to_dict
+from physcm.mechanism.distributions.laws import law
 from physcm.mechanism.errors import InvalidValue
 from physcm.mechanism.expression import ordered, to_text
 from physcm.mechanism.lanes.pool import in_pieces
 from physcm.mechanism.parser import parse
+from physcm.mechanism.quantiles import MANY, plain
 
-_MANY = 8192
 Value: TypeAlias = "float | sp.Expr | Distribution | tuple[float, ...]"
 
 
@@ -136,18 +137,43 @@ def draw(values: Mapping[str, Value], samples: NDArray[np.int64], seed: int) -> 
             drawn[name] = _chosen(name, value, samples)
         else:
             drawn[name] = np.full(samples.shape, value)
-    uniforms: Callable[[int, str, NDArray[np.int64]], Floats] = randomness.uniforms
-    if samples.size >= _MANY:
-        from physcm.mechanism.lanes import uniforms as native  # brings the compiler
+    (_draw_many if samples.size >= MANY else _draw_few)(random, drawn, samples, seed)
+    return drawn | _computed(expressions, drawn) if expressions else drawn
 
-        uniforms = native.uniforms
+
+def _draw_few(
+    random: Mapping[str, Distribution],
+    rows: Mapping[str, Floats],
+    samples: NDArray[np.int64],
+    seed: int,
+) -> None:
+    """Write the draws of some distributions to rows, (samples) each."""
+    for (name, distribution), u in zip(
+        random.items(), draws.uniforms(seed, random, samples), strict=True
+    ):
+        rows[name][:] = distribution.quantile(u)
+
+
+def _draw_many(
+    random: Mapping[str, Distribution],
+    rows: Mapping[str, Floats],
+    samples: NDArray[np.int64],
+    seed: int,
+) -> None:
+    """Do so by machine code, on all cores."""
+    from physcm.mechanism.lanes.draws import Draws  # brings the compiler
+
+    laws = {name: law(distribution) for name, distribution in random.items()}
+    known = {name: own or (plain, ()) for name, own in laws.items()}
+    drawn = Draws(known, [rows[name] for name in random], samples, seed)
+    others = [name for name, own in laws.items() if own is None]
 
     def work(piece: slice) -> None:
-        for name, distribution in random.items():
-            drawn[name][piece] = distribution.quantile(uniforms(seed, name, samples[piece]))
+        drawn(piece)
+        for name in others:
+            rows[name][piece] = random[name].quantile(rows[name][piece])
 
     in_pieces(work, samples.size)
-    return drawn | _computed(expressions, drawn) if expressions else drawn
 
 
 def _chosen(name: str, value: tuple[float, ...], samples: NDArray[np.int64]) -> Floats:

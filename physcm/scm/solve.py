@@ -151,8 +151,7 @@ class _Branches:
         """Evaluate explicit mechanisms."""
         if (self.doubt != _SETTLED).any():
             return self.extended(*blocks)
-        x, sound = followed(blocks, self.values, self.sample.size)
-        new = {block.unknowns[0]: row for block, row in zip(blocks, x, strict=True)}
+        new, sound = followed(blocks, self.values, self.sample.size)
         values = {**self.values, **new}
         if sound.all():
             return replace(self, values=values)
@@ -209,12 +208,16 @@ def _nothing(block: Block) -> Answer:
 
 def solve(system: Sequence[Block], given: Mapping[str, Floats], n: int) -> Solutions:
     """Return all solutions of n samples, given exogenous variables and parameters."""
-    branches = _Branches(np.arange(n), dict(given), np.zeros(n, dtype=np.int64), {})
+    everyone = np.arange(n)
+    branches = _Branches(everyone, dict(given), np.zeros(n, dtype=np.int64), {})
     for plain, part in groupby(system, is_explicit):
         run = list(part)
         branches = branches.followed(run) if plain else branches.extended(*run)
     names = [name for block in system for name in block.unknowns]
     sample, values = _complete(branches, names)
+    if sample is everyone:  # no branch was split, ended or left open
+        unique = np.full(n, SolutionStatus.UNIQUE, np.int8)
+        return Solutions(values, sample, np.ones(n, np.int64), unique, branches.ways)
     count = np.bincount(sample, minlength=n)
     if (np.diff(sample) <= 0).any():
         order = np.lexsort((*(values[name] for name in reversed(names)), sample))

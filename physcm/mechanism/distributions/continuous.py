@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy
 
+from physcm.mechanism import quantiles
 from physcm.mechanism.distributions.checks import FINITE, POSITIVE, check
 from physcm.mechanism.distributions.distribution import Distribution
 from physcm.mechanism.errors import InvalidValue
@@ -33,8 +34,8 @@ class Normal(Distribution):
         check(self, mean=FINITE, sd=POSITIVE)
 
     def quantile(self, u: Floats) -> Floats:
-        """Return mean + sd ndtri(u), with ndtri the standard normal quantile."""
-        return np.asarray(self.mean + self.sd * scipy.special.ndtri(u))
+        """Return mean + sd z(u), with z the standard normal quantile."""
+        return quantiles.evaluated(quantiles.normal, u, self.mean, self.sd)
 
     @property
     def support(self) -> tuple[float, float]:
@@ -61,8 +62,8 @@ class LogNormal(Distribution):
         check(self, mu=FINITE, sigma=POSITIVE)
 
     def quantile(self, u: Floats) -> Floats:
-        """Return exp(mu + sigma ndtri(u))."""
-        return np.asarray(np.exp(self.mu + self.sigma * scipy.special.ndtri(u)))
+        """Return exp(mu + sigma z(u)), with z the standard normal quantile."""
+        return quantiles.evaluated(quantiles.log_normal, u, self.mu, self.sigma)
 
     @property
     def mean(self) -> float:
@@ -101,8 +102,7 @@ class Uniform(Distribution):
 
     def quantile(self, u: Floats) -> Floats:
         """Return low + (high - low) u."""
-        # Rounding can carry the sum past the upper bound.
-        return np.minimum(self.low + (self.high - self.low) * u, self.high)
+        return quantiles.evaluated(quantiles.uniform, u, self.low, self.high)
 
     @property
     def mean(self) -> float:
@@ -133,7 +133,7 @@ class Exponential(Distribution):
 
     def quantile(self, u: Floats) -> Floats:
         """Return -log(1 - u) / rate."""
-        return np.asarray(-scipy.special.log1p(-u) / self.rate)
+        return quantiles.evaluated(quantiles.exponential, u, self.rate)
 
     @property
     def mean(self) -> float:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from physcm.mechanism import quantiles
 from physcm.mechanism.distributions.checks import FINITE, PROBABILITY, check, check_rows
 from physcm.mechanism.distributions.distribution import Distribution
 from physcm.mechanism.errors import InvalidValue
@@ -32,7 +33,7 @@ class Bernoulli(Distribution):
 
     def quantile(self, u: Floats) -> Floats:
         """Return one where u > 1 - p, and zero elsewhere."""
-        return np.where(u > 1 - self.p, 1.0, 0.0)
+        return quantiles.evaluated(quantiles.bernoulli, u, self.p)
 
     @property
     def mean(self) -> float:

@@ -19,7 +19,9 @@ import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from physcm.mechanism.lanes.tracing import traced
 from physcm.mechanism.lanes.vectors import Vectors
+from physcm.mechanism.quantiles import normal_tail
 
 Function = Callable[..., str]
 
@@ -301,6 +303,10 @@ OWN: Mapping[str, Function] = MappingProxyType(
 LIBRARY = {name: name for name in "asin acos atan atan2 asinh acosh atanh".split()}
 LIBRARY |= {"gamma": "tgamma", "far_sin": "sin", "far_cos": "cos"}
 FUNCTIONS: Mapping[str, Function] = MappingProxyType(
-    {**OWN, **{name: _from_library(c) for name, c in LIBRARY.items()}}
+    {
+        **OWN,
+        **{name: _from_library(c) for name, c in LIBRARY.items()},
+        "normal_tail": traced(normal_tail),
+    }
 )
 ARITY = {"power": 2, "mod": 2, "minimum": 2, "maximum": 2, "atan2": 2}

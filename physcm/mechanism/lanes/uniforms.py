@@ -5,19 +5,7 @@ A block of Philox4x32-10, whose counter is (sample, step), holds two of them.
 
 from __future__ import annotations
 
-from ctypes import CFUNCTYPE, c_int64, c_void_p
-from functools import lru_cache
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-
-from physcm.mechanism import randomness
-from physcm.mechanism.codegen import Floats
-from physcm.mechanism.lanes.blocks import LANES, over_rows
-from physcm.mechanism.lanes.compiler import compiled
-from physcm.mechanism.lanes.module import assembled
-from physcm.mechanism.lanes.vectors import WORDS, Vectors
+from physcm.mechanism.lanes.vectors import Vectors
 from physcm.mechanism.randomness import MULTIPLIERS, ROUNDS, WEYL
 
 _LOW = 0xFFFFFFFF
@@ -43,40 +31,6 @@ def uniform_pair(v: Vectors, key: str, sample: str, step: str) -> tuple[str, str
             v.integer("and", a, low),
         ]
     return _uniform(v, c[0], c[1]), _uniform(v, c[2], c[3])
-
-
-def uniforms(seed: int, source: str, samples: NDArray[np.int64]) -> Floats:
-    """Return what `physcm.mechanism.randomness.uniforms` does, faster where there are many.
-
-    >>> few, many = (draw(0, "k", np.arange(100)) for draw in (randomness.uniforms, uniforms))
-    >>> bool((few == many).all())
-    True
-    """
-    drawn = np.empty(samples.shape)
-    counters = np.ascontiguousarray(samples, np.int64)
-    rows = samples.size // LANES
-    key = np.full(LANES, randomness.key(seed, source), np.uint64)
-    if rows:
-        _function()(rows, key.ctypes.data, counters.ctypes.data, drawn.ctypes.data)
-    drawn[rows * LANES :] = randomness.uniforms(seed, source, samples[rows * LANES :])
-    return drawn
-
-
-@lru_cache(maxsize=1)
-def _function() -> Any:
-    """Return the function f(rows, key, samples, draws) of addresses."""
-    declarations: set[str] = set()
-
-    def write(v: Vectors, place: str, lane: int) -> None:
-        key = v.load("%key", 0, "0", LANES, kind=WORDS)
-        sample = v.load("%samples", 0, place, LANES, kind=WORDS)
-        v.store(uniform_pair(v, key, sample, v.word(0))[0], "%draws", 0, place, LANES)
-
-    body = over_rows("uniforms", "key samples draws", write, declarations)
-    code = compiled(assembled("uniform draws", [body], declarations))
-    function: Any = CFUNCTYPE(None, c_int64, *[c_void_p] * 3)(code.address("uniforms"))
-    function.code = code  # which lives as long as the function
-    return function
 
 
 def _uniform(v: Vectors, low: str, high: str) -> str:
