@@ -9,15 +9,16 @@ the inverse of 1 - W.
 
 Run: python -m benchmarks.scm_sampling [samples]
 
-Last result (two cores of a cloud machine, AMD EPYC, Python 3.11; two runs, beside little other
-work and beside more of it): nanoseconds per value
+Last result (two cores of a cloud machine, AMD EPYC, Python 3.11, beside other work that took most
+of both, so that only ratios tell): nanoseconds per value, and those of processor time, of which
+physcm can use both cores
 
-    physcm       16    31
-    DoWhy gcm    24    48
-    sempler      15    15
+    physcm       23     6.5
+    sempler      95    35
+    DoWhy gcm   146    45
 
-About half of it are draws, most of them the normal quantile of SciPy on the uniform draws of
-a counter-based generator; peers draw from a sequence.
+Of the 6.5, draws take 2.5 (uniform draws of a counter-based generator 1.1, the normal quantile
+the rest), mechanisms 1, and the operating system 2.5, to hand out the memory of 200 columns.
 """
 
 from __future__ import annotations

@@ -12,9 +12,11 @@ import numpy as np
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import Infeasible, InvalidValue, UnknownVariable
 from physcm.mechanism.expression import RESERVED
+from physcm.mechanism.lanes.pool import cores, share
 from physcm.mechanism.parser import closest
 
 Interval = tuple[float, float]
+_MANY = 1_000_000
 
 _NAME = re.compile(
     r"[^\W\d]\w*(\(0\))?"
@@ -96,13 +98,23 @@ def require_within(interval: Interval, name: str, value: Any) -> None:
 
 def require_finite(drawn: Mapping[str, Floats]) -> None:
     """Refuse drawn values that came out as NaN or infinity."""
-    for name, values in drawn.items():
-        if not np.isfinite(values).all():
-            bad = np.flatnonzero(~np.isfinite(values))
-            raise InvalidValue(
-                f"`{name}` is `{values[bad[0]]}` in sample {bad[0]}; "
-                "check its definition and the values that it reads"
-            )
+    named = list(drawn.items())
+    bad: list[int] = []
+
+    def work(low: int, high: int, stop: object) -> None:
+        bad.extend(i for i in range(low, high) if not np.isfinite(named[i][1]).all())
+
+    if sum(values.size for values in drawn.values()) < _MANY:
+        work(0, len(named), None)
+    else:
+        share(work, len(named), threads=cores(), grain=1)
+    if bad:
+        name, values = named[min(bad)]
+        sample = np.flatnonzero(~np.isfinite(values))[0]
+        raise InvalidValue(
+            f"`{name}` is `{values[sample]}` in sample {sample}; "
+            "check its definition and the values that it reads"
+        )
 
 
 def require_scale(name: str, value: Any) -> None:

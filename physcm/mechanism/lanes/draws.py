@@ -80,9 +80,8 @@ class Draws:
 def quantile(law: Law, u: Floats) -> Floats:
     """Return the quantiles of uniform draws, (draws).
 
-    >>> u = np.linspace(0.1, 0.9, 20)
-    >>> bool((quantile((quantiles.exponential, (2.0,)), u) == -np.log(1 - u) / 2).all())
-    True
+    >>> quantile((quantiles.exponential, (2.0,)), np.array([0.0, 0.5])).round(4).tolist()
+    [0.0, 0.3466]
     """
     function, parameters = law
     x = np.array(u)
