@@ -13,6 +13,7 @@ from physcm.sim.differentiable import Differentiable, differentiable
 from physcm.sim.engine import Scipy
 from physcm.sim.equilibria import equilibria
 from physcm.sim.fused.numba_engine import Numba
+from physcm.sim.integrals import FirstIntegral, first_integrals
 from physcm.sim.network import CutEdge, Network, RescaleEdge
 from physcm.sim.observation import (
     AdditiveNoise,
@@ -50,6 +51,7 @@ __all__ = [
     "CutEdge",
     "Differentiable",
     "Event",
+    "FirstIntegral",
     "Hide",
     "Hysteresis",
     "InterpolatedTimes",
@@ -75,6 +77,7 @@ __all__ = [
     "continuation",
     "differentiable",
     "equilibria",
+    "first_integrals",
     "hysteresis",
     "observe",
     "replay",

@@ -1,11 +1,8 @@
 """Linear conservation laws: the vectors c with c . f(x) = 0 identically, found exactly.
 
 The laws are the left null space of the matrix [f(x_1), f(x_2), ...] at generic points, since
-c annihilates the function f iff it annihilates its values at enough points (Schwartz 1980;
-Zippel 1979). The values are computed in exact arithmetic modulo a large prime, in which
-sums, products and quotients hold as they do among the rationals; every other function of
-some arguments, such as exp(x), becomes one random number per argument. The null space is
-lifted back to the rationals and must come out the same from two independent sets of points.
+c annihilates the function f iff it annihilates its values at enough points; see
+`physcm.sim.modular`. Nonlinear laws are found by `physcm.sim.integrals`.
 
 A law c holds the total c . X at its initial value. That makes equilibria depend on the
 initial state (Blom, Bongers & Mooij, UAI 2019), and makes the Jacobian of f singular.
@@ -13,24 +10,19 @@ initial state (Blom, Bongers & Mooij, UAI 2019), and makes the Jacobian of f sin
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache, reduce
-from math import isqrt
-from typing import Any
+from functools import lru_cache
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import Unsupported
 from physcm.mechanism.expression import exact, symbol, to_text
+from physcm.sim.modular import Values, left_null_space, lift
 from physcm.sim.system import System
-
-_PRIME = 2**127 - 1
 
 
 @dataclass(frozen=True)
@@ -84,7 +76,7 @@ def conservation_laws(system: System, varied: Collection[str] = ()) -> tuple[Con
     >>> [str(law) for law in conservation_laws(swap)]
     ['A + B']
     """
-    derived, drift = _numbered(system, varied)
+    derived, drift = numbered(system, varied)
     first, second = (_laws_modulo(salt, system.states, derived, drift) for salt in (1, 2))
     if first is None or first != second:
         raise Unsupported(
@@ -151,8 +143,8 @@ def known_parameters(system: System, varied: Collection[str] = ()) -> dict[sp.Sy
     return known
 
 
-def _numbered(
-    system: System, varied: Collection[str]
+def numbered(
+    system: System, varied: Collection[str] = ()
 ) -> tuple[tuple[tuple[sp.Symbol, sp.Expr], ...], tuple[sp.Expr, ...]]:
     """Return derived variables and drifts with all known parameters as numbers."""
     known = known_parameters(system, varied)
@@ -168,125 +160,17 @@ def _laws_modulo(
     drift: tuple[sp.Expr, ...],
 ) -> tuple[ConservationLaw, ...] | None:
     """Find the laws from one set of points; None if they are not rational."""
-    values = _Values(salt, len(drift) + 4, states)
+    values = Values(salt, len(drift) + 4, states)
     for name, expression in derived:
         values.known[name] = values.of(expression)
-    rows = _left_null_space([values.row(f) for f in drift])
+    rows = left_null_space([values.row(f) for f in drift])
     laws = []
     for row in rows:
-        weights = [(name, _lift(c)) for name, c in zip(states, row, strict=True) if c]
+        weights = [(name, lift(c)) for name, c in zip(states, row, strict=True) if c]
         if any(weight is None for _, weight in weights):
             return None
         laws.append(ConservationLaw(_integral(weights)))
     return tuple(laws)
-
-
-class _Values:
-    """Expressions at many random points, modulo the prime.
-
-    States take a new value at each point, unknown parameters one value for all points. What is
-    the same at all points is kept as one integer, else as an array of integers of any size.
-    """
-
-    def __init__(self, salt: int, points: int, states: Iterable[str]) -> None:
-        self.salt, self.points = salt, points
-        self.known: dict[sp.Basic, Any] = {
-            s: _integers([self.random("state", s, point) for point in range(points)])
-            for s in map(symbol, states)
-        }
-
-    def random(self, *key: object) -> int:
-        digest = hashlib.blake2b(repr((self.salt, key)).encode(), digest_size=16).digest()
-        return int.from_bytes(digest, "big") % _PRIME
-
-    def row(self, e: sp.Basic) -> list[int]:
-        """Return the value at every point."""
-        return self.spread(self.of(e))
-
-    def spread(self, value: Any) -> list[int]:
-        return [value] * self.points if isinstance(value, int) else list(value)
-
-    def of(self, e: sp.Basic) -> Any:
-        if e not in self.known:
-            self.known[e] = self._computed(e)
-        return self.known[e]
-
-    def _computed(self, e: sp.Basic) -> Any:
-        if isinstance(e, sp.Rational):
-            return int(e.p) * pow(int(e.q), -1, _PRIME) % _PRIME
-        if isinstance(e, sp.Add):
-            return sum(self.of(a) for a in e.args) % _PRIME
-        if isinstance(e, sp.Mul):
-            return reduce(lambda a, b: a * b % _PRIME, (self.of(a) for a in e.args))
-        if isinstance(e, sp.Pow) and isinstance(e.exp, sp.Integer):
-            power = int(e.exp)
-            return self.each(lambda base: pow(base, power, _PRIME), self.of(e.base))
-        if not e.args:
-            return self.random("constant", str(e))
-        kind = type(e).__name__
-        return self.each(lambda *a: self.random(kind, *a), *(self.of(a) for a in e.args))
-
-    def each(self, function: Callable[..., int], *arguments: Any) -> Any:
-        """Apply a function of integers at every point."""
-        if all(isinstance(a, int) for a in arguments):
-            return function(*arguments)
-        return _integers(map(function, *map(self.spread, arguments)))
-
-
-def _integers(values: Iterable[int]) -> NDArray[np.object_]:
-    return np.array(list(values), dtype=object)
-
-
-def _left_null_space(rows: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Return the reduced basis of all c with c M = 0, modulo the prime.
-
-    Elimination runs over [M | I]: where a row of M vanishes, the row of I holds its law.
-    """
-    size, width = len(rows), len(rows[0]) if rows else 0
-    table = [[*row, *(int(i == k) for k in range(size))] for i, row in enumerate(rows)]
-    rank = _reduce(table, range(width))
-    laws = [row[width:] for row in table[rank:]]
-    _reduce(laws, range(size))
-    return laws
-
-
-def _reduce(table: list[list[int]], columns: Iterable[int]) -> int:
-    """Bring a table to reduced row echelon form in the given columns; return the rank."""
-    rank = 0
-    for column in columns:
-        pivot = next((r for r in range(rank, len(table)) if table[r][column]), None)
-        if pivot is None:
-            continue
-        table[rank], table[pivot] = table[pivot], table[rank]
-        inverse = pow(table[rank][column], -1, _PRIME)
-        table[rank] = [v * inverse % _PRIME for v in table[rank]]
-        for r, row in enumerate(table):
-            if r != rank and row[column]:
-                factor = row[column]
-                table[r] = [
-                    (v - factor * w) % _PRIME for v, w in zip(row, table[rank], strict=True)
-                ]
-        rank += 1
-    return rank
-
-
-def _lift(residue: int) -> Fraction | None:
-    """Return the fraction of small terms with this residue (Wang 1981), if there is one."""
-    limit = isqrt(_PRIME // 2)
-    previous, current = (_PRIME, 0), (residue, 1)
-    while current[0] > limit:
-        quotient = previous[0] // current[0]
-        previous, current = (
-            current,
-            (
-                previous[0] - quotient * current[0],
-                previous[1] - quotient * current[1],
-            ),
-        )
-    numerator, denominator = current
-    if denominator == 0 or abs(denominator) > 2**40:
-        return None
-    return Fraction(numerator, denominator)
 
 
 def _integral(weights: Sequence[tuple[str, Fraction | None]]) -> tuple[tuple[str, Fraction], ...]:

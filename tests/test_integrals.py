@@ -1,0 +1,153 @@
+"""Polynomial first integrals are found exactly, and nothing that is not conserved."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from physcm.mechanism import InvalidValue, Normal, Unsupported
+from physcm.mechanism.expression import symbol
+from physcm.sim import System, conservation_laws, first_integrals, simulate, zoo
+from physcm.sim.conservation import known_parameters
+from physcm.sim.integrals import is_conserved
+
+
+def starting_at_one(drift: dict[str, str], **parameters: object) -> System:
+    return System(drift, parameters=parameters, initial=dict.fromkeys(drift, 1))
+
+
+def rate_of(system: System, expression: sp.Expr) -> sp.Expr:
+    """Return grad c . f by symbolic differentiation, an independent way."""
+    known = known_parameters(system)
+    terms = (sp.diff(expression, symbol(x)) * f.xreplace(known) for x, f in system.drift.items())
+    return sp.cancel(sp.together(sp.Add(*terms)))
+
+
+RIGID_BODY = {"a": "(I2 - I3)/I1*b*c", "b": "(I3 - I1)/I2*c*a", "c": "(I1 - I2)/I3*a*b"}
+SLEIGH = {"v": "a*w**2", "w": "-m*a/(I + m*a**2)*v*w"}
+
+
+def test_an_oscillator_conserves_its_energy() -> None:
+    (law,) = first_integrals(starting_at_one({"x": "v/m", "v": "-k*x"}, m=2.5, k=3))
+    energy = 3 * symbol("x") ** 2 + symbol("v") ** 2 * sp.Rational("0.4")
+    assert sp.cancel(law.expression / energy).is_number
+
+
+def test_a_free_rigid_body_conserves_energy_and_momentum_and_no_more() -> None:
+    body = starting_at_one(RIGID_BODY, I1=1, I2=2, I3=3.5)
+    laws = first_integrals(body, degree=3)
+    assert len(laws) == 2
+    squares = [symbol(x) ** 2 for x in "abc"]
+    found = sp.Matrix([[law.expression.coeff(s) for s in squares] for law in laws])
+    energy, momentum = [1, 2, sp.Rational("3.5")], [1, 4, sp.Rational("12.25")]
+    assert found.col_join(sp.Matrix([energy, momentum])).rank() == 2
+
+
+def test_a_sleigh_conserves_its_energy_while_it_stops_turning() -> None:
+    """The Chaplygin sleigh (1911): (I + m a^2) w^2 + m v^2."""
+    (law,) = first_integrals(starting_at_one(SLEIGH, a=0.5, m=2, I=0.3))
+    energy = 2 * symbol("v") ** 2 + sp.Rational("0.8") * symbol("w") ** 2
+    assert sp.cancel(law.expression / energy).is_number
+
+
+def test_a_quartic_energy_needs_degree_four() -> None:
+    duffing = starting_at_one({"x": "v", "v": "x - x**3"})
+    assert first_integrals(duffing, degree=3) == ()
+    (law,) = first_integrals(duffing, degree=4)
+    assert str(law) == "2*v**2 + x**4 - 2*x**2"
+
+
+def test_the_logarithmic_law_of_predator_and_prey_is_not_claimed() -> None:
+    assert first_integrals(zoo.load("lotka_volterra"), degree=4) == ()
+
+
+@pytest.mark.parametrize("name", ["basic_enzyme", "mapk_cascade", "seir"])
+def test_products_of_linear_laws_are_no_new_laws(name: str) -> None:
+    assert first_integrals(zoo.load(name)) == ()
+
+
+def test_products_of_a_quadratic_and_a_linear_law_are_no_new_laws() -> None:
+    system = starting_at_one({"x": "v", "v": "-x", "A": "-A*x", "B": "A*x"})
+    assert [str(law) for law in first_integrals(system, degree=3)] == ["v**2 + x**2"]
+
+
+def test_a_law_of_a_rational_drift_is_found() -> None:
+    system = starting_at_one({"A": "-A*B**2", "B": "-A*B**2/(1 + B)", "C": "A*B**2"})
+    laws = first_integrals(system)
+    assert len(laws) == 1
+    assert rate_of(system, laws[0].expression) == 0
+
+
+def test_laws_with_weights_of_many_decimals_are_found() -> None:
+    system = starting_at_one({"x": "p*v", "v": "-q*x"}, p=3.14159265358979, q=2.71828182845905)
+    (law,) = first_integrals(system)
+    assert rate_of(system, law.expression) == 0
+
+
+weights = st.lists(st.integers(-3, 3), min_size=6, max_size=6)
+
+
+@settings(max_examples=25, deadline=None)
+@given(weights, st.lists(st.integers(1, 4), min_size=4, max_size=4))
+def test_a_skew_flow_conserves_the_quadratic_form_that_it_is_made_for(
+    skew: list[int], masses: list[int]
+) -> None:
+    pairs = [(i, j) for i in range(4) for j in range(i)]
+    terms: list[list[str]] = [["0"] for _ in range(4)]
+    for weight, (i, j) in zip(skew, pairs, strict=True):
+        terms[i].append(f"({weight})*x{j}*x{(i + j) % 4}*{masses[j]}")
+        terms[j].append(f"(-({weight}))*x{i}*x{(i + j) % 4}*{masses[i]}")
+    system = starting_at_one({f"x{i}": " + ".join(terms[i]) for i in range(4)})
+    form = sp.Add(*(m * symbol(f"x{i}") ** 2 for i, m in enumerate(masses)))
+    assert rate_of(system, form) == 0
+    assert is_conserved(system, form)
+    assert all(rate_of(system, law.expression) == 0 for law in first_integrals(system))
+    if not conservation_laws(system):
+        others = first_integrals(system, beyond=[form])
+        assert len(others) == len(first_integrals(system)) - 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(-3, 3), min_size=12, max_size=12))
+def test_what_is_found_of_any_quadratic_flow_is_conserved(coefficients: list[int]) -> None:
+    monomials = ["x*y", "x**2", "y", "x"]
+    rows = [coefficients[:4], coefficients[4:8], coefficients[8:]]
+    drift = {
+        name: " + ".join(f"({c})*{m}" for c, m in zip(row, monomials, strict=True))
+        for name, row in zip("xyz", rows, strict=True)
+    }
+    system = starting_at_one(drift)
+    for law in first_integrals(system):
+        assert rate_of(system, law.expression) == 0
+
+
+def test_a_law_stays_what_it_was_in_a_simulation() -> None:
+    body = starting_at_one(RIGID_BODY, I1=1, I2=2, I3=3.5)
+    run = simulate(body, np.linspace(0, 20, 50), rtol=1e-10, atol=1e-12)
+    for law in first_integrals(body):
+        kept = sp.lambdify(sorted(law.states), law.expression)(*(run[x] for x in law.states))
+        assert float(abs(kept - kept[0, 0]).max()) < 1e-8
+
+
+def test_what_is_not_conserved_is_not_claimed() -> None:
+    assert not is_conserved(starting_at_one({"x": "v", "v": "-x"}), symbol("x") ** 2)
+
+
+def test_coefficients_that_depend_on_a_random_parameter_are_refused() -> None:
+    system = starting_at_one({"x": "v", "v": "-k*x"}, k=Normal(4, 1))
+    with pytest.raises(Unsupported, match="drawn at random; give those parameters fixed values"):
+        first_integrals(system)
+
+
+def test_a_degree_below_two_is_refused() -> None:
+    with pytest.raises(InvalidValue, match="degree is `1`; give at least 2"):
+        first_integrals(starting_at_one({"x": "-x"}), degree=1)
+
+
+def test_too_many_monomials_are_refused() -> None:
+    ring = {f"x{i}": f"x{(i + 1) % 30} - x{i}" for i in range(30)}
+    with pytest.raises(Unsupported, match="30 states, and thus `495` monomials"):
+        first_integrals(starting_at_one(ring))
