@@ -1,9 +1,16 @@
 """Maps between dynamics and structure, and the check that the square commutes."""
 
+from physcm.abstraction.answer import Answer
 from physcm.abstraction.commutes import Abstraction, commutes
-from physcm.abstraction.constraints import CausalConstraintsModel, Constraint
+from physcm.abstraction.constraints import (
+    CausalConstraintsModel,
+    Constraint,
+    constraints_model,
+)
 from physcm.abstraction.equilibrate import equilibrate, equilibrium_model
+from physcm.abstraction.existence import Existence, scm_exists
 from physcm.abstraction.family import hold_each, random_interventions
+from physcm.abstraction.laws import LawChange
 from physcm.abstraction.ordering import (
     CausalOrdering,
     InputEffects,
@@ -15,18 +22,23 @@ from physcm.abstraction.statics import comparative_statics
 
 __all__ = [
     "Abstraction",
+    "Answer",
     "CausalConstraintsModel",
     "CausalOrdering",
     "Constraint",
+    "Existence",
     "InputEffects",
+    "LawChange",
     "Report",
     "Row",
     "causal_ordering",
     "commutes",
     "comparative_statics",
+    "constraints_model",
     "equilibrate",
     "equilibrium_model",
     "hold_each",
     "input_effects",
     "random_interventions",
+    "scm_exists",
 ]

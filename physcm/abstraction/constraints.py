@@ -9,24 +9,32 @@ each with the interventions under which it is active:
 - c . X = c . X(0) is active unless a variable that takes part in it is held.
 
 Under any one intervention the active constraints are again a set of structural equations:
-each active law takes the place of an equation that follows from the others.
+each active law takes the place of an equation that follows from the others. A linear law does so
+everywhere. A polynomial one does so only where its gradient does not vanish, and would add
+solutions elsewhere: it is listed, followed through interventions and used for closed forms, in
+which no equation is left out, and is no part of the structural equations.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import sympy as sp
 import xarray as xr
 
+from physcm.abstraction.answer import Answer, answer
 from physcm.abstraction.equations import equilibrium_scm
+from physcm.abstraction.laws import Law, LawChange, law_change, laws_of
+from physcm.mechanism.codegen import Floats
 from physcm.mechanism.expression import initial_symbol, symbol, to_text
-from physcm.mechanism.interventions import Intervention
+from physcm.mechanism.interventions import Hold, Intervention, label
 from physcm.scm import SCM, MixedGraph
-from physcm.sim import ConservationLaw, System, conservation_laws
+from physcm.sim import FirstIntegral, System, conservation_laws, first_integrals
+from physcm.sim.settle import require_autonomous
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,7 @@ class CausalConstraintsModel:
     Attributes:
         system: the system, which may be intervened on already.
         generic: the conservation laws of the system before any intervention.
+        degree: the largest degree of the laws to look for after an intervention.
 
     >>> swap = System(
     ...     {"A": "-k*A + B", "B": "k*A - B"}, parameters={"k": 1}, initial={"A": 2, "B": 0}
@@ -71,7 +80,8 @@ class CausalConstraintsModel:
     """
 
     system: System
-    generic: tuple[ConservationLaw, ...]
+    generic: tuple[Law, ...]
+    degree: int = 1
 
     @property
     def name(self) -> str:
@@ -86,9 +96,9 @@ class CausalConstraintsModel:
             Constraint(sp.Eq(0, f, evaluate=False), frozenset({x})) for x, f in drift.items()
         ]
         laws = [
-            Constraint(_conservation(law), frozenset(name for name, _ in law.coefficients))
+            Constraint(_conservation(law), frozenset(law.states))
             for law in self.generic
-            if not law.is_trivial
+            if isinstance(law, FirstIntegral) or not law.is_trivial
         ]
         return (*equations, *laws)
 
@@ -104,7 +114,48 @@ class CausalConstraintsModel:
 
     def do(self, *interventions: Intervention, **holds: Any) -> CausalConstraintsModel:
         """Return the model under interventions; the keywords are `Hold`s."""
-        return CausalConstraintsModel(self.system.do(*interventions, **holds), self.generic)
+        return replace(self, system=self.system.do(*interventions, **holds))
+
+    def breaks(self, *interventions: Intervention, **holds: Any) -> LawChange:
+        """Return what interventions do to the conservation laws; the keywords are `Hold`s.
+
+        >>> chain = System({"A": "-A", "B": "A - B", "C": "B"}, initial=dict.fromkeys("ABC", 1))
+        >>> print(constraints_model(chain).breaks(B=2))
+        do(B = 2): lifts A + B + C
+        """
+        done = (*interventions, *(Hold(name, value) for name, value in holds.items()))
+        return law_change(label(done), self.generic, self.system.do(*done), self.degree)
+
+    def law_changes(self) -> tuple[LawChange, ...]:
+        """Return what holding each state in turn does, at a value that has no special meaning.
+
+        >>> swap = System({"A": "B - A", "B": "A - B", "C": "A"}, initial=dict.fromkeys("ABC", 1))
+        >>> [str(change) for change in constraints_model(swap).law_changes()]
+        ['do(A): lifts A + B', 'do(B): lifts A + B', 'do(C): keeps A + B']
+        """
+        x0 = self.system.draw(np.array([0]), 0)[0][:, 0]
+        values = dict(zip(self.system.states, _no_special(x0).tolist(), strict=True))
+        return tuple(
+            law_change(f"do({name})", self.generic, self.system.do(Hold(name, value)), self.degree)
+            for name, value in values.items()
+        )
+
+    def answer(self) -> Answer:
+        """Return the state of rest as a function of parameters and the initial state.
+
+        Raises:
+            NoEquilibrium: if the system does not come to rest from its initial state.
+            NotSolvable: if no closed form is found; `solve` has numbers.
+
+        >>> swap = System(
+        ...     {"A": "B - k*A", "B": "k*A - B"}, parameters={"k": 2}, initial={"A": 3, "B": 0}
+        ... )
+        >>> print(constraints_model(swap).answer())
+        A = (A(0) + B(0))/(k + 1)
+        B = k*(A(0) + B(0))/(k + 1)
+        """
+        curved = first_integrals(self.system, self.degree) if self.degree > 1 else ()
+        return answer(self.system, self.scm, curved)
 
     def sample(self, n: int, seed: int = 0) -> xr.Dataset:
         """Return the equilibrium of each sample, as `SCM.sample` does."""
@@ -122,6 +173,27 @@ class CausalConstraintsModel:
         return "\n".join(str(constraint) for constraint in self.constraints)
 
 
-def _conservation(law: ConservationLaw) -> sp.Eq:
-    at_start = {symbol(name): initial_symbol(name) for name, _ in law.coefficients}
+def constraints_model(system: System, degree: int = 1) -> CausalConstraintsModel:
+    """Return the constraints model of a system with its conservation laws up to a degree.
+
+    Raises:
+        Unsupported: for a system with noise or explicit time, and as `first_integrals`.
+
+    >>> spring = System({"x": "v", "v": "-x"}, initial={"x": 1, "v": 0})
+    >>> print(constraints_model(spring, degree=2))
+    0 = v   unless x is held
+    0 = -x   unless v is held
+    v**2 + x**2 = v(0)**2 + x(0)**2   unless v or x is held
+    """
+    require_autonomous(system)
+    return CausalConstraintsModel(system, laws_of(system, degree), degree)
+
+
+def _conservation(law: Law) -> sp.Eq:
+    at_start = {symbol(name): initial_symbol(name) for name in law.states}
     return sp.Eq(law.expression, law.expression.xreplace(at_start), evaluate=False)
+
+
+def _no_special(x: Floats) -> Floats:
+    """Return values near the given ones at which nothing happens to cancel."""
+    return np.where(x != 0, x, 1.0) * (1 + 0.1 * np.sqrt(np.arange(2, 2 + x.size)) / x.size)

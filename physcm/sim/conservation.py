@@ -45,6 +45,11 @@ class ConservationLaw:
         return self.coefficients[0][0]
 
     @property
+    def states(self) -> tuple[str, ...]:
+        """The states that take part."""
+        return tuple(name for name, _ in self.coefficients)
+
+    @property
     def expression(self) -> sp.Expr:
         """The conserved total, as an expression in the states."""
         return sp.Add(

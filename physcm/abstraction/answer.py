@@ -1,0 +1,194 @@
+"""The answer of a constraints model in closed form: the state of rest as a function of the start.
+
+Under one intervention the active constraints are equations, one strongly connected component after
+the other. A component is solved by exact algebra where it is linear, or where each unknown can be
+eliminated in turn; of a last equation that is a quadratic (or a product of such) each root is a
+candidate. The candidate in which the simulated system comes to rest is the answer, so that what
+is printed has been seen.
+
+    do(S = s):   C = k1 s n/(k1 s + km1 + k2),   n = C(0) + E(0)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+import numpy as np
+import sympy as sp
+
+from physcm.mechanism.codegen import Floats, Program
+from physcm.mechanism.errors import NoEquilibrium, NotSolvable
+from physcm.mechanism.expression import exact, initial_symbol, substitute, symbol, to_text
+from physcm.scm import SCM
+from physcm.scm.block import Block
+from physcm.scm.closed_form import closed_form
+from physcm.scm.elimination import reduced
+from physcm.sim import FirstIntegral, System, conservation_laws
+from physcm.sim.conservation import known_parameters
+from physcm.sim.equilibrium import EquilibriumEquations
+from physcm.sim.long_run import Limit, long_run
+from physcm.sim.status import LimitStatus
+
+_NEAR = 1e-5
+_HIGHEST_DEGREE = 2
+_MOST_CURVED = 3
+Forms = dict[sp.Symbol, sp.Expr]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A state of rest in closed form.
+
+    Attributes:
+        solution: each variable by parameters, held values and initial values.
+        conditions: what has to hold for the variables to be within their bounds.
+
+    >>> print(Answer({"x": symbol("k") - 1}, (sp.Ge(symbol("k"), 1),)))
+    x = k - 1
+    if k >= 1
+    """
+
+    solution: Mapping[str, sp.Expr]
+    conditions: tuple[sp.Basic, ...]
+
+    def __str__(self) -> str:
+        lines = [f"{name} = {to_text(value)}" for name, value in self.solution.items()]
+        return "\n".join([*lines, *(f"if {to_text(c)}" for c in self.conditions)])
+
+
+def answer(system: System, equations: SCM, curved: Sequence[FirstIntegral] = ()) -> Answer:
+    """Return where a system rests, in closed form.
+
+    Args:
+        system: under what is done to it.
+        equations: its active constraints, of which nonlinear laws are no part.
+        curved: its nonlinear laws, which hold for the numbers that its parameters are.
+
+    Raises:
+        NoEquilibrium: if the system does not come to rest.
+        NotSolvable: if no closed form is found.
+    """
+    x0, p = system.draw(np.array([0]), 0)
+    limit = long_run(EquilibriumEquations(system), x0[:, 0], p[:, 0])
+    if limit.status is not LimitStatus.SETTLED:
+        raise NoEquilibrium(
+            f"{system.in_words} does not come to rest from its initial state (by t = "
+            f"{limit.time:.3g} it has `{limit.status.name.lower()}`); change what is done to "
+            "it, or the initial state"
+        )
+    for forms in chain(_candidates(equations.blocks, {}), _on_curved(system, curved)):
+        if _is_seen(system, forms, limit, x0, p):
+            solution = {name: _readable(system, forms[symbol(name)]) for name in system.variables}
+            return Answer(solution, _conditions(system, solution))
+    raise NotSolvable(
+        f"the constraints of {system.in_words} have no closed form that was found; solve them for "
+        f"numbers, `{equations.variables[0]}` and the others, by `solve`"
+    )
+
+
+def _candidates(blocks: Sequence[Block], known: Forms) -> Iterator[Forms]:
+    """Yield solutions of blocks, each after those that it reads."""
+    if not blocks:
+        yield known
+        return
+    first, *rest = blocks
+    residuals = tuple(r.xreplace(known) for r in first.residuals)
+    explicit = tuple(h if h is None else h.xreplace(known) for h in first.explicit)
+    for forms in _roots(replace(first, residuals=residuals, explicit=explicit)):
+        yield from _candidates(rest, known | forms)
+
+
+def _roots(block: Block) -> Iterator[Forms]:
+    form = closed_form(block)
+    if form is not None:
+        yield form.solution
+        return
+    small = reduced(block)
+    if small is None or len(small.tears) != 1:
+        return
+    definitions, tear = dict(small.definitions), symbol(small.tears[0])
+    order = list(definitions)
+    last = sp.numer(sp.together(substitute(small.residuals[0], definitions, order)))
+    if not last.is_polynomial(tear):
+        return
+    for factor, _ in sp.factor_list(last, tear)[1]:
+        if sp.degree(factor, tear) <= _HIGHEST_DEGREE:
+            for root in sp.roots(factor, tear):
+                found = {tear: root}
+                for name in order:
+                    found[symbol(name)] = definitions[name].xreplace(found)
+                yield found
+
+
+def _on_curved(system: System, curved: Sequence[FirstIntegral]) -> Iterator[Forms]:
+    """Yield solutions of all equations beside nonlinear laws, of small polynomial systems.
+
+    No equation is left out, as a linear law lets us do: where the gradient of a law vanishes it
+    tells less than the equation that it would replace.
+    """
+    if not curved or len(system.states) > _MOST_CURVED:
+        return
+    states = [symbol(name) for name in system.states]
+    at_start = {x: initial_symbol(x.name) for x in states}
+    known = known_parameters(system)
+    drift = (substitute(f, system.derived, system.derived) for f in system.drift.values())
+    equations = [sp.numer(sp.together(f.xreplace(known))) for f in drift]
+    laws = [law.expression - law.expression.xreplace(at_start) for law in curved]
+    if all(e.is_polynomial(*states) for e in equations):
+        for found in sp.solve([*equations, *laws], states, dict=True):
+            derived = {symbol(k): f.xreplace(known | found) for k, f in system.derived.items()}
+            yield found | derived
+
+
+def _is_seen(system: System, forms: Forms, limit: Limit, x0: Floats, p: Floats) -> bool:
+    """Say whether the closed form has the value at which the run came to rest."""
+    names = (*system.parameters, *(f"{name}(0)" for name in system.states))
+    written = tuple(forms[symbol(name)] for name in system.states)
+    program = Program.over((), names, {}, written)
+    values = program.vector(0.0, np.empty((0, 1)), np.concatenate([p, x0]))[:, 0]
+    size = np.maximum(np.abs(limit.state), _NEAR * limit.scale)
+    return bool((np.abs(values - limit.state) <= _NEAR * size).all())
+
+
+def _readable(system: System, form: sp.Expr) -> sp.Expr:
+    """Return the shorter of two ways of writing, in which conserved totals stay together."""
+    apart, together = {}, {}
+    for law in conservation_laws(system):
+        (first, weight), *others = law.coefficients
+        total = sp.Dummy(str(law), real=True)
+        rest = sp.Add(*(sp.Rational(str(c)) * initial_symbol(x) for x, c in others))
+        apart[initial_symbol(first)] = (total - rest) / sp.Rational(str(weight))
+        together[total] = sp.Rational(str(weight)) * initial_symbol(first) + rest
+    whole = sp.factor(form.xreplace(apart))
+    return min(whole, sp.expand(whole), key=sp.count_ops).xreplace(together)
+
+
+def _conditions(system: System, solution: Mapping[str, sp.Expr]) -> tuple[sp.Basic, ...]:
+    """Return what the bounds ask for and what the signs of parameters do not grant."""
+    signs = {
+        symbol(name): sp.Dummy(name, positive=True)
+        for name, value in zip(system.parameters, system.draw(np.array([0]), 0)[1], strict=True)
+        if value[0] > 0
+    }
+    bounds = system.bounds.items()
+    signs |= {
+        initial_symbol(k): sp.Dummy(k, nonnegative=True) for k, (low, _) in bounds if low >= 0
+    }
+    back = {dummy: name for name, dummy in signs.items()}
+    found: dict[sp.Expr, type[sp.Rel]] = {}
+    for name, (low, high) in bounds:
+        for end, sign in ((low, 1), (high, -1)):
+            excess = sp.factor(sign * (solution[name] - exact(end)).xreplace(signs))
+            if np.isfinite(end) and not excess.is_nonnegative:
+                parts = [f for f in sp.Mul.make_args(excess) if not f.is_positive]
+                divides = any(f.is_Pow and f.exp.is_negative for f in parts)
+                open_part = sp.expand(sp.Mul(*(_upright(f) for f in parts))).xreplace(back)
+                found[open_part] = sp.Gt if divides else found.get(open_part, sp.Ge)
+    return tuple(relation(excess, 0) for excess, relation in found.items())
+
+
+def _upright(factor: sp.Expr) -> sp.Expr:
+    """Return x for 1/x, which has the same sign."""
+    return 1 / factor if factor.is_Pow and factor.exp == -1 else factor
