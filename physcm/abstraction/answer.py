@@ -18,6 +18,7 @@ from itertools import chain
 import numpy as np
 import sympy as sp
 
+from physcm.abstraction.signs import Signs
 from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.errors import NoEquilibrium, NotSolvable
 from physcm.mechanism.expression import exact, initial_symbol, substitute, symbol, to_text
@@ -28,7 +29,7 @@ from physcm.scm.elimination import reduced
 from physcm.sim import FirstIntegral, System, conservation_laws
 from physcm.sim.conservation import known_parameters
 from physcm.sim.equilibrium import EquilibriumEquations
-from physcm.sim.long_run import Limit, long_run
+from physcm.sim.long_run import long_run
 from physcm.sim.status import LimitStatus
 
 _NEAR = 1e-5
@@ -78,14 +79,41 @@ def answer(system: System, equations: SCM, curved: Sequence[FirstIntegral] = ())
             f"{limit.time:.3g} it has `{limit.status.name.lower()}`); change what is done to "
             "it, or the initial state"
         )
+    forms = closed_forms(system, equations, limit.state, limit.scale, curved)
+    if forms is None:
+        raise NotSolvable(
+            f"the constraints of {system.in_words} have no closed form that was found; solve them "
+            f"for numbers, `{equations.variables[0]}` and the others, by `solve`"
+        )
+    solution = {name: _readable(system, forms[symbol(name)]) for name in system.variables}
+    return Answer(solution, _conditions(system, solution))
+
+
+def closed_forms(
+    system: System, equations: SCM, state: Floats, scale: Floats,
+    curved: Sequence[FirstIntegral] = (), sample: int = 0, seed: int = 0,
+) -> Forms | None:  # fmt: skip
+    """Return the closed form of all variables at one equilibrium, None if none is found.
+
+    Args:
+        system: the system.
+        equations: its equilibrium equations.
+        state: the equilibrium, (states,).
+        scale: the size of each state, (states,).
+        curved: nonlinear laws.
+        sample: whose parameters and initial values the equilibrium belongs to.
+        seed: of their draw.
+    """
+    x0, p = system.draw(np.array([sample]), seed)
+    names = (*system.parameters, *(f"{name}(0)" for name in system.states))
+    size = np.maximum(np.abs(state), _NEAR * scale)
     for forms in chain(_candidates(equations.blocks, {}), _on_curved(system, curved)):
-        if _is_seen(system, forms, limit, x0, p):
-            solution = {name: _readable(system, forms[symbol(name)]) for name in system.variables}
-            return Answer(solution, _conditions(system, solution))
-    raise NotSolvable(
-        f"the constraints of {system.in_words} have no closed form that was found; solve them for "
-        f"numbers, `{equations.variables[0]}` and the others, by `solve`"
-    )
+        written = tuple(forms[symbol(name)] for name in system.states)
+        program = Program.over((), names, {}, written)
+        values = program.vector(0.0, np.empty((0, 1)), np.concatenate([p, x0]))[:, 0]
+        if (np.abs(values - state) <= _NEAR * size).all():
+            return forms
+    return None
 
 
 def _candidates(blocks: Sequence[Block], known: Forms) -> Iterator[Forms]:
@@ -142,16 +170,6 @@ def _on_curved(system: System, curved: Sequence[FirstIntegral]) -> Iterator[Form
             yield found | derived
 
 
-def _is_seen(system: System, forms: Forms, limit: Limit, x0: Floats, p: Floats) -> bool:
-    """Say whether the closed form has the value at which the run came to rest."""
-    names = (*system.parameters, *(f"{name}(0)" for name in system.states))
-    written = tuple(forms[symbol(name)] for name in system.states)
-    program = Program.over((), names, {}, written)
-    values = program.vector(0.0, np.empty((0, 1)), np.concatenate([p, x0]))[:, 0]
-    size = np.maximum(np.abs(limit.state), _NEAR * limit.scale)
-    return bool((np.abs(values - limit.state) <= _NEAR * size).all())
-
-
 def _readable(system: System, form: sp.Expr) -> sp.Expr:
     """Return the shorter of two ways of writing, in which conserved totals stay together."""
     apart, together = {}, {}
@@ -167,28 +185,13 @@ def _readable(system: System, form: sp.Expr) -> sp.Expr:
 
 def _conditions(system: System, solution: Mapping[str, sp.Expr]) -> tuple[sp.Basic, ...]:
     """Return what the bounds ask for and what the signs of parameters do not grant."""
-    signs = {
-        symbol(name): sp.Dummy(name, positive=True)
-        for name, value in zip(system.parameters, system.draw(np.array([0]), 0)[1], strict=True)
-        if value[0] > 0
-    }
-    bounds = system.bounds.items()
-    signs |= {
-        initial_symbol(k): sp.Dummy(k, nonnegative=True) for k, (low, _) in bounds if low >= 0
-    }
-    back = {dummy: name for name, dummy in signs.items()}
+    signs = Signs.of(system)
     found: dict[sp.Expr, type[sp.Rel]] = {}
-    for name, (low, high) in bounds:
+    for name, (low, high) in system.bounds.items():
         for end, sign in ((low, 1), (high, -1)):
-            excess = sp.factor(sign * (solution[name] - exact(end)).xreplace(signs))
-            if np.isfinite(end) and not excess.is_nonnegative:
-                parts = [f for f in sp.Mul.make_args(excess) if not f.is_positive]
-                divides = any(f.is_Pow and f.exp.is_negative for f in parts)
-                open_part = sp.expand(sp.Mul(*(_upright(f) for f in parts))).xreplace(back)
-                found[open_part] = sp.Gt if divides else found.get(open_part, sp.Ge)
+            if np.isfinite(end):
+                excess = sign * (solution[name] - exact(end))
+                open_part, divides = signs.open_part(excess)
+                if not open_part.is_number:
+                    found[open_part] = sp.Gt if divides else found.get(open_part, sp.Ge)
     return tuple(relation(excess, 0) for excess, relation in found.items())
-
-
-def _upright(factor: sp.Expr) -> sp.Expr:
-    """Return x for 1/x, which has the same sign."""
-    return 1 / factor if factor.is_Pow and factor.exp == -1 else factor
