@@ -18,6 +18,7 @@ from physcm.abstraction.ordering import (
     input_effects,
 )
 from physcm.abstraction.reporting.report import Report, Row
+from physcm.abstraction.stability import Stability, StabilityReport, structural_stability
 from physcm.abstraction.statics import comparative_statics
 
 __all__ = [
@@ -31,6 +32,8 @@ __all__ = [
     "LawChange",
     "Report",
     "Row",
+    "Stability",
+    "StabilityReport",
     "causal_ordering",
     "commutes",
     "comparative_statics",
@@ -41,4 +44,5 @@ __all__ = [
     "input_effects",
     "random_interventions",
     "scm_exists",
+    "structural_stability",
 ]

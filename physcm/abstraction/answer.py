@@ -1,10 +1,11 @@
 """The answer of a constraints model in closed form: the state of rest as a function of the start.
 
 Under one intervention the active constraints are equations, one strongly connected component after
-the other. A component is solved by exact algebra where it is linear, or where each unknown can be
-eliminated in turn; of a last equation that is a quadratic (or a product of such) each root is a
-candidate. The candidate in which the simulated system comes to rest is the answer, so that what
-is printed has been seen.
+the other. A component is solved by exact algebra where it is linear. Of polynomials, products of
+unknowns are cancelled against each other as far as they can, and unknowns are eliminated in turn,
+those of lowest degree first; of a quadratic, or of a product, each root is a candidate. The
+candidate in which the simulated system comes to rest is the answer, so that what is printed has
+been seen.
 
     do(S = s):   C = k1 s n/(k1 s + km1 + k2),   n = C(0) + E(0)
 """
@@ -25,7 +26,6 @@ from physcm.mechanism.expression import exact, initial_symbol, substitute, symbo
 from physcm.scm import SCM
 from physcm.scm.block import Block
 from physcm.scm.closed_form import closed_form
-from physcm.scm.elimination import reduced
 from physcm.sim import FirstIntegral, System, conservation_laws
 from physcm.sim.conservation import known_parameters
 from physcm.sim.equilibrium import EquilibriumEquations
@@ -33,7 +33,7 @@ from physcm.sim.long_run import long_run
 from physcm.sim.status import LimitStatus
 
 _NEAR = 1e-5
-_HIGHEST_DEGREE = 2
+_HIGHEST_DEGREE, _LARGEST_BLOCK, _LONGEST = 2, 4, 100
 _MOST_CURVED = 3
 Forms = dict[sp.Symbol, sp.Expr]
 
@@ -129,25 +129,53 @@ def _candidates(blocks: Sequence[Block], known: Forms) -> Iterator[Forms]:
 
 
 def _roots(block: Block) -> Iterator[Forms]:
+    """Yield solutions of a component: the one that algebra proves, or what elimination leads to."""
     form = closed_form(block)
     if form is not None:
         yield form.solution
+    elif len(block.unknowns) <= _LARGEST_BLOCK:
+        residuals = [sp.numer(sp.together(r)) for r in block.residuals]
+        unknowns = [symbol(name) for name in block.unknowns]
+        if all(r.is_polynomial(*unknowns) for r in residuals):
+            yield from _eliminated(residuals, unknowns)
+
+
+def _eliminated(residuals: Sequence[sp.Expr], unknowns: Sequence[sp.Symbol]) -> Iterator[Forms]:
+    """Yield roots of polynomials, solving in turn for what stands in lowest degree."""
+    if not unknowns:
+        yield {}
         return
-    small = reduced(block)
-    if small is None or len(small.tears) != 1:
+    residuals = _combined(residuals, unknowns)
+    ways = [
+        (sp.degree(r, x), sum(r.has(y) for y in unknowns), sp.count_ops(r), i, j)
+        for i, r in enumerate(residuals)
+        for j, x in enumerate(unknowns)
+        if r.has(x)
+    ]
+    if not ways or min(ways)[0] > _HIGHEST_DEGREE or min(ways)[2] > _LONGEST:
         return
-    definitions, tear = dict(small.definitions), symbol(small.tears[0])
-    order = list(definitions)
-    last = sp.numer(sp.together(substitute(small.residuals[0], definitions, order)))
-    if not last.is_polynomial(tear):
-        return
-    for factor, _ in sp.factor_list(last, tear)[1]:
-        if sp.degree(factor, tear) <= _HIGHEST_DEGREE:
-            for root in sp.roots(factor, tear):
-                found = {tear: root}
-                for name in order:
-                    found[symbol(name)] = definitions[name].xreplace(found)
-                yield found
+    *_, i, j = min(ways)
+    x, others = unknowns[j], [y for y in unknowns if y != unknowns[j]]
+    rest = [r for k, r in enumerate(residuals) if k != i]
+    for factor, _ in sp.factor_list(residuals[i])[1]:
+        for root in sp.roots(factor, x) if factor.has(x) else ():
+            left = [sp.numer(sp.together(r.xreplace({x: root}))) for r in rest]
+            if all(r.is_polynomial(*others) for r in left):
+                for forms in _eliminated(left, others):
+                    yield {x: root.xreplace(forms), **forms}
+
+
+def _combined(residuals: Sequence[sp.Expr], unknowns: Sequence[sp.Symbol]) -> list[sp.Expr]:
+    """Return combinations in which products of unknowns cancel as far as they can.
+
+    Each product counts as an unknown of its own, to be eliminated before single ones are.
+    """
+    terms = [dict(sp.Poly(r, *unknowns).terms()) for r in residuals]
+    order = sorted({powers for row in terms for powers in row}, key=lambda p: (-sum(p), p))
+    matrix = sp.Matrix([[row.get(powers, 0) for powers in order] for row in terms])
+    reduced, _ = matrix.rref(simplify=True)
+    monomials = sp.Matrix([sp.prod(x**e for x, e in zip(unknowns, p, strict=True)) for p in order])
+    return [sp.numer(sp.together(e)) for e in reduced * monomials]
 
 
 def _on_curved(system: System, curved: Sequence[FirstIntegral]) -> Iterator[Forms]:

@@ -5,7 +5,9 @@ k1 (n - k0/k2)/k3 > 0    for positive k's says no more than    n k2 - k0 > 0
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import sympy as sp
@@ -25,28 +27,34 @@ class Signs:
     dummies: dict[sp.Symbol, sp.Dummy]
 
     @classmethod
-    def of(cls, system: System) -> Signs:
-        """Return the signs of parameters, as first drawn, and of states that cannot be negative."""
-        dummies = {}
+    def of(cls, system: System, at: Mapping[sp.Symbol, float] = MappingProxyType({})) -> Signs:
+        """Return the signs of parameters, as first drawn, and of states that cannot be negative.
+
+        Args:
+            system: the system.
+            at: values of states, of which nothing but their signs is used.
+        """
+        dummies: dict[sp.Symbol, sp.Dummy] = {}
         drawn = system.draw(np.array([0]), 0)[1][:, 0]
         for name, value in zip(system.parameters, drawn, strict=True):
-            if value:
-                sign = {"positive": True} if value > 0 else {"negative": True}
-                dummies[symbol(name)] = sp.Dummy(name, **sign)
+            dummies |= _signed(symbol(name), value)
         for name, (low, _) in system.bounds.items():
             if low >= 0:
                 for s in (symbol(name), initial_symbol(name)):
                     dummies[s] = sp.Dummy(s.name, nonnegative=True)
+        for s, value in at.items():
+            dummies |= _signed(s, value)
         return cls(dummies)
 
     def known(self, expression: sp.Expr) -> sp.Expr:
         """Return an expression with stand-ins, of which SymPy can tell the sign."""
         return expression.xreplace(self.dummies)
 
-    def open_part(self, expression: sp.Expr) -> tuple[sp.Expr, bool]:
-        """Return what decides the sign of an expression, and whether it divides by some of it.
+    def open_part(self, expression: sp.Expr, *, strict: bool = False) -> tuple[sp.Expr, bool]:
+        """Return what decides whether an expression is at least zero, or positive if `strict`.
 
-        A number says that the sign is decided already.
+        It is 1 where the signs grant it. The second value says whether the expression divides by
+        some of it.
 
         >>> system = System({"x": "-k*x"}, parameters={"k": 2}, initial={"x": 1})
         >>> k, x = map(symbol, "kx")
@@ -56,12 +64,18 @@ class Signs:
         (1, False)
         """
         factored = sp.factor(self.known(expression))
-        if factored.is_nonnegative:
+        if factored.is_positive or (factored.is_nonnegative and not strict):
             return sp.S.One, False
         parts = [f for f in sp.Mul.make_args(factored) if not f.is_positive]
         divides = any(f.is_Pow and f.exp.is_negative for f in parts)
         back = {dummy: s for s, dummy in self.dummies.items()}
         return sp.expand(sp.Mul(*map(_upright, parts))).xreplace(back), divides
+
+
+def _signed(s: sp.Symbol, value: float) -> dict[sp.Symbol, sp.Dummy]:
+    if value == 0:
+        return {}
+    return {s: sp.Dummy(s.name, positive=True) if value > 0 else sp.Dummy(s.name, negative=True)}
 
 
 def _upright(factor: sp.Expr) -> sp.Expr:

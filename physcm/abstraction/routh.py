@@ -1,0 +1,147 @@
+"""Routh-Hurwitz: when all eigenvalues have negative real parts, as inequalities in the parameters.
+
+The roots of  z^n + a_1 z^(n-1) + ... + a_n  all have negative real parts iff the leading principal
+minors of the Hurwitz matrix H_ij = a_(2i - j), with a_0 = 1, are positive (Hurwitz, Math. Annalen
+46, 1895):
+
+    n = 2:  a_1 > 0, a_2 > 0          n = 3:  a_1 > 0, a_1 a_2 - a_3 > 0, a_3 > 0
+
+The polynomial is that of the Jacobian on the conserved subspace. At an equilibrium in closed form
+the minors are expressions of the parameters alone, and their signs are decided in exact arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+
+from physcm.abstraction.signs import Signs
+from physcm.mechanism.expression import derivative, substitute, symbol, to_text
+from physcm.sim import System, conservation_laws
+from physcm.sim.conservation import known_parameters
+
+_LARGEST = 4
+_LONGEST_JACOBIAN, _LONGEST_CONDITION = 60, 400
+
+
+@dataclass(frozen=True)
+class Condition:
+    """An expression that has to be positive.
+
+    Attributes:
+        expression: its part that the signs of the parameters leave open.
+        value: at the given parameters.
+    """
+
+    expression: sp.Expr
+    value: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is positive."""
+        return self.value > 0
+
+    def __str__(self) -> str:
+        return f"{to_text(self.expression)} > 0 ({'holds' if self.holds else 'fails'})"
+
+
+def hurwitz_conditions(coefficients: Sequence[sp.Expr]) -> list[sp.Expr]:
+    """Return what has to be positive, given a_1, ..., a_n: the minors, a_n in place of the last.
+
+    The last minor is a_n times the one before it.
+
+    >>> a, b, c = map(symbol, "abc")
+    >>> hurwitz_conditions([a, b, c])
+    [a, a*b - c, c]
+    """
+    n = len(coefficients)
+    a = [sp.S.One, *coefficients]
+
+    def entry(i: int, j: int) -> sp.Expr:
+        k = 2 * (i + 1) - (j + 1)
+        return a[k] if 0 <= k <= n else sp.S.Zero
+
+    matrix = sp.Matrix(n, n, entry)
+    minors = [sp.expand(matrix[:k, :k].det(method="berkowitz")) for k in range(1, n)]
+    return [*minors, coefficients[-1]]
+
+
+def reduced_jacobian(system: System) -> sp.Matrix:
+    """Return the Jacobian on the conserved subspace, with states and parameters as symbols.
+
+    >>> swap = System(
+    ...     {"A": "B - k*A", "B": "k*A - B"}, parameters={"k": 2}, initial={"A": 1, "B": 1}
+    ... )
+    >>> reduced_jacobian(swap)
+    Matrix([[-k - 1]])
+    """
+    laws = conservation_laws(system)
+    determined = [law.determines for law in laws]
+    free = [name for name in system.states if name not in determined]
+    drift = [substitute(system.drift[name], system.derived, system.derived) for name in free]
+    full = {name: [derivative(f, symbol(name)) for f in drift] for name in system.states}
+    columns = {name: sp.Matrix(full[name]) for name in free}
+    for law in laws:
+        (first, weight), *others = law.coefficients
+        for name, c in others:
+            if name in columns:
+                columns[name] -= sp.Rational(str(c / weight)) * sp.Matrix(full[first])
+    return sp.Matrix.hstack(*columns.values()) if free else sp.zeros(0, 0)
+
+
+def characteristic(matrix: sp.Matrix) -> list[sp.Expr]:
+    """Return a_1, ..., a_n of the characteristic polynomial (Faddeev & LeVerrier).
+
+    >>> characteristic(sp.Matrix([[0, 1], [symbol("k"), 2]]))
+    [-2, -k]
+    """
+    one = sp.eye(matrix.rows)
+    power, coefficients = one, []
+    for k in range(1, matrix.rows + 1):
+        product = (matrix * power).applyfunc(sp.expand)
+        coefficients.append(sp.expand(-product.trace() / k))
+        power = product + coefficients[-1] * one
+    return coefficients
+
+
+def routh_conditions(
+    system: System,
+    at: Mapping[sp.Symbol, sp.Expr | float],
+    numbers: Mapping[sp.Symbol, float],
+) -> tuple[Condition, ...] | None:
+    """Return what has to be positive for an equilibrium to attract, None where that is too long.
+
+    Conditions that the signs of parameters and states grant are left out.
+
+    Args:
+        system: the system.
+        at: the equilibrium: each state in closed form, or as a number, of which nothing is used
+            in the conditions but its sign.
+        numbers: the values of parameters and initial values.
+
+    >>> swap = System(
+    ...     {"x": "v", "v": "-k*x - (d - c)*v"},
+    ...     parameters={"k": 2, "d": 1, "c": 3},
+    ...     initial={"x": 1, "v": 1},
+    ... )
+    >>> values = {symbol(name): value for name, value in swap.parameters.items()}
+    >>> [str(condition) for condition in routh_conditions(swap, {}, values)]
+    ['-c + d > 0 (fails)']
+    """
+    closed = {s: e for s, e in at.items() if isinstance(e, sp.Basic)}
+    found = {s: float(e) for s, e in at.items() if not isinstance(e, sp.Basic)}
+    matrix = reduced_jacobian(system).xreplace(closed)
+    if not 0 < matrix.rows <= _LARGEST or sp.count_ops(matrix) > _LONGEST_JACOBIAN:
+        return None
+    positive = hurwitz_conditions(characteristic(matrix))
+    if max(map(sp.count_ops, positive)) > _LONGEST_CONDITION:
+        return None
+    signs, known = Signs.of(system, found), known_parameters(system)
+    expressions = dict.fromkeys(signs.open_part(e, strict=True)[0] for e in positive)
+    return tuple(
+        Condition(e, float(e.xreplace(known).xreplace({**numbers, **found})))
+        for e in expressions
+        if e != sp.S.One
+    )
