@@ -100,7 +100,7 @@ def left_null_space(rows: Sequence[Sequence[int]], prime: int = PRIME) -> list[l
     """
     size, width = len(rows), len(rows[0]) if rows else 0
     table = [[*row, *(int(i == k) for k in range(size))] for i, row in enumerate(rows)]
-    rank = _eliminated(table, range(width), prime, above=False)
+    rank = reduce_rows(table, range(width), prime, above=False)
     laws = [row[width:] for row in table[rank:]]
     return reduced_rows(laws, prime)
 
@@ -112,12 +112,18 @@ def reduced_rows(rows: Sequence[Sequence[int]], prime: int = PRIME) -> list[list
     [[1, 2]]
     """
     table = [list(row) for row in rows]
-    rank = _eliminated(table, range(len(table[0]) if table else 0), prime, above=True)
+    rank = reduce_rows(table, range(len(table[0]) if table else 0), prime)
     return table[:rank]
 
 
-def _eliminated(table: list[list[int]], columns: Iterable[int], prime: int, *, above: bool) -> int:
-    """Eliminate below the pivots of some columns, and above if asked; return the rank."""
+def reduce_rows(
+    table: list[list[int]], columns: Iterable[int], prime: int = PRIME, *, above: bool = True
+) -> int:
+    """Eliminate below the pivots of some columns, in place, and above unless told; return the rank.
+
+    >>> reduce_rows([[2, 4], [1, 2]], range(2), 7)
+    1
+    """
     rank = 0
     for column in columns:
         pivot = next((r for r in range(rank, len(table)) if table[r][column]), None)

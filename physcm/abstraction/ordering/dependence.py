@@ -17,13 +17,8 @@ import sympy as sp
 from physcm.mechanism.codegen import Program
 from physcm.mechanism.errors import Unsupported
 from physcm.mechanism.expression import symbol
-from physcm.sim.conservation import (
-    ConservationLaw,
-    _integral,
-    _left_null_space,
-    _lift,
-    _Values,
-)
+from physcm.sim.conservation import ConservationLaw, _integral
+from physcm.sim.modular import Values, left_null_space, lift
 
 _RANK = 1e-8
 
@@ -102,7 +97,7 @@ def laws_of(
     """
     first, second = (
         [
-            [(name, _lift(c)) for name, c in zip(drift, row, strict=True) if c]
+            [(name, lift(c)) for name, c in zip(drift, row, strict=True) if c]
             for row in _combinations(salt, tuple(drift.values()), variables, definitions)
         ]
         for salt in (1, 2)
@@ -122,7 +117,7 @@ def _combinations(
     definitions: Mapping[sp.Symbol, sp.Expr],
 ) -> list[list[int]]:
     """Return the reduced basis of the combinations that vanish, modulo the prime."""
-    values = _Values(salt, len(expressions) + 4, variables)
+    values = Values(salt, len(expressions) + 4, variables)
     for name, expression in definitions.items():
         values.known[name] = values.of(expression)
-    return _left_null_space([values.row(f) for f in expressions])
+    return left_null_space([values.row(f) for f in expressions])

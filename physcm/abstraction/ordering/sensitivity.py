@@ -17,7 +17,7 @@ import sympy as sp
 
 from physcm.abstraction.ordering.reduction import Reduced
 from physcm.mechanism.expression import derivative, names_in, symbol
-from physcm.sim.conservation import _PRIME, _reduce, _Values
+from physcm.sim.modular import PRIME, Values, reduce_rows
 
 Block = tuple[Sequence[str], Sequence[str]]
 """Equations, and as many variables."""
@@ -36,14 +36,14 @@ class Responses:
         self.reduced, self.inputs, self.blocks = reduced, tuple(inputs), tuple(blocks)
         self.equations = tuple(f for equations, _ in self.blocks for f in equations)
         self.variables = tuple(v for _, variables in self.blocks for v in variables)
-        self.values = _Values(1, 1, ())
+        self.values = Values(1, 1, ())
         for equations, variables in self.blocks:
             self._solve(equations, variables)
 
     def is_singular(self, equations: Sequence[str], variables: Sequence[str]) -> bool:
         """Say whether equations fail to determine as many variables."""
         table = [self._slopes(f, variables) for f in equations]
-        return _reduce(table, range(len(variables))) < len(variables)
+        return reduce_rows(table, range(len(variables))) < len(variables)
 
     def drives(self, name: str, equation: str) -> bool:
         """Say whether a change of an input disturbs an equation that is solved."""
@@ -60,7 +60,7 @@ class Responses:
             for f in self.equations
         ]
         size = len(self.variables)
-        if _reduce(table, range(size)) < size:
+        if reduce_rows(table, range(size)) < size:
             return set()
         return {
             (cause, variable)
@@ -86,8 +86,8 @@ class Responses:
             if any(not names_in(slope).isdisjoint(variables) for slope in slopes):
                 return
             rest = residual.xreplace(at_zero)
-            table.append([*map(self._value, slopes), -self._value(rest) % _PRIME])
-        if _reduce(table, range(len(variables))) == len(variables):
+            table.append([*map(self._value, slopes), -self._value(rest) % PRIME])
+        if reduce_rows(table, range(len(variables))) == len(variables):
             self.values.known |= {
                 symbol(name): row[-1] for name, row in zip(variables, table, strict=True)
             }
