@@ -9,13 +9,13 @@ the inverse of 1 - W.
 
 Run: python -m benchmarks.scm_sampling [samples]
 
-Last result (two cores of a cloud machine, AMD EPYC, Python 3.11, beside other work that took most
-of both, so that only ratios tell): nanoseconds per value, and those of processor time, of which
-physcm can use both cores
+Last result (two cores of a cloud machine, AMD EPYC, Python 3.11; two runs, both beside other work
+that took most of the cores and of the memory's time): nanoseconds per value, and the least of
+processor time, of which physcm can use both cores
 
-    physcm       23     6.5
-    sempler      95    35
-    DoWhy gcm   146    45
+    physcm       23    59     6.5
+    sempler      95   145    35
+    DoWhy gcm   146   166    45
 
 Of the 6.5, draws take 2.5 (uniform draws of a counter-based generator 1.1, the normal quantile
 the rest), mechanisms 1, and the operating system 2.5, to hand out the memory of 200 columns.
