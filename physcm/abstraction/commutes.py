@@ -137,17 +137,16 @@ class Abstraction:
         n = (_MANY if in_law else 1) if n is None else n
         _check(tolerance, n=n, starts=starts)
         families = families_of(interventions)
-        above = [self._high.do(*(self.omega or self._likewise)(do)) for do in families]
+        both = [(do, tuple((self.omega or self._likewise)(do))) for do in families]
         outcomes: list[Outcome] | list[PopulationOutcome]
         with counted(len(families) * n * (1 if in_law else starts), progress, _DOING) as done:
             if self._system is None:
-                both = list(zip((self.low.do(*do) for do in families), above, strict=True))
-                outcomes = populations(both, self.map, n=n, seed=seed, step=step, done=done)
+                squares = [(self.low.do(*do), self._high.do(*above)) for do, above in both]
+                outcomes = populations(squares, self.map, n=n, seed=seed, step=step, done=done)
             else:
-                runs = list(zip((self._system.do(*do) for do in families), above, strict=True))
                 outcomes = compare(
-                    runs, n=n, seed=seed, starts=starts, tolerance=tolerance, tau=self.map,
-                    done=done,
+                    self._system, self._high, both, n=n, seed=seed, starts=starts,
+                    tolerance=tolerance, tau=self.map, done=done,
                 )  # fmt: skip
         return Report.of(self.low, self._high, families, outcomes)
 

@@ -19,10 +19,12 @@ from physcm.abstraction.constraints import CausalConstraintsModel
 from physcm.abstraction.equations import is_random
 from physcm.abstraction.outcome import UNKNOWN, Outcome
 from physcm.abstraction.population.samples import values_of
+from physcm.abstraction.sizes import carried, reached
 from physcm.abstraction.tau import Tau
+from physcm.abstraction.together import Families
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.expression import symbol
-from physcm.mechanism.interventions import SetParameter
+from physcm.mechanism.interventions import Interventions, SetParameter
 from physcm.scm import SCM
 from physcm.sim import System
 from physcm.sim.equilibrium import EquilibriumEquations, stability
@@ -31,6 +33,7 @@ from physcm.sim.starts import spread_starts
 from physcm.sim.status import LimitStatus
 
 _ROUNDING = 1e-12
+_MANY_RUNS = 2000
 
 Causal: TypeAlias = "SCM | CausalConstraintsModel"
 
@@ -41,13 +44,18 @@ def variables_of(model: Causal) -> tuple[str, ...]:
 
 
 def compare(
-    squares: Sequence[tuple[System, Causal]], *, n: int, seed: int, starts: int, tolerance: float,
-    tau: Tau, done: Callable[[int], None] = lambda _: None,
+    low: System, high: Causal, families: Sequence[tuple[Interventions, Interventions]], *, n: int,
+    seed: int, starts: int, tolerance: float, tau: Tau,
+    done: Callable[[int], None] = lambda _: None,
 ) -> list[Outcome]:  # fmt: skip
-    """Run both ways for systems and causal models, each pair under an intervention of its own.
+    """Run both ways under each of some interventions.
+
+    Where there are many runs, those under interventions that agree plainly are done together.
 
     Args:
-        squares: a system and a causal model that carry the same intervention.
+        low: the system.
+        high: the causal model.
+        families: what to do to the one, and to the other.
         n: number of samples.
         seed: of all draws.
         starts: number of initial states per sample.
@@ -55,13 +63,20 @@ def compare(
         tau: takes values of the system to values of the causal model.
         done: called with the number of runs each time that the fate of some is known.
     """
-    equations = [EquilibriumEquations(low) for low, _ in squares]
-    begins = [(own, *spread_starts(own, n, seed, starts)) for own in equations]
+    outcomes: dict[int, Outcome] = {}
+    if len(families) * n * starts >= _MANY_RUNS and isinstance(high, SCM):
+        together = Families.of(
+            low, high, families, tau, n=n, seed=seed, starts=starts, tolerance=tolerance
+        )
+        outcomes = together.agreeing(done)
+    left = [place for place in range(len(families)) if place not in outcomes]
+    systems = [EquilibriumEquations(low.do(*families[place][0])) for place in left]
+    begins = [(own, *spread_starts(own, n, seed, starts)) for own in systems]
     limits = long_runs(begins, done)
-    return [
-        _outcome(own, high, x0, p, tuple(fates), n, seed, starts, tolerance, tau)
-        for (own, x0, p), (_, high), fates in zip(begins, squares, limits, strict=True)
-    ]
+    for place, (own, x0, p), fates in zip(left, begins, limits, strict=True):
+        above = high.do(*families[place][1])
+        outcomes[place] = _outcome(own, above, x0, p, tuple(fates), n, seed, starts, tolerance, tau)
+    return [outcomes[place] for place in range(len(families))]
 
 
 def _outcome(
@@ -77,18 +92,23 @@ def _outcome(
     solutions = np.array(
         [solved[name].transpose("sample", "solution").values for name in tau.names]
     )
+    settled = np.array([limit.status is LimitStatus.SETTLED for limit in limits])
+    x, scale = (
+        np.array(rows).reshape(len(limits), -1).T
+        for rows in ([run.state for run in limits], [run.scale for run in limits])
+    )
     return Outcome(
         tau.names,
         limits,
-        _simulated(low, tau, limits, p),
+        np.where(settled, tau.of(values_of(low, x, p)), np.nan),
         solutions,
         *_kinds(equations, tau, solutions, p),
         _answers(solved),
         starts,
         tolerance,
         seed,
-        _reached(low, tau, limits, p),
-        _carried(low, tau, limits, p),
+        reached(low, tau, scale, p),
+        carried(low, tau, x, p, settled),
     )
 
 
@@ -120,36 +140,6 @@ def _initial_values(low: System, high: Causal, x0: Floats) -> dict[str, Floats]:
     wanted = high.scm.exogenous if isinstance(high, CausalConstraintsModel) else high.exogenous
     drawn = {f"{name}(0)": row for name, row in zip(low.states, x0, strict=True)}
     return {name: row for name, row in drawn.items() if name in wanted}
-
-
-def _simulated(low: System, tau: Tau, limits: Sequence[Limit], p: Floats) -> Floats:
-    """Return tau of the limits, NaN where a run did not settle."""
-    settled = [limit.status is LimitStatus.SETTLED for limit in limits]
-    x = np.array([limit.state for limit in limits]).reshape(len(limits), -1).T
-    return np.where(settled, tau.of(values_of(low, x, p)), np.nan)
-
-
-def _reached(low: System, tau: Tau, limits: Sequence[Limit], p: Floats) -> Floats:
-    """Return tau of the sizes that the states took along the runs."""
-    x = np.array([limit.scale for limit in limits]).reshape(len(limits), -1).T
-    sizes = np.abs(tau.of(values_of(low, x, p))).max(axis=1, initial=0.0)
-    return np.where(np.isfinite(sizes), sizes, 0.0)
-
-
-def _carried(low: System, tau: Tau, limits: Sequence[Limit], p: Floats) -> Floats:
-    """Return sum |d tau/dX| |X| at the limits, the largest over the runs that settled.
-
-    Of a function nothing is known.
-    """
-    if tau.function is not None:
-        return np.zeros(len(tau.names))
-    settled = [limit.status is LimitStatus.SETTLED for limit in limits]
-    x = np.array([limit.state for limit in limits]).reshape(len(limits), -1)[settled]
-    slopes = np.abs(low.program(tau.expressions).jacobian.batch(0.0, x.T, p[:, settled]))
-    with np.errstate(invalid="ignore"):
-        sizes = (slopes @ np.abs(x)[:, :, np.newaxis])[..., 0]
-    largest: Floats = np.where(np.isfinite(sizes), sizes, 0.0).max(axis=0, initial=0.0)
-    return largest
 
 
 def _kinds(

@@ -67,9 +67,9 @@ def equilibrate(
     if isinstance(model, SCM):
         for do in families:
             require_alike(do)
-    squares = [(system.do(*do), model.do(*do)) for do in families]
     tau = Tau.given(None, system.variables, variables_of(model))
-    outcomes = compare(squares, n=1, seed=seed, starts=_STARTS, tolerance=1e-5, tau=tau)
+    both = [(do, do) for do in families]
+    outcomes = compare(system, model, both, n=1, seed=seed, starts=_STARTS, tolerance=1e-5, tau=tau)
     for do, outcome in zip(families, outcomes, strict=True):
         if not (outcome.agrees & outcome.settled).all():
             raise _failure(system, outcome, label(do) if do else "")

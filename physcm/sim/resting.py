@@ -43,6 +43,8 @@ class Answers:
         stability: "stable", "unstable", "marginal" or "".
         status: a `RestStatus`, or UNKNOWN.
         end: where a flow rests that is still to be looked at, in the form of `x`.
+        scale: the largest value that each state took along the flow, in the form of `x`.
+        time: how long the flow was followed, (columns,).
     """
 
     x: Floats
@@ -50,6 +52,8 @@ class Answers:
     stability: NDArray[np.str_]
     status: NDArray[np.int64]
     end: Floats
+    scale: Floats
+    time: Floats
 
     @classmethod
     def none(cls, states: int, columns: int) -> Answers:
@@ -60,6 +64,8 @@ class Answers:
             np.full(columns, "", dtype="<U8"),
             np.full(columns, UNKNOWN),
             np.full((states, columns), np.nan),
+            np.zeros((states, columns)),
+            np.zeros(columns),
         )
 
     def take(
@@ -113,6 +119,9 @@ class _Search:
             self.name, self.rates, x, self.p[:, columns], most_steps=most_steps,
             threads=self.threads,
         )  # fmt: skip
+        answers = self.answers
+        answers.scale[:, columns] = np.fmax(answers.scale[:, columns], paths.scale)
+        answers.time[columns] += paths.time
         at_rest = paths.status == RESTS
         self.answers.end[:, columns] = np.where(at_rest, paths.x, np.nan)
         stays = (paths.x == self.stack.x0[:, columns]).all(axis=0)

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 import sympy as sp
@@ -25,6 +26,9 @@ from physcm.mechanism.interventions import Hold, Interventions, SetParameter
 from physcm.mechanism.values import finite
 from physcm.sim.conservation import conservation_laws
 from physcm.sim.system import System
+
+Numbers: TypeAlias = Mapping[str, float]
+"""What parameters and held states get, by name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,12 +95,12 @@ def stacked(system: System, families: Sequence[Interventions], n: int, seed: int
     Raises:
         UnknownVariable, Infeasible, InvalidValue: as `System.do`.
     """
-    plain = _plain(system)
-    given = {i: _numbers(system, family, plain) for i, family in enumerate(families)}
-    numbers = {i: values for i, values in given.items() if values is not None}
-    stacks = [_together(system, numbers, n, seed)] if numbers else []
-    if stacks and not _has_laws(stacks[0]):
-        numbers, stacks = {}, []
+    numbers = as_numbers(system, families)
+    stacks = []
+    if numbers:
+        stack = set_to(system, list(numbers.values()), *system.draw(np.arange(n), seed))
+        columns = n * np.array(list(numbers))[:, np.newaxis] + np.arange(n)
+        stacks.append(replace(stack, columns=columns.ravel()))
     for i in sorted(set(range(len(families))) - numbers.keys()):
         own = system.do(*families[i])
         x0, p = own.draw(np.arange(n), seed)
@@ -105,9 +109,20 @@ def stacked(system: System, families: Sequence[Interventions], n: int, seed: int
     return stacks
 
 
-def _numbers(
-    system: System, family: Interventions, plain: frozenset[str]
-) -> dict[str, float] | None:
+def as_numbers(system: System, families: Sequence[Interventions]) -> dict[int, Numbers]:
+    """Return the numbers that parameters and held states get, by the place of a family.
+
+    Left out are families in which there is more to it, and all where conservation laws would
+    differ from family to family.
+    """
+    plain = _plain(system)
+    given = {i: _numbers(system, family, plain) for i, family in enumerate(families)}
+    numbers = {i: values for i, values in given.items() if values is not None}
+    varied = frozenset().union(*numbers.values()) & system.parameters.keys()
+    return numbers if _has_laws(system, varied) else {}
+
+
+def _numbers(system: System, family: Interventions, plain: frozenset[str]) -> Numbers | None:
     """Return the numbers that parameters and held states get, None if there is more to it."""
     numbers: dict[str, float] = {}
     for intervention in family:
@@ -140,30 +155,35 @@ def _plain(system: System) -> frozenset[str]:
     return frozenset((states | system.parameters.keys()) - read)
 
 
-def _together(
-    system: System, numbers: Mapping[int, Mapping[str, float]], n: int, seed: int
-) -> Stack:
-    """Return one stack of the families that give numbers only."""
-    x, p = (np.tile(drawn, len(numbers)) for drawn in system.draw(np.arange(n), seed))
-    held, changed = np.zeros(x.shape, dtype=bool), set[str]()
+def set_to(system: System, families: Sequence[Numbers], x0: Floats, p: Floats) -> Stack:
+    """Return a stack of runs that begin alike in all families but for the numbers set there.
+
+    Args:
+        system: what to intervene on.
+        families: the numbers that parameters and held states get.
+        x0: the states at the start of the runs of each family, (states, runs).
+        p: the parameters, (parameters, runs).
+    """
+    runs = x0.shape[1]
+    x, q = np.tile(x0, len(families)), np.tile(p, len(families))
+    held, varied = np.zeros(x.shape, dtype=bool), set[str]()
     place = {name: i for i, name in enumerate(system.parameters)}
     index = {name: i for i, name in enumerate(system.states)}
-    for k, values in enumerate(numbers.values()):
-        own = slice(n * k, n * (k + 1))
+    for k, values in enumerate(families):
+        own = slice(runs * k, runs * (k + 1))
         for name, value in values.items():
             if name in index:
                 x[index[name], own], held[index[name], own] = value, True
             else:
-                p[place[name], own] = value
-                changed.add(name)
-    columns = (n * np.array(list(numbers))[:, np.newaxis] + np.arange(n)).ravel()
-    return Stack(system, frozenset(changed), columns, x, p, held)
+                q[place[name], own] = value
+                varied.add(name)
+    return Stack(system, frozenset(varied), np.arange(x.shape[1]), x, q, held)
 
 
-def _has_laws(stack: Stack) -> bool:
-    """Say whether the conservation laws are the same for all columns."""
+def _has_laws(system: System, varied: frozenset[str]) -> bool:
+    """Say whether the conservation laws are the same whatever some parameters are."""
     try:
-        conservation_laws(stack.system, stack.varied)
+        conservation_laws(system, varied)
     except Unsupported:
         return False
     return True
