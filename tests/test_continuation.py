@@ -140,6 +140,17 @@ def test_the_normal_form_has_its_lyapunov_coefficient(sign: int, criticality: st
     assert hopf.criticality == criticality
 
 
+def test_cycles_have_the_radius_and_the_period_of_the_normal_form() -> None:
+    normal = System(
+        {"x": "k*x - w*y - x*(x**2 + y**2)", "y": "w*x + k*y - y*(x**2 + y**2)"},
+        parameters={"k": -1, "w": 2}, initial={"x": 0.1, "y": 0}, algebraic={"twice": "2*x"},
+    )  # fmt: skip
+    found = continuation(normal, "k", (-1, 1)).cycles([-0.5, 0.25, 0.81])
+    np.testing.assert_allclose(found.x.sel(end="high"), [np.nan, 0.5, 0.9], rtol=1e-4)
+    np.testing.assert_allclose(found.twice.sel(end="low"), [np.nan, -1, -1.8], rtol=1e-4)
+    np.testing.assert_allclose(found.period, [np.nan, np.pi, np.pi], rtol=1e-4)
+
+
 def test_a_linear_center_is_a_degenerate_hopf_point() -> None:
     linear = System({"x": "k*x - y", "y": "x + k*y"}, parameters={"k": -1},
                     initial={"x": 1, "y": 0})  # fmt: skip

@@ -79,8 +79,8 @@ def continuation(
       r = 0, fold: a stable equilibrium ends where it meets an unstable one; none is left
     """
     sweep = swept(system, over, between, seed, sample)
-    tracer, branches = explore(sweep, starts)
-    found = Continuation(sweep, (), tracer, tuple(branches))
+    explored = explore(sweep, starts)
+    found = Continuation(sweep, (), explored.tracer, explored.branches, complete=explored.complete)
     points = [_described(found, group) for group in _groups(found)]
     points += _loose_ends(found)
     return replace(found, points=tuple(sorted(points, key=lambda p: (p.value, p.kind))))

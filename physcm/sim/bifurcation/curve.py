@@ -168,6 +168,12 @@ class Curve:
         """Return the stability at a point."""
         return stability(self.eigenvalues(u))
 
+    def along(self, point: Point) -> Point | None:
+        """Return the point of this curve where another one passes; None if it does not."""
+        u, _ = self.ahead(point, 0.0, point.u)
+        near = u is not None and point.distance(u) <= _NEARLY
+        return self.point(u, point.direction) if u is not None and near else None
+
     def ahead(self, point: Point, length: float, guess: Floats) -> tuple[Floats | None, int]:
         """Return the point of the curve at some arclength from another, near a guess."""
         return self.corrected(guess, point.tangent / point.size, length + _along(point, point.u))

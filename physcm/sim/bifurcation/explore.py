@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from physcm.mechanism.codegen import Floats
+from physcm.mechanism.roots import distinct
 from physcm.sim.bifurcation.crossing import directions
 from physcm.sim.bifurcation.curve import Units
 from physcm.sim.bifurcation.pieces import Pieces
@@ -17,11 +19,26 @@ from physcm.sim.equilibrium import scatter
 
 _INSIDE = (0.145898, 0.381966, 0.618034, 0.854102)
 """Shares of the range that no special value is likely to lie at, by the golden ratio."""
-_MOST_BRANCHES = 200
+_MOST_BRANCHES = 100
 _NUDGE = 0.01
 
 
-def explore(sweep: Sweep, starts: int) -> tuple[Tracer, list[Branch]]:
+@dataclass(frozen=True, eq=False)
+class Explored:
+    """What was found.
+
+    Attributes:
+        tracer: what followed the branches.
+        branches: the branches.
+        complete: whether every branch that showed itself was followed.
+    """
+
+    tracer: Tracer
+    branches: tuple[Branch, ...]
+    complete: bool
+
+
+def explore(sweep: Sweep, starts: int) -> Explored:
     """Return the branches of a sweep.
 
     Equilibria are sought as by `equilibria` at both ends of the range, and by Newton's method
@@ -45,7 +62,7 @@ def explore(sweep: Sweep, starts: int) -> tuple[Tracer, list[Branch]]:
         explorer.begin(u)
     for u in _inside(sweep, units, starts):
         explorer.begin(u)
-    return explorer.tracer, explorer.branches
+    return Explored(explorer.tracer, tuple(explorer.branches), explorer.complete)
 
 
 def _inside(sweep: Sweep, units: Units, starts: int) -> Iterator[Floats]:
@@ -58,9 +75,9 @@ def _inside(sweep: Sweep, units: Units, starts: int) -> Iterator[Floats]:
         typical = units.typical[:-1]
         begin = np.column_stack([x0, scatter(equations, typical, total, starts)])
         roots, converged = equations.roots(begin, p, total)
-        for root in np.unique(roots.T[converged], axis=0):
-            if equations.is_feasible(root, typical):
-                yield np.append(root, value)
+        roots = roots[:, converged]
+        roots = roots[:, distinct(roots, np.maximum(np.abs(roots), typical[:, np.newaxis]))]
+        yield from (np.append(x, value) for x in roots.T if equations.is_feasible(x, typical))
 
 
 class _Explorer:
@@ -69,18 +86,26 @@ class _Explorer:
     def __init__(self, tracer: Tracer) -> None:
         self.tracer = tracer
         self.branches: list[Branch] = []
+        self.complete = True
 
     def begin(self, u: Floats) -> None:
         """Follow what passes through an equilibrium, and whatever crosses that, and so on."""
         waiting = [u]
-        while waiting:
+        while waiting and self.complete:
             u = waiting.pop()
-            for direction in directions(self.tracer.curve(u), u):
-                if len(self.branches) < _MOST_BRANCHES and self._is_new(u, direction):
-                    branch = self.tracer.branch(u, direction)
-                    if len(branch.points) > 1:
-                        self.branches.append(branch)
-                        waiting += [p.event.u for p in branch.passed if p.event.crosses]
+            ways = directions(self.tracer.curve(u), u)
+            for direction in ways:
+                if self._is_new(u, direction):
+                    waiting += self._follow(u, direction, "branch point" if len(ways) > 1 else "")
+            self.complete = len(self.branches) < _MOST_BRANCHES
+
+    def _follow(self, u: Floats, direction: Floats, special: str) -> list[Floats]:
+        """Follow a branch; return where others cross it."""
+        branch = self.tracer.branch(u, direction, special)
+        if len(branch.points) == 1:
+            return []
+        self.branches.append(branch)
+        return [passed.event.u for passed in branch.passed if passed.event.crosses]
 
     def _is_new(self, u: Floats, direction: Floats) -> bool:
         """Say whether a curve through a point is none of the branches that are known."""

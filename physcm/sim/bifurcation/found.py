@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -14,6 +14,7 @@ import xarray as xr
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import InvalidValue
 from physcm.sim.bifurcation.curve import Point
+from physcm.sim.bifurcation.cycles import cycles
 from physcm.sim.bifurcation.sweep import Sweep
 from physcm.sim.bifurcation.tracing import Branch, Tracer
 from physcm.sim.bifurcation.verdict import Interval, Switch, intervals, switches
@@ -22,6 +23,7 @@ from physcm.sim.provenance import provenance
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_CYCLES = 14
 _SAME, _NEGLIGIBLE = 1e-6, 1e-12
 
 
@@ -84,12 +86,14 @@ class Continuation:
         points: the special points, in order of the value.
         tracer: what followed the branches.
         curves: the branches as they were followed; `branches` has them as datasets.
+        complete: whether every branch that showed itself was followed; else there were too many.
     """
 
     sweep: Sweep
     points: tuple[SpecialPoint, ...]
     tracer: Tracer
     curves: tuple[Branch, ...]
+    complete: bool
 
     @property
     def name(self) -> str:
@@ -138,15 +142,28 @@ class Continuation:
         """The values at which a stable equilibrium jumps, ends, loses stability or bends."""
         return switches(self)
 
-    def plot(self, names: Sequence[str] = ()) -> Figure:
+    def cycles(self, values: Iterable[float] | None = None) -> xr.Dataset:
+        """Return limit cycles by simulation (see `physcm.sim.bifurcation.cycles`).
+
+        Args:
+            values: of what is swept; unless given, some of each interval without any stable
+                equilibrium.
+        """
+        if values is None:
+            restless = [interval for interval in self.intervals if not interval.stable]
+            values = [v for one in restless for v in np.linspace(one.low, one.high, _CYCLES)[1:-1]]
+        return cycles(self, values)
+
+    def plot(self, names: Sequence[str] = (), *, cycles: bool = False) -> Figure:
         """Return the bifurcation diagram (see `physcm.sim.bifurcation.plot`).
 
         Args:
             names: the variables to draw, one below the other; every one that moves unless given.
+            cycles: draw how far limit cycles swing, which are simulated, as well.
         """
         from physcm.sim.bifurcation.plot import diagram
 
-        return diagram(self, names)
+        return diagram(self, names, self.cycles() if cycles else None)
 
     def __str__(self) -> str:
         sweep = self.sweep
@@ -155,6 +172,7 @@ class Continuation:
             f"{sweep.system.in_words}, {sweep.name} from {sweep.low:g} to {sweep.high:g}: "
             f"{len(self.curves)} branches of equilibria, {count} points"
         ]
+        lines += [] if self.complete else ["  there are more branches, which were not followed"]
         lines += [f"  {sweep.name} = {point.value:.8g}: {point}" for point in self.points]
         lines += ["in the long run:"]
         lines += [f"  {interval}" for interval in self.intervals]

@@ -17,6 +17,7 @@ from physcm.mechanism.errors import UnknownVariable
 from physcm.mechanism.parser import closest
 
 if TYPE_CHECKING:
+    import xarray as xr
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -42,12 +43,15 @@ _MOST_PANELS = 6
 _MOST_LABELS = 8
 
 
-def diagram(found: Continuation, names: Sequence[str] = ()) -> Figure:
+def diagram(
+    found: Continuation, names: Sequence[str] = (), cycles: xr.Dataset | None = None
+) -> Figure:
     """Return the bifurcation diagram, one panel for each variable.
 
     Args:
         found: what to draw.
         names: the variables; unless given, up to six states that move.
+        cycles: limit cycles, whose ends are drawn.
 
     Raises:
         UnknownVariable: for a name that the system does not define.
@@ -61,6 +65,11 @@ def diagram(found: Continuation, names: Sequence[str] = ()) -> Figure:
         _draw_ground(axes, found)
         _draw_branches(axes, found, name)
         _draw_points(axes, found, name)
+        if cycles is not None:
+            axes.plot(
+                cycles.value, cycles[name].values.T, "o", color="#009e73", markersize=3.5,
+                markerfacecolor="white", zorder=2.5, label="ends of a cycle",
+            )  # fmt: skip
         axes.set_ylabel(name, color=INK)
         axes.set_xlim(found.sweep.low, found.sweep.high)
         axes.spines[["top", "right"]].set_visible(False)

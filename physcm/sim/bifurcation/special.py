@@ -31,7 +31,6 @@ ENDINGS = ("range", "bound", "kink")
 """The kinds of event that a smooth piece of a curve ends at."""
 
 _MARGINAL = 1e-10
-_ROTATES = 1e-6
 _OUTSIDE = 1e-9
 _HIDDEN = 1e-14
 
@@ -85,9 +84,14 @@ class Step:
             scipy.optimize.brentq(lambda s: test(self.between(s)), 0, self.length, xtol=xtol)
         )
 
-    def events(self) -> list[Event]:
-        """Return what happens on the step, in order, up to what ends it."""
-        ends = sorted(self._endings(), key=lambda event: event.at)
+    def events(self, *, smooth: bool) -> list[Event]:
+        """Return what happens on the step, in order, up to what ends it.
+
+        Args:
+            smooth: whether the curve has no corner, whatever boundaries it crosses.
+        """
+        ends = [*self._ends(), *(() if smooth else self._kinks())]
+        ends.sort(key=lambda event: event.at)
         last = ends[0].at if ends else self.length
         found = [e for e in self._passings() if e.at <= last + 1e-5 * self.length]
         return [*sorted(found, key=lambda event: event.at), *ends[:1]]
@@ -97,8 +101,8 @@ class Step:
         yield from self._crossings()
         yield from self._hopf_points()
 
-    def _endings(self) -> Iterator[Event]:
-        """Yield where the swept number, a state or a boundary comes to its end."""
+    def _ends(self) -> Iterator[Event]:
+        """Yield where the swept number or a state comes to its end."""
         sweep, (low, high) = self.curve.sweep, self.curve.sweep.equations.bounds
         lows, highs = np.append(low, sweep.low), np.append(high, sweep.high)
         slack = _OUTSIDE * self.a.size
@@ -107,6 +111,9 @@ class Step:
             at = self.located(partial(_above, i, float(end))) or 0.0
             kind = "range" if i == len(low) else "bound"
             yield Event(kind, at, self._snapped(self.between(at), i, end), i)
+
+    def _kinks(self) -> Iterator[Event]:
+        """Yield where boundaries of the piece are crossed."""
         for i in np.flatnonzero(self.curve.piece.beyond(self.b.u)).tolist():
             at = self.located(partial(self._boundary, i)) or 0.0
             yield Event("kink", at, self.between(at), i)
@@ -152,9 +159,8 @@ class Step:
             if at is None or abs(at - passed) <= 1e-6 * self.length:
                 continue
             u = self.between(at)
-            values = self.curve.eigenvalues(u)
-            omega = float(abs(values[k].imag))
-            if omega > _ROTATES * np.abs(values).max():
+            omega = float(abs(self.curve.eigenvalues(u)[k].imag))
+            if omega > 0:
                 passed = at
                 yield Event("Hopf", at, u, omega=omega)
 

@@ -22,7 +22,7 @@ _FIRST, _SHORTEST, _LONGEST = 0.01, 1e-8, 0.05
 _BEND, _GENTLE = 0.95, 0.99
 _QUICK = 4
 _OFF = 0.5
-_SAME, _TINY, _SMOOTH = 1e-5, 1e-4, 1e-3
+_SAME, _SMOOTH = 1e-5, 1e-3
 _MOST_POINTS = 4000
 _BOUNDLESS = 1e6
 _MOST_FLIPS = 8
@@ -82,7 +82,6 @@ class Way:
     end: str = ""
     length: float = _FIRST
     flips: int = 0
-    corner: Point | None = None
 
     @property
     def last(self) -> Point:
@@ -110,10 +109,13 @@ class Tracer:
         within = sweep.low - slack[-1] <= u[-1] <= sweep.high + slack[-1]
         return bool(within) and sweep.equations.is_feasible(u[:-1], self.units.typical[:-1])
 
-    def branch(self, u: Floats, direction: Floats) -> Branch:
-        """Return the branch through a point, in a direction and against it."""
+    def branch(self, u: Floats, direction: Floats, special: str) -> Branch:
+        """Return the branch through a point, in a direction and against it.
+
+        What the point itself is, if it is special, is known already.
+        """
         curve = self.curve(u)
-        start = curve.start(u, direction)
+        start = replace(curve.start(u, direction), special=special)
         there = self.way(curve, start)
         if there.end == "closed":
             return Branch((*there.points,), (*there.passed,), ("closed", "closed"))
@@ -154,13 +156,20 @@ class Tracer:
 
     def _advance(self, way: Way, step: Step) -> None:
         """Go on by a step, up to what happens on it."""
-        events = step.events()
+        first, beyond = way.points[0], self._without_corner(step)
+        events = [
+            e
+            for e in step.events(smooth=beyond is not None)
+            if e.kind in ENDINGS or first.distance(e.u) > _SAME
+        ]
         ending = events.pop() if events and events[-1].kind in ENDINGS else None
         way.passed += _with_sides(step, events)
         way.points += [_special(step, event) for event in events]
         if ending is None:
             closed = len(way.points) > 3 and passes(way.curve, step.a, step.b.u, way.points[0].u)
-            way.points.append(way.points[0] if closed else step.b)
+            if beyond is not None:
+                way.curve = self.on(beyond.piece)
+            way.points.append(way.points[0] if closed else beyond or step.b)
             way.end = "closed" if closed else "unbounded" if self._boundless(step.b) else ""
             way.flips = 0
             return
@@ -176,6 +185,17 @@ class Tracer:
             if ending.kind == "bound" and not crossing and len(way.points) > 1:
                 way.passed.append(Passed(ending, step.a.stability, ""))
 
+    def _without_corner(self, step: Step) -> Point | None:
+        """Return the end of a step on the piece that it really lies in, if that is no other curve.
+
+        A quotient that is filled in where it is 0/0 has boundaries, and no corner.
+        """
+        b = step.b
+        if not b.piece.beyond(b.u).any():
+            return None
+        there = self.on(self.pieces.at(b.u)).along(b)
+        return there if there is not None and there.goes_on_like(b, _SMOOTH) else None
+
     def _turn(self, way: Way, b: Point, kink: Event) -> None:
         """Go on with the piece on the other side of a boundary, deeper into it."""
         sides = list(b.piece.sides)
@@ -190,27 +210,9 @@ class Tracer:
         deeper = float(curve.piece.gradient(kink.what, b.u) @ start.direction)
         if (deeper > 0) != sides[kink.what]:
             start = start.reversed()
-        self._note_corner(way, b, start, kink)
+        way.passed.append(Passed(kink, b.stability, start.stability))
         way.curve, way.length = curve, _FIRST
         way.points.append(start)
-
-    def _note_corner(self, way: Way, b: Point, start: Point, kink: Event) -> None:
-        """Note a kink, but no tiny piece between others, such as one that fills in x/x at 0."""
-        if way.corner is None or way.corner.distance(b.u) > _TINY:
-            way.corner, smooth = b, start.goes_on_like(b, _SMOOTH)
-        else:
-            if way.passed and way.passed[-1].event.kind == "kink":
-                way.passed.pop()
-            back, on = self._off(way.corner.reversed()), self._off(start)
-            smooth = on.goes_on_like(back.reversed(), 10 * _SMOOTH)
-        if not smooth:
-            way.passed.append(Passed(kink, way.corner.stability, start.stability))
-
-    def _off(self, point: Point) -> Point:
-        """Return the point a little further on, where next to a kink rounding tells little."""
-        curve = self.on(point.piece)
-        u, _ = curve.ahead(point, 10 * _TINY, point.u + 10 * _TINY * point.direction)
-        return point if u is None else curve.point(u, point.direction)
 
     def _lost(self, way: Way) -> None:
         """Say why there is no further step: a bound next to the last point, or nothing known."""
