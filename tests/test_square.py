@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -366,12 +367,26 @@ def test_an_intervention_on_an_unknown_or_infeasible_value_is_refused() -> None:
         commutes(enzyme(), model, [Hold("E", -1.0)])
 
 
-def test_the_text_names_every_intervention_and_ends_with_the_verdict() -> None:
+def test_the_text_is_verdict_then_evidence_then_how_to_repeat_it() -> None:
     report = commutes(enzyme(), equilibrate(enzyme()), [Hold("S", 2.0)])
     text = str(report)
-    assert "do(S = 2)" in text
-    assert text.endswith(report.verdict)
-    assert set(report.table.dims) == {"intervention", "variable", "sample", "start"}
+    assert text.startswith(f"enzyme\n\n{report.verdict}\n\nintervention")
+    assert text.index("do(S = 2)") < text.index("Repeat: ")
+    (options,) = re.findall(r"Repeat: commutes\(low, high, interventions, (.*)\)", text)
+    again = [option.split("=") for option in options.split(", ")]
+    chosen: Any = {name: float(v) if name == "tolerance" else int(v) for name, v in again}
+    twice = commutes(enzyme(), equilibrate(enzyme()), [Hold("S", 2.0)], **chosen)
+    assert str(twice) == text
+
+
+def test_the_table_has_the_errors_of_every_run() -> None:
+    tank = System({"h": "q - k*h"}, parameters={"q": Uniform(1, 2), "k": 2}, initial={"h": 1})
+    table = commutes(tank, equilibrate(tank), [Hold("h", 4.0)], n=3).table
+    gap = abs(table.simulated - table.predicted)
+    np.testing.assert_array_equal(table.absolute_error, gap)
+    assert table.absolute_error.sizes == {"intervention": 2, "variable": 1, "sample": 3, "start": 3}
+    size = abs(table.predicted).max(("sample", "start"))
+    np.testing.assert_allclose(table.relative_error, gap / size, rtol=1e-6, atol=1e-15)
 
 
 def test_an_equation_without_its_own_variable_is_noted() -> None:

@@ -58,14 +58,13 @@ def show(report: Report) -> None:
         print(report)
         return
     say(report.low.name, "bold")
+    say(report.verdict, "bold green" if report.ok else "bold red")
     show_table(
         COLUMNS,
         [row.cells for row in report.rows],
         ["" if row.agree else "red" for row in report.rows],
     )
-    if report.remarks:
-        say("\n".join(report.remarks))
-    say(report.verdict, "bold green" if report.ok else "bold red")
+    say("\n".join(report.remarks))
 
 
 def write(report: Report, folder: Path, stem: str) -> str:

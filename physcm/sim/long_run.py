@@ -27,7 +27,6 @@ from physcm.sim.pursuit import MOST_STEPS, pursue
 from physcm.sim.status import LimitStatus, RunStatus
 
 _RTOL = 1e-8
-_NEAR = 1e-6
 _NEAR_ZERO = 1e-9
 _STILL = 1e-7
 _SLOW = 1e-2
@@ -38,6 +37,8 @@ _GROWING_WINDOWS = 20
 _GREW = 10
 _PAST = 100.0
 _PERIODS = 40
+NEAR = 1e-6
+"""How close to an equilibrium a run counts as settled, relative to the size of each state."""
 _TINY, _BOUNDLESS = 1e-300, 1e150
 """A state smaller than the one is as good as 0; one beyond the other has no square."""
 
@@ -233,7 +234,7 @@ class _Watch:
         root = roots[:, 0]
         if not converged[0] or not self.equations.is_feasible(root, self.scale):
             return None
-        near = _NEAR * np.abs(root) + _NEAR_ZERO * self.positive_scale()
+        near = NEAR * np.abs(root) + _NEAR_ZERO * self.positive_scale()
         if (np.abs(self.x - root) > near).any():
             return None
         kind = stability(self.equations.eigenvalues(root, self.p, self.positive_scale()))

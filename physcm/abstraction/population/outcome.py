@@ -78,6 +78,13 @@ class PopulationOutcome:
             return largest
         return self.test.shifts if self.test else np.full(len(self.names), np.nan)
 
+    @property
+    def scale(self) -> Floats:
+        """The standard deviation of each variable below, 1 where it does not vary."""
+        spread = np.array([np.std(row[np.isfinite(row)]) if np.isfinite(row).any() else 0.0
+                           for row in self.simulated])  # fmt: skip
+        return np.where(spread > 0, spread, 1.0)
+
     @cached_property
     def detectable(self) -> Floats:
         """The shift of each variable that would have been found with a probability of 95 %.

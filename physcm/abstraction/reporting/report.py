@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from physcm import __version__
 from physcm.abstraction import explain
 from physcm.abstraction.compare import Causal
 from physcm.abstraction.constraints import CausalConstraintsModel
@@ -155,30 +156,53 @@ class Report:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """The lines of text between table and verdict: why rows disagree, and the notes."""
+        """The lines of text below the table: why rows disagree, the notes, how to repeat it."""
         reasons = [f"  {row.intervention}: {row.why}" for row in self.rows if not row.agree]
         notes = [f"Note: {note}" for note in self.notes]
-        return (*(["Why not:", *reasons, ""] if reasons else []), *([*notes, ""] if notes else []))
+        return (
+            *(["Why not:", *reasons, ""] if reasons else []),
+            *([*notes, ""] if notes else []),
+            f"Repeat: {self.repeat}",
+        )
+
+    @property
+    def repeat(self) -> str:
+        """The call that gives this report again, but for the models."""
+        outcome = self.rows[0].outcome
+        samples = outcome.simulated.shape[1] // outcome.starts
+        options = [f"n={samples}", f"seed={outcome.seed}"]
+        if isinstance(outcome, Outcome):
+            options += [f"starts={outcome.starts}", f"tolerance={outcome.tolerance:g}"]
+        return f"commutes(low, high, interventions, {', '.join(options)})  # {__version__}"
 
     @cached_property
     def table(self) -> xr.Dataset:
-        """All numbers: `simulated`, `predicted` and their difference, with the rows' words."""
+        """All numbers, with the rows' words.
+
+        Over intervention, variable, sample and start: `simulated`, `predicted`, their
+        `absolute_error`, and the `relative_error` in units of the variable's size under that
+        intervention (or of its standard deviation, where laws are compared). Over intervention
+        and variable: `difference`, the largest relative error, or the distance of the laws.
+        """
         names = tuple(dict.fromkeys(name for row in self.rows for name in row.outcome.names))
         columns = self.rows[0].outcome.simulated.shape[1]
         starts = self.rows[0].outcome.starts
         shape = (len(self.rows), len(names), columns // starts, starts)
         numbers = {key: np.full(shape, np.nan) for key in ("simulated", "predicted")}
-        difference = np.full(shape[:2], np.nan)
+        difference, units = np.full(shape[:2], np.nan), np.full(shape[:2], np.nan)
         for i, row in enumerate(self.rows):
             at = [names.index(name) for name in row.outcome.names]
             for key, values in numbers.items():
                 values[i, at] = getattr(row.outcome, key).reshape(len(at), *shape[2:])
             difference[i, at] = row.outcome.difference
+            units[i, at] = row.outcome.scale
         dims = ("intervention", "variable", "sample", "start")
         words = {
             key: ("intervention", [getattr(row, key) for row in self.rows])
             for key in ("simulation", "prediction", "agree", "why")
         }
+        numbers["absolute_error"] = np.abs(numbers["simulated"] - numbers["predicted"])
+        numbers["relative_error"] = numbers["absolute_error"] / units[:, :, np.newaxis, np.newaxis]
         return xr.Dataset(
             {key: (dims, values) for key, values in numbers.items()}
             | {"difference": (dims[:2], difference)}
@@ -187,17 +211,22 @@ class Report:
                 "intervention": [row.intervention for row in self.rows],
                 "variable": list(names),
             },
-            attrs={"title": self.low.name, "verdict": self.verdict, "ok": int(self.ok)},
+            attrs={
+                "title": self.low.name,
+                "verdict": self.verdict,
+                "ok": int(self.ok),
+                "repeat": self.repeat,
+            },
         )
 
     def __str__(self) -> str:
-        """The report as a text table."""
+        """The report as text: the verdict, the evidence, the reasons."""
         cells = [COLUMNS, *(row.cells for row in self.rows)]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in cells]
         lines.insert(1, "  ".join("-" * w for w in widths))
-        text = [self.low.name, "", *(line.rstrip() for line in lines), "", *self.remarks]
-        return "\n".join([*text, self.verdict]).lstrip("\n")
+        text = [self.low.name, "", self.verdict, "", *(line.rstrip() for line in lines), ""]
+        return "\n".join([*text, *self.remarks]).lstrip("\n")
 
     def plot(self) -> Figure:
         """Return the square as a figure: simulated against predicted, per intervention."""
