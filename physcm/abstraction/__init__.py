@@ -20,6 +20,8 @@ from physcm.abstraction.ordering import (
 from physcm.abstraction.reporting.report import Report, Row
 from physcm.abstraction.stability import Stability, StabilityReport, structural_stability
 from physcm.abstraction.statics import comparative_statics
+from physcm.abstraction.transformation.from_tau import FromTau
+from physcm.abstraction.transformation.omega import Undefined
 
 __all__ = [
     "Abstraction",
@@ -28,12 +30,14 @@ __all__ = [
     "CausalOrdering",
     "Constraint",
     "Existence",
+    "FromTau",
     "InputEffects",
     "LawChange",
     "Report",
     "Row",
     "Stability",
     "StabilityReport",
+    "Undefined",
     "causal_ordering",
     "commutes",
     "comparative_statics",

@@ -1,0 +1,1 @@
+"""Transformations between models: exactness, errors, composition, and what tau must not drop."""
