@@ -30,7 +30,8 @@ from physcm.mechanism.errors import InvalidValue, NoEquilibrium
 from physcm.mechanism.expression import symbol
 from physcm.sim import System, simulate, steady_states
 
-_SEEN = 1e-7
+_MOVED = 1e-7
+_CHANGED = 1e-9
 _ZERO = 1e-9
 _RTOL = 1e-10
 _LENGTH, _POINTS = 40.0, 400
@@ -61,18 +62,18 @@ class InputEffects:
     @cached_property
     def adapted(self) -> tuple[tuple[str, str], ...]:
         """The (cause, variable) pairs that were seen to answer and to come back."""
-        back = (self.table.transient > _SEEN) & (self.table.change <= _SEEN)
+        back = (self.table.transient > _MOVED) & (self.table.change <= _CHANGED)
         return self._pairs(back & ~self.table.effect)
 
     @cached_property
     def false_claims(self) -> tuple[tuple[str, str], ...]:
         """The pairs of which no effect was predicted, and one was seen."""
-        return self._pairs((self.table.change > _SEEN) & ~self.table.effect)
+        return self._pairs((self.table.change > _CHANGED) & ~self.table.effect)
 
     @cached_property
     def misses(self) -> tuple[tuple[str, str], ...]:
         """The pairs of which an effect was predicted, and none was seen."""
-        return self._pairs((self.table.change <= _SEEN) & self.table.effect)
+        return self._pairs((self.table.change <= _CHANGED) & self.table.effect)
 
     @property
     def ok(self) -> bool:

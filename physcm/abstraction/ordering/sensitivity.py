@@ -3,20 +3,24 @@
 Where 0 = r(X, theta), dX/dtheta = -(dr/dX)^-1 dr/dtheta. The causal ordering tells which entries
 vanish because of where variables occur. Others vanish because of what the equations are: in
 S E = a, S E = b + C the product S E cancels, and with it every effect of what sets S or E on C.
-Entries are computed in exact arithmetic modulo a large prime at a generic solution, as far as
-clusters are linear in their variables and can be solved, and else at a generic point. If dr/dX is
-singular there, the equations do not determine their variables although each could have one of
-its own.
+
+Entries are computed at a generic solution, in exact arithmetic modulo a large prime. Clusters that
+are linear in their variables are solved for them. In others variables are taken at random, and
+each equation is solved for a name that it is linear in: a variable that has no value yet, or else
+an input that no other equation reads. An equation without such a
+name stays unsolved; what vanishes even so vanishes at solutions too. If dr/dX is singular, the
+equations do not determine their variables although each could have one of its own.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import sympy as sp
 
 from physcm.abstraction.ordering.reduction import Reduced
-from physcm.mechanism.expression import derivative, names_in, symbol
+from physcm.mechanism.expression import derivative, symbol
 from physcm.sim.modular import PRIME, Values, reduce_rows
 
 Block = tuple[Sequence[str], Sequence[str]]
@@ -36,9 +40,14 @@ class Responses:
         self.reduced, self.inputs, self.blocks = reduced, tuple(inputs), tuple(blocks)
         self.equations = tuple(f for equations, _ in self.blocks for f in equations)
         self.variables = tuple(v for _, variables in self.blocks for v in variables)
-        self.values = Values(1, 1, ())
+        count = Counter(name for f in self.equations for name in reduced.reads[f])
+        self.own = [name for name in self.inputs if count[name] == 1]
+        self.known = dict(reduced.source.known)
+        self.values, self.valued = Values(1, 1, ()), frozenset[str]()
         for equations, variables in self.blocks:
-            self._solve(equations, variables)
+            if not self._solve_together(equations, variables):
+                for f in sorted(equations, key=lambda f: not reduced.reads[f].isdisjoint(self.own)):
+                    self._solve(f)
 
     def is_singular(self, equations: Sequence[str], variables: Sequence[str]) -> bool:
         """Say whether equations fail to determine as many variables."""
@@ -74,20 +83,39 @@ class Responses:
         return [self._value(derivative(residual, symbol(name))) for name in names]
 
     def _value(self, expression: sp.Expr) -> int:
-        return int(self.values.of(expression.xreplace(self.reduced.source.known)))
+        return int(self.values.of(expression.xreplace(self.known)))
 
-    def _solve(self, equations: Sequence[str], variables: Sequence[str]) -> None:
-        """Give variables the values that solve their equations, if these are linear in them."""
-        at_zero = dict.fromkeys(map(symbol, variables), sp.S.Zero)
+    def _solve_together(self, equations: Sequence[str], variables: Sequence[str]) -> bool:
+        """Give variables the values that solve equations, if these are linear in them."""
+        unknowns = dict.fromkeys(map(symbol, variables), sp.S.Zero)
         table = []
         for f in equations:
             residual = self.reduced.residuals[f]
-            slopes = [derivative(residual, x) for x in at_zero]
-            if any(not names_in(slope).isdisjoint(variables) for slope in slopes):
-                return
-            rest = residual.xreplace(at_zero)
-            table.append([*map(self._value, slopes), -self._value(rest) % PRIME])
-        if reduce_rows(table, range(len(variables))) == len(variables):
-            self.values.known |= {
-                symbol(name): row[-1] for name, row in zip(variables, table, strict=True)
-            }
+            slopes = [derivative(residual, x) for x in unknowns]
+            if any(not unknowns.keys().isdisjoint(slope.free_symbols) for slope in slopes):
+                return False
+            rest = self._value(residual.xreplace(unknowns))
+            table.append([*map(self._value, slopes), -rest % PRIME])
+        if reduce_rows(table, range(len(variables))) < len(variables):
+            return False
+        self.values.known |= {x: row[-1] for x, row in zip(unknowns, table, strict=True)}
+        self.valued |= {*variables}
+        return True
+
+    def _solve(self, equation: str) -> None:
+        """Give a name the value with which an equation holds."""
+        for name in self._open(equation):
+            residual, x = self.reduced.residuals[equation], symbol(name)
+            slope = derivative(residual, x)
+            if x not in slope.free_symbols and (pivot := self._value(slope)):
+                rest = self._value(residual.xreplace({x: sp.S.Zero}))
+                self.values.known[x] = -rest * pow(pivot, -1, PRIME) % PRIME
+                self.known.pop(x, None)
+                break
+        self.valued |= self.reduced.reads[equation]
+
+    def _open(self, equation: str) -> list[str]:
+        """Return the names that an equation can be solved for: variables, then own inputs."""
+        reads = self.reduced.reads[equation]
+        variables = [v for v in self.variables if v in reads - self.valued]
+        return [*variables, *(name for name in self.own if name in reads)]
