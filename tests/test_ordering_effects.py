@@ -10,11 +10,10 @@ from physcm.scm.independence import test_separations as separations_in
 from physcm.sim import System, steady_states, zoo
 
 SETTLING = (
-    "basic_enzyme chemostat coupled_oscillators energy_balance_climate feedback_pathway filling_bathtub "
-    "four_tanks "
-    "generalized_lotka_volterra hodgkin_huxley mapk_cascade mapk_single negative_feedback_buffer "
-    "random_gene_network random_linear_network rc_ladder toggle_switch torricelli_bathtub "
-    "viral_infection"
+    "basic_enzyme chemostat coupled_oscillators energy_balance_climate feedback_pathway "
+    "filling_bathtub four_tanks generalized_lotka_volterra hodgkin_huxley mapk_cascade "
+    "mapk_single negative_feedback_buffer random_gene_network random_linear_network "
+    "rc_ladder toggle_switch torricelli_bathtub viral_infection"
 ).split()
 DEGENERATE = {"bergman_minimal": 18, "seir": 3}
 """Systems that rest where some responses vanish although the equations do not say so by form."""

@@ -7,7 +7,8 @@ S E = a, S E = b + C the product S E cancels, and with it every effect of what s
 Entries are computed at a generic solution, in exact arithmetic modulo a large prime. Clusters that
 are linear in their variables are solved for them. In others variables are taken at random, and
 each equation is solved for a name that it is linear in: a variable that has no value yet, or else
-an input that no other equation reads. An equation without such a
+an input that no other equation reads. Inputs are generic too (exponents aside), for at special
+values, such as 0, the solutions may fall into branches. An equation without such a
 name stays unsolved; what vanishes even so vanishes at solutions too. If dr/dX is singular, the
 equations do not determine their variables although each could have one of its own.
 """
@@ -20,7 +21,7 @@ from collections.abc import Iterable, Sequence
 import sympy as sp
 
 from physcm.abstraction.ordering.reduction import Reduced
-from physcm.mechanism.expression import derivative, symbol
+from physcm.mechanism.expression import derivative, names_in, symbol
 from physcm.sim.modular import PRIME, Values, reduce_rows
 
 Block = tuple[Sequence[str], Sequence[str]]
@@ -37,16 +38,20 @@ class Responses:
     """
 
     def __init__(self, reduced: Reduced, blocks: Iterable[Block], inputs: Sequence[str]) -> None:
-        self.reduced, self.inputs, self.blocks = reduced, tuple(inputs), tuple(blocks)
-        self.equations = tuple(f for equations, _ in self.blocks for f in equations)
-        self.variables = tuple(v for _, variables in self.blocks for v in variables)
-        count = Counter(name for f in self.equations for name in reduced.reads[f])
+        blocks = tuple(blocks)
+        self.residuals, self.inputs = reduced.residuals, tuple(inputs)
+        self.equations = tuple(f for equations, _ in blocks for f in equations)
+        self.variables = tuple(v for _, variables in blocks for v in variables)
+        self.reads = {f: names_in(reduced.residuals[f]) for f in self.equations}
+        count = Counter(name for reads in self.reads.values() for name in reads)
         self.own = [name for name in self.inputs if count[name] == 1]
-        self.known = dict(reduced.source.known)
+        powers = (one for r in reduced.residuals.values() for one in r.atoms(sp.Pow))
+        exponents = frozenset().union(*(one.exp.free_symbols for one in powers))
+        self.known = {s: v for s, v in reduced.source.known.items() if s in exponents}
         self.values, self.valued = Values(1, 1, ()), frozenset[str]()
-        for equations, variables in self.blocks:
+        for equations, variables in blocks:
             if not self._solve_together(equations, variables):
-                for f in sorted(equations, key=lambda f: not reduced.reads[f].isdisjoint(self.own)):
+                for f in sorted(equations, key=lambda f: not self.reads[f].isdisjoint(self.own)):
                     self._solve(f)
 
     def is_singular(self, equations: Sequence[str], variables: Sequence[str]) -> bool:
@@ -79,7 +84,7 @@ class Responses:
         }
 
     def _slopes(self, equation: str, names: Sequence[str]) -> list[int]:
-        residual = self.reduced.residuals[equation]
+        residual = self.residuals[equation]
         return [self._value(derivative(residual, symbol(name))) for name in names]
 
     def _value(self, expression: sp.Expr) -> int:
@@ -90,7 +95,7 @@ class Responses:
         unknowns = dict.fromkeys(map(symbol, variables), sp.S.Zero)
         table = []
         for f in equations:
-            residual = self.reduced.residuals[f]
+            residual = self.residuals[f]
             slopes = [derivative(residual, x) for x in unknowns]
             if any(not unknowns.keys().isdisjoint(slope.free_symbols) for slope in slopes):
                 return False
@@ -105,17 +110,17 @@ class Responses:
     def _solve(self, equation: str) -> None:
         """Give a name the value with which an equation holds."""
         for name in self._open(equation):
-            residual, x = self.reduced.residuals[equation], symbol(name)
+            residual, x = self.residuals[equation], symbol(name)
             slope = derivative(residual, x)
             if x not in slope.free_symbols and (pivot := self._value(slope)):
                 rest = self._value(residual.xreplace({x: sp.S.Zero}))
                 self.values.known[x] = -rest * pow(pivot, -1, PRIME) % PRIME
                 self.known.pop(x, None)
                 break
-        self.valued |= self.reduced.reads[equation]
+        self.valued |= self.reads[equation]
 
     def _open(self, equation: str) -> list[str]:
         """Return the names that an equation can be solved for: variables, then own inputs."""
-        reads = self.reduced.reads[equation]
+        reads = self.reads[equation]
         variables = [v for v in self.variables if v in reads - self.valued]
         return [*variables, *(name for name in self.own if name in reads)]
