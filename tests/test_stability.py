@@ -203,6 +203,12 @@ class TestReport:
         assert table.settled.values.tolist() == [1, 0]
         assert (table.largest_real_part.values < 0).tolist() == [True, False]
 
+    def test_each_sample_is_judged_by_its_own_draw(self) -> None:
+        decay = System({"x": "1 - k*x"}, parameters={"k": (2.0, -1.0)}, initial={"x": 1.5})
+        rows = [structural_stability(decay, [], sample=k, starts=3).rows[0] for k in (0, 1)]
+        assert [row.verdict for row in rows] == ["stable", "unstable"]
+        assert [row.conditions == () for row in rows] == [True, False]
+
     def test_no_starts_are_refused(self) -> None:
         with pytest.raises(InvalidValue, match="starts"):
             structural_stability(zoo.load("rc_ladder"), [], starts=0)

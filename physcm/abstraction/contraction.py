@@ -71,14 +71,17 @@ class Box:
                 high[members] = np.minimum(high[members], most)
         return np.stack([low, high])
 
+    @property
+    def numbers(self) -> dict[sp.Symbol, float]:
+        """The parameters by symbol."""
+        return dict(zip(map(symbol, self.system.parameters), self.p.tolist(), strict=True))
+
     @cached_property
     def ranges(self) -> dict[sp.Symbol, Range]:
         """The ranges of states and parameters."""
         states = zip(self.system.states, *self.ends, strict=True)
         ranges = {symbol(name): Range.of([low], [high]) for name, low, high in states}
-        for name, value in zip(self.system.parameters, self.p, strict=True):
-            ranges[symbol(name)] = Range.of([value], [value])
-        return ranges
+        return ranges | {name: Range.of([p], [p]) for name, p in self.numbers.items()}
 
     @cached_property
     def drift(self) -> dict[str, sp.Expr]:
@@ -134,7 +137,7 @@ class Box:
     def _points(self, name: str, end: float, inward: int) -> bool:
         """Say whether a drift points inward, or along, where its state is at one end."""
         there = sp.expand(inward * self.drift[name].xreplace({symbol(name): exact(end)}))
-        if Signs.of(self.system).known(there).is_nonnegative:
+        if Signs.of(self.system, self.numbers).known(there).is_nonnegative:
             return True
         return bool((Enclosures(self.ranges).of(there).low >= 0).all())
 
@@ -148,9 +151,7 @@ class Box:
         residuals = dict(self.drift)
         for law, total in zip(self.equations.laws, self.total, strict=True):
             residuals[law.determines] = law.expression - exact(float(total))
-        numbers = {
-            symbol(k): exact(float(v)) for k, v in zip(self.system.parameters, self.p, strict=True)
-        }
+        numbers = {name: exact(value) for name, value in self.numbers.items()}
         names = self.system.states
         equations = tuple(residuals[name].xreplace(numbers) for name in names)
         domains = tuple(zip(*self.ends.tolist(), strict=True))

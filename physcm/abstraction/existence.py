@@ -252,15 +252,21 @@ class _Trial:
                 if alone.states != (name,):
                     return False
                 begin = self.x0[place : place + 1]
-                p = np.repeat(alone.draw(np.array([0]), 0)[1][:, :1], begin.shape[1], axis=1)
-                p[: len(self.p)] = self.p
-                runs.append((EquilibriumEquations(alone), begin, p))
+                runs.append((EquilibriumEquations(alone), begin, self.parameters_of(alone)))
                 expected.append(end[name])
         return all(
             _rests(limit) and abs(limit.state[0] - value) <= _DIFFERENT * _size(limit)
             for limits, value in zip(long_runs(runs), expected, strict=True)
             for limit in limits
         )
+
+    def parameters_of(self, alone: System) -> Floats:
+        """Return the parameters of this trial for a system in which more is held."""
+        own = dict(zip(self.equations.system.parameters, self.p, strict=True))
+        held = alone.draw(np.array([0]), 0)[1]
+        pairs = zip(alone.parameters, held, strict=True)
+        rows = [own.get(name, np.repeat(value, self.x0.shape[1])) for name, value in pairs]
+        return np.array(rows).reshape(len(rows), self.x0.shape[1])
 
 
 def _done(intervention: str) -> str:

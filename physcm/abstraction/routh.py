@@ -138,7 +138,7 @@ def routh_conditions(
     positive = hurwitz_conditions(characteristic(matrix))
     if max(map(sp.count_ops, positive)) > _LONGEST_CONDITION:
         return None
-    signs, known = Signs.of(system, found), known_parameters(system)
+    signs, known = Signs.of(system, {**numbers, **found}), known_parameters(system)
     expressions = dict.fromkeys(signs.open_part(e, strict=True)[0] for e in positive)
     return tuple(
         Condition(e, float(e.xreplace(known).xreplace({**numbers, **found})))

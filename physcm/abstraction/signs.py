@@ -28,22 +28,24 @@ class Signs:
 
     @classmethod
     def of(cls, system: System, at: Mapping[sp.Symbol, float] = MappingProxyType({})) -> Signs:
-        """Return the signs of parameters, as first drawn, and of states that cannot be negative.
+        """Return the signs of parameters and of states that cannot be negative.
 
         Args:
             system: the system.
-            at: values of states, of which nothing but their signs is used.
+            at: values of parameters and states, of which nothing but their signs is used;
+                parameters left out have the sign of their first draw.
         """
         dummies: dict[sp.Symbol, sp.Dummy] = {}
-        drawn = system.draw(np.array([0]), 0)[1][:, 0]
-        for name, value in zip(system.parameters, drawn, strict=True):
-            dummies |= _signed(symbol(name), value)
         for name, (low, _) in system.bounds.items():
             if low >= 0:
                 for s in (symbol(name), initial_symbol(name)):
                     dummies[s] = sp.Dummy(s.name, nonnegative=True)
-        for s, value in at.items():
-            dummies |= _signed(s, value)
+        drawn = system.draw(np.array([0]), 0)[1][:, 0]
+        values = dict(zip(map(symbol, system.parameters), drawn, strict=True)) | dict(at)
+        for s, value in values.items():
+            if value:
+                sign = {"positive": True} if value > 0 else {"negative": True}
+                dummies[s] = sp.Dummy(s.name, **sign)
         return cls(dummies)
 
     def known(self, expression: sp.Expr) -> sp.Expr:
@@ -70,12 +72,6 @@ class Signs:
         divides = any(f.is_Pow and f.exp.is_negative for f in parts)
         back = {dummy: s for s, dummy in self.dummies.items()}
         return sp.expand(sp.Mul(*map(_upright, parts))).xreplace(back), divides
-
-
-def _signed(s: sp.Symbol, value: float) -> dict[sp.Symbol, sp.Dummy]:
-    if value == 0:
-        return {}
-    return {s: sp.Dummy(s.name, positive=True) if value > 0 else sp.Dummy(s.name, negative=True)}
 
 
 def _upright(factor: sp.Expr) -> sp.Expr:
