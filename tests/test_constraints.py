@@ -208,6 +208,10 @@ class TestExistence:
         assert verdict.pair is not None
         assert verdict.pair.intervention == "do(a = 0)"
 
+    def test_a_state_that_nothing_moves_is_an_input_that_an_scm_may_read(self) -> None:
+        fed = System({"x": "u - x", "u": "0"}, initial={"x": 1, "u": 2})
+        assert scm_exists(fed)
+
     def test_energy_proves_that_a_sleigh_has_no_scm(self) -> None:
         verdict = scm_exists(sleigh(), degree=2)
         assert verdict.pair is not None

@@ -14,7 +14,7 @@ total, has one (Blom, Bongers & Mooij, UAI 2019, section 3).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -62,12 +62,11 @@ class Pair:
         return {name: second[name] - first[name] for name in first}
 
     def __str__(self) -> str:
-        first, second = (_written(start) for start in self.starts)
-        lines = [
-            f"With {_done(self.intervention)} and the same parameters",
-            f"  the run from {first} comes to rest at {_written(self.ends[0])};",
-            f"  the run from {second} comes to rest at {_written(self.ends[1])}.",
+        runs = [
+            f"  the run from {_written(start)} comes to rest at {_written(end, start)};"
+            for start, end in zip(self.starts, self.ends, strict=True)
         ]
+        lines = [f"With {_done(self.intervention)} and the same parameters", *runs]
         for law, values in self.laws.items():
             told = " and ".join(f"{value:.6g}" for value in values)
             lines.append(f"What tells them apart is {law}, which stays {told}.")
@@ -140,7 +139,8 @@ def scm_exists(
     """Look for two initial states which prove that no SCM can have a system's states of rest.
 
     Under each intervention the system is run from its own initial state, from others with the same
-    conserved totals, and from some in which the members of one law are larger or smaller.
+    conserved totals, and from some in which the members of one law are larger or smaller. States
+    that nothing moves are inputs, which an SCM may read, and the same in all runs.
 
     The verdict is about all variables of the system. Of fewer there may be an SCM: that of the
     active kinases of a cascade alone reads the totals, and no hold of an active kinase lifts one
@@ -205,7 +205,8 @@ class _Trial:
 
     @classmethod
     def of(cls, done: System, name: str, degree: int, seed: int, sample: int) -> _Trial:
-        equations, laws = EquilibriumEquations(done), laws_of(done, degree)
+        equations = EquilibriumEquations(done)
+        laws = tuple(law for law in laws_of(done, degree) if len(law.states) > 1)
         x0, p = done.draw(np.array([sample]), seed)
         low, high = equations.bounds[:, :, np.newaxis]
         starts = [x0]
@@ -293,5 +294,6 @@ def _different(limits: Sequence[Limit]) -> tuple[int, int] | None:
     return None
 
 
-def _written(state: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} = {value:.6g}" for name, value in state.items())
+def _written(state: Mapping[str, float], names: Iterable[str] | None = None) -> str:
+    """Return some of the values of a state, all unless told."""
+    return ", ".join(f"{name} = {state[name]:.6g}" for name in (names or state))
