@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from physcm.cli import gallery, main
+from physcm.scm import SCM
 from physcm.sim import zoo
 
 
@@ -89,6 +90,24 @@ def test_an_unknown_model_is_refused_with_the_closest_names(
 def test_a_path_that_does_not_exist_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("verify", "absent.toml") == 2
     assert "absent.toml: there is no such file" in capsys.readouterr().err
+
+
+def test_abstract_shows_the_causal_model_and_its_ordering(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "model.json"
+    assert run("abstract", "filling_bathtub", "--do", "K=2", "--stability", "--out", str(out)) == 0
+    printed = capsys.readouterr().out
+    assert "P = D*U3*g" in printed
+    assert "U3, g, P -> D   by f_P" in printed
+    assert "no natural label" in printed
+    assert "Routh-Hurwitz: " in printed
+    assert SCM.from_json(out.read_text()).mechanisms.keys() == {"D", "P", "O", "I", "K"}
+
+
+def test_abstract_refuses_a_model_with_noise(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("abstract", "double_well") == 2
+    assert "has noise in `x`" in capsys.readouterr().err
 
 
 def test_verify_ends_with_status_0_if_the_square_commutes(

@@ -151,6 +151,23 @@ def equilibria(model: Model, do: Do = None, seed: Seed = 0) -> None:
 
 
 @app.command()
+def abstract(
+    model: Model,
+    do: Do = None,
+    stability: Annotated[
+        bool, typer.Option("--stability", help="Say whether it is stable, and on what ground.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the structural equations as JSON.")
+    ] = None,
+) -> None:
+    """Derive the causal model of a model's equilibria, with its graph and causal ordering."""
+    from physcm.cli.abstract import run
+
+    run(model, do or [], out, stability=stability)
+
+
+@app.command()
 def verify(
     model: Model,
     do: Annotated[
