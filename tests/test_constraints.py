@@ -71,6 +71,12 @@ class TestWhatHoldsDoToLaws:
         switch = System({"x": "-x", "y": "x*y"}, initial={"x": 1, "y": 1})
         assert str(constraints_model(switch).breaks(x=0)) == "do(x = 0): brings y"
 
+    @pytest.mark.parametrize("name", ["coupled_oscillators", "negative_feedback_buffer", "seir"])
+    def test_groups_and_bounds_are_respected(self, name: str) -> None:
+        system = zoo.load(name)
+        followers = sum(len(group) - 1 for group in system.held_together)
+        assert len(constraints_model(system).law_changes()) == len(system.states) - followers
+
     @pytest.mark.parametrize("name", ["v", "w"])
     def test_a_hold_lifts_the_energy_of_a_sleigh(self, name: str) -> None:
         (change,) = (

@@ -134,6 +134,17 @@ class TestContraction:
         for name in drift:
             assert float(run[name][:, -1].max() - run[name][:, -1].min()) < 1e-4
 
+    @settings(max_examples=25, deadline=None)
+    @given(st.lists(st.floats(-2, 2), min_size=4, max_size=4), st.floats(-1, 1))
+    def test_where_uniqueness_is_certified_no_search_finds_a_second_equilibrium(
+        self, weights: list[float], push: float
+    ) -> None:
+        a, b, c, d = weights
+        drift = {"x": f"({push}) + ({a})*x + ({b})*y - x**3/3", "y": f"({c})*sin(x) + ({d})*y"}
+        system = System(drift, initial={"x": 0.1, "y": 0.2}, bounds=dict.fromkeys("xy", (-2, 2)))
+        assume(box_of(system).has_one_root_at_most())
+        assert equilibria(system, starts=60).sizes["equilibrium"] <= 1
+
     def test_a_bistable_switch_is_never_certified(self) -> None:
         box = box_of(zoo.load("toggle_switch"))
         assert box.contraction_rate() is None

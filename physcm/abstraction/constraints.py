@@ -29,7 +29,6 @@ import xarray as xr
 from physcm.abstraction.answer import Answer, answer
 from physcm.abstraction.equations import equilibrium_scm
 from physcm.abstraction.laws import Law, LawChange, law_change, laws_of
-from physcm.mechanism.codegen import Floats
 from physcm.mechanism.expression import initial_symbol, symbol, to_text
 from physcm.mechanism.interventions import Hold, Intervention, label
 from physcm.scm import SCM, MixedGraph
@@ -129,15 +128,17 @@ class CausalConstraintsModel:
     def law_changes(self) -> tuple[LawChange, ...]:
         """Return what holding each state in turn does, at a value that has no special meaning.
 
+        Members of a group after the first move with it and are not held on their own.
+
         >>> swap = System({"A": "B - A", "B": "A - B", "C": "A"}, initial=dict.fromkeys("ABC", 1))
         >>> [str(change) for change in constraints_model(swap).law_changes()]
         ['do(A): lifts A + B', 'do(B): lifts A + B', 'do(C): keeps A + B']
         """
-        x0 = self.system.draw(np.array([0]), 0)[0][:, 0]
-        values = dict(zip(self.system.states, _no_special(x0).tolist(), strict=True))
+        followers = {name for _, *rest in self.system.held_together for name in rest}
         return tuple(
             law_change(f"do({name})", self.generic, self.system.do(Hold(name, value)), self.degree)
-            for name, value in values.items()
+            for name, value in _no_special(self.system).items()
+            if name not in followers
         )
 
     def answer(self) -> Answer:
@@ -194,6 +195,12 @@ def _conservation(law: Law) -> sp.Eq:
     return sp.Eq(law.expression, law.expression.xreplace(at_start), evaluate=False)
 
 
-def _no_special(x: Floats) -> Floats:
-    """Return values near the given ones at which nothing happens to cancel."""
-    return np.where(x != 0, x, 1.0) * (1 + 0.1 * np.sqrt(np.arange(2, 2 + x.size)) / x.size)
+def _no_special(system: System) -> dict[str, float]:
+    """Return a value of each state near its start and within its bounds, with no cancellations."""
+    x = system.draw(np.array([0]), 0)[0][:, 0]
+    size = np.where(x != 0, np.abs(x), 1.0)
+    bounds = [system.bounds.get(name, (-np.inf, np.inf)) for name in system.states]
+    low, high = np.array(bounds, dtype=float).reshape(-1, 2).T
+    low, high = np.maximum(low, x - size), np.minimum(high, x + size)
+    share = 0.3 + 0.4 * (np.sqrt(np.arange(2, 2 + x.size)) % 1)
+    return dict(zip(system.states, (low + share * (high - low)).tolist(), strict=True))
