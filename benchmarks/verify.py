@@ -2,11 +2,11 @@
 
 Question: how long does the check take on every zoo model that can rest (under holds of each state
 at three values, three starts each), and on a sparse network of 50 variables under 200 interventions
-that hold one to three of them, with 1,000 samples of its random inputs and one start each? Both with
-the machine code of an earlier run at hand, and the imports aside.
+that hold one to three of them, with 1,000 samples of its random inputs and one start each? The
+machine code is at hand from an earlier run in the zoo, and made in the run for the network; imports
+are left aside.
 
 Run: python -m benchmarks.verify [zoo | network]
-
 """
 
 from __future__ import annotations
