@@ -211,6 +211,23 @@ def test_a_hold_of_what_its_own_equation_determines_needs_no_name() -> None:
     assert ordering.do(V2=1.0) == ordering.do("f_V2", V2=1.0)
 
 
+def test_holding_a_position_replaces_the_balance_of_forces_of_its_group() -> None:
+    ordering = causal_ordering(zoo.load("coupled_oscillators"))
+    assert ordering.do(Q1=0.5) == ordering.do("f_P1", Q1=0.5)
+
+
+def test_a_rate_with_a_name_of_its_own_does_not_take_a_label_away() -> None:
+    """In SBML the drift of A is a sum of rates, which are derived variables that read A."""
+    ordering = causal_ordering(zoo.load("feedback_pathway"))
+    assert "A" not in ordering.structure.occurs["f_A"]
+    assert ordering.do(A=1.0) == ordering.do("f_A", A=1.0)
+
+
+def test_a_held_value_may_be_random_or_one_per_sample() -> None:
+    found = torricelli().do("f1", D=[1, 2]).scm().sample(2)
+    assert found.O.values == pytest.approx(0.7 * np.sqrt(9.8 * np.array([1, 2])))
+
+
 def test_two_equations_are_replaced_together() -> None:
     ordering = torricelli().do("f1", "f2", D=2, O=1)
     found = ordering.scm().sample(1)
@@ -313,7 +330,7 @@ def test_parts_tell_who_can_be_left_without_a_partner(graph: BipartiteGraph) -> 
 
 def test_order_in_which_equations_are_written_does_not_matter() -> None:
     turned = dict(reversed(TORRICELLI.items()))
-    one, other = (causal_ordering(e, variables="DPO") for e in (TORRICELLI, turned))
+    one, other = (causal_ordering(e, variables=["D", "P", "O"]) for e in (TORRICELLI, turned))
     assert clusters(one) == clusters(other)
     assert edges(one) == edges(other)
 
@@ -332,7 +349,9 @@ def test_factors_that_never_vanish_make_nothing_occur() -> None:
 
 
 def test_letters_that_cancel_do_not_occur() -> None:
-    ordering = causal_ordering({"f": "(x + y)**2 - x**2 - 2*x*y - a", "g": "x - y"}, variables="xy")
+    ordering = causal_ordering(
+        {"f": "(x + y)**2 - x**2 - 2*x*y - a", "g": "x - y"}, variables=["x", "y"]
+    )
     assert ordering.structure.occurs["f"] == ("y",)
 
 
@@ -355,7 +374,7 @@ def test_competitors_that_limit_themselves_are_divided_by_themselves() -> None:
 
 
 def test_two_copies_of_an_equation_count_once() -> None:
-    ordering = causal_ordering({"f": "x - a", "g": "2*x - 2*a", "h": "x - y"}, variables="xy")
+    ordering = causal_ordering({"f": "x - a", "g": "2*x - 2*a", "h": "x - y"}, variables=["x", "y"])
     assert ordering.is_determined
     assert ordering.notes == ("`f` follows from `g` and is left out",)
 
@@ -439,7 +458,9 @@ def test_markov_ordering_graph_separates_outflow_and_drain_of_the_bathtub() -> N
 @pytest.mark.parametrize(
     ("given", "options", "error", "message"),
     [
-        (3, {}, InvalidValue, "`3` is neither a System nor a mapping"),
+        (3, {}, InvalidValue, "a `int` is neither a System nor a mapping"),
+        ({1: "x"}, {}, InvalidValue, "`1` is no label of an equation"),
+        ({"f": "x"}, {"variables": 3}, InvalidValue, "variables is `3`; give a name or several"),
         ({"f": "x +"}, {}, ParseError, "equation `f`"),
         ({"f": "x > 1"}, {}, InvalidValue, "`x > 1` is a condition"),
         ({"f": "x", "g": ["x"]}, {}, InvalidValue, "give all in one way"),
@@ -480,6 +501,7 @@ def test_noise_is_refused() -> None:
         (("f1", "f1"), {"D": 1, "P": 2}, InvalidValue, "as many different equations as variables"),
         (("f1",), {"D": -1}, Infeasible, "`D` cannot be held at `-1"),
         (("f1",), {"D": "nan"}, InvalidValue, "`nan`"),
+        ((1,), {"D": 1}, InvalidValue, "`1` is no label of an equation"),
     ],
 )
 def test_misuse_of_interventions_is_named(
@@ -497,6 +519,8 @@ def test_effects_of_what_is_no_equation_are_refused() -> None:
         ordering.effects("nothing")
     with pytest.raises(InvalidValue, match="`f_E` follows from other equations"):
         ordering.effects("f_E")
+    with pytest.raises(InvalidValue, match="`None` is no label of an equation"):
+        ordering.effects(None)  # type: ignore[arg-type]
     with pytest.raises(UnknownVariable, match="`q` is no input"):
         ordering.markov_ordering(["q"])
 
@@ -511,4 +535,4 @@ def test_a_structure_cannot_be_solved_and_unknown_values_are_asked_for() -> None
     with pytest.raises(Unsupported, match="only the names in each equation are known"):
         causal_ordering({"f": ["x"]}).scm()
     with pytest.raises(InvalidValue, match="`a` has no value; give one in `parameters`"):
-        causal_ordering({"f": "x - a"}, variables="x").scm()
+        causal_ordering({"f": "x - a"}, variables=["x"]).scm()

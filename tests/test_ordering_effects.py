@@ -182,14 +182,14 @@ def test_a_system_that_does_not_settle_is_refused() -> None:
         input_effects(zoo.load("lotka_volterra"))
 
 
-@pytest.mark.parametrize("step", [0, 1, float("nan")])
-def test_a_step_that_is_none_is_refused(step: float) -> None:
+@pytest.mark.parametrize("step", [0, 1, float("nan"), "a"])
+def test_a_step_that_is_none_is_refused(step: object) -> None:
     with pytest.raises(InvalidValue, match="give a number between 0 and 1"):
-        input_effects(zoo.load("rc_ladder"), step=step)
+        input_effects(zoo.load("rc_ladder"), step=step)  # type: ignore[arg-type]
 
 
 def test_what_happens_over_time_is_asked_of_systems_alone() -> None:
     with pytest.raises(InvalidValue, match="make the ordering of a System"):
-        causal_ordering({"f": "x - a"}, variables="x").adapted  # noqa: B018
+        causal_ordering({"f": "x - a"}, variables=["x"]).adapted  # noqa: B018
     with pytest.raises(InvalidValue, match="`3` is no System"):
         input_effects(3)  # type: ignore[arg-type]

@@ -49,6 +49,7 @@ from physcm.mechanism.parser import closest
 from physcm.mechanism.values import Value
 from physcm.scm import SCM, MixedGraph
 from physcm.scm.graph import components
+from physcm.scm.graph.mixed import Names, listed
 from physcm.sim import System
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ class CausalOrdering:
         """The causal ordering graph: edges from a variable or input to a cluster."""
         return tuple((name, cluster) for cluster in self.clusters for name in cluster.parents)
 
-    def markov_ordering(self, exogenous: Iterable[str] | None = None) -> MixedGraph:
+    def markov_ordering(self, exogenous: Names | None = None) -> MixedGraph:
         """Return the Markov ordering graph: the causal ordering graph with clusters opened.
 
         v -> w iff v -> the cluster of w. Where inputs are random and independent, and the
@@ -173,13 +174,15 @@ class CausalOrdering:
             UnknownVariable: for a name that is no input.
             NotSolvable: if there is no perfect matching.
 
-        >>> bathtub = causal_ordering({"f1": "I - O", "f2": "K*P - O"}, variables="OP")
+        >>> bathtub = causal_ordering({"f1": "I - O", "f2": "K*P - O"}, variables=["O", "P"])
         >>> bathtub.markov_ordering()
         MixedGraph(O -> P, I -> O, K -> P)
         """
         self._require_determined()
         shown = (
-            (self.inputs_at_random or tuple(self.inputs)) if exogenous is None else tuple(exogenous)
+            (self.inputs_at_random or tuple(self.inputs))
+            if exogenous is None
+            else listed(exogenous)
         )
         for name in shown:
             if name not in self.inputs:
@@ -198,7 +201,7 @@ class CausalOrdering:
             UnknownVariable: for what is neither.
             NotSolvable: if there is no perfect matching.
 
-        >>> bathtub = causal_ordering({"f1": "I - O", "f2": "K*P - O"}, variables="OP")
+        >>> bathtub = causal_ordering({"f1": "I - O", "f2": "K*P - O"}, variables=["O", "P"])
         >>> bathtub.effects("f1"), bathtub.effects("K")
         (('O', 'P'), ('P',))
         """
@@ -257,7 +260,7 @@ class CausalOrdering:
             UnknownVariable, InvalidValue: for names and values that are none.
 
         >>> tub = {"f1": "I - O", "f2": "K*sqrt(P) - O", "f3": "g*D - P"}
-        >>> ordering = causal_ordering(tub, variables="DPO")
+        >>> ordering = causal_ordering(tub, variables=["D", "P", "O"])
         >>> print(ordering.do("f1", D=2))
         do(D) -> D   by f1
         g, D -> P   by f3
@@ -341,6 +344,8 @@ class CausalOrdering:
         return tuple(sorted(names, key=self._place.__getitem__))
 
     def _known(self, equation: str) -> str:
+        if not isinstance(equation, str):
+            raise InvalidValue(f"`{equation!r}` is no label of an equation; give its text")
         if equation in self.structure.occurs:
             return equation
         if self.reduced and equation in self.reduced.source.residuals:
@@ -364,10 +369,10 @@ class CausalOrdering:
 def causal_ordering(
     system_or_equations: System | Mapping[str, Any],
     *,
-    variables: Iterable[str] | None = None,
+    variables: Names | None = None,
     parameters: Mapping[str, Any] | None = None,
     bounds: Mapping[str, Any] | None = None,
-    zero: Collection[str] = (),
+    zero: Names = (),
 ) -> CausalOrdering:
     """Return the causal ordering of a system at rest, or of labelled equations.
 
@@ -412,10 +417,16 @@ def causal_ordering(
             )
         return CausalOrdering.of(equations_of_system(system_or_equations, zero))
     if not isinstance(system_or_equations, Mapping):
+        kind = type(system_or_equations).__name__
         raise InvalidValue(
-            f"`{system_or_equations!r}` is neither a System nor a mapping of labels to equations; "
-            'give for example {"f1": "I - O", "f2": "K*P - O"}'
+            f"a `{kind}` is neither a System nor a mapping of labels to equations; give for "
+            'example {"f1": "I - O", "f2": "K*P - O"}'
         )
+    for label in system_or_equations:
+        if not isinstance(label, str):
+            raise InvalidValue(f"`{label!r}` is no label of an equation; give a text")
+    if not isinstance(variables, Iterable | None):
+        raise InvalidValue(f"variables is `{variables!r}`; give a name or several")
     if _is_structure(system_or_equations):
         return _ordering_of_structure(system_or_equations, variables, parameters, bounds, zero)
     for kind, given in (("parameters", parameters), ("bounds", bounds)):
@@ -442,10 +453,10 @@ def _is_structure(given: Mapping[str, Any]) -> bool:
 
 def _ordering_of_structure(
     given: Mapping[str, Any],
-    variables: Iterable[str] | None,
+    variables: Names | None,
     parameters: Mapping[str, Any] | None,
     bounds: Mapping[str, Any] | None,
-    zero: Collection[str],
+    zero: Names,
 ) -> CausalOrdering:
     if parameters is not None or bounds is not None or zero:
         raise InvalidValue(
@@ -457,7 +468,7 @@ def _ordering_of_structure(
             raise InvalidValue(f"`{label}` is `{names!r}`; give a text, or the names in it")
     occurs = {label: dict.fromkeys(names) for label, names in given.items()}
     all_names = dict.fromkeys(name for names in occurs.values() for name in names)
-    chosen = all_names if variables is None else dict.fromkeys(variables)
+    chosen = all_names if variables is None else dict.fromkeys(listed(variables))
     inputs: dict[str, list[str]] = {name: [] for name in all_names if name not in chosen}
     for label, names in occurs.items():
         for name in names:

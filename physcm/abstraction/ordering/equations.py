@@ -8,7 +8,7 @@ set; the total of a conservation law reads initial values, `X(0)`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,6 +27,7 @@ from physcm.mechanism.expression import (
 )
 from physcm.mechanism.parser import closest, parse_mechanism
 from physcm.mechanism.values import Value, as_value
+from physcm.scm.graph.mixed import Names, listed
 from physcm.sim import System
 from physcm.sim.settle import require_autonomous
 
@@ -44,6 +45,7 @@ class Equations:
         defined_by: of which derived variable an equation is the definition.
         zero: variables that are zero on the branch looked at.
         starts: the initial values of states, in terms of inputs.
+        groups: states that are held together, whose equations may be exchanged.
         name: of the system.
     """
 
@@ -55,6 +57,7 @@ class Equations:
     defined_by: Mapping[str, str] = field(default_factory=dict)
     zero: tuple[str, ...] = ()
     starts: Mapping[str, sp.Expr] = field(default_factory=dict)
+    groups: tuple[tuple[str, ...], ...] = ()
     name: str = ""
 
     @property
@@ -75,10 +78,25 @@ class Equations:
             if isinstance(v, float) and k not in held
         }
 
-    def own_equation(self, name: str) -> str | None:
-        """Return the equation of the drift or definition of a variable, if it has one."""
-        owned = {**self.state_of, **self.defined_by}
-        return next((label for label, owner in owned.items() if owner == name), None)
+    def own_equations(self, name: str) -> tuple[str, ...]:
+        """Return the equation of a variable's drift or definition; those of its group, if any."""
+        group = next((group for group in self.groups if name in group), (name,))
+        owner = {**self.state_of, **self.defined_by}
+        return tuple(label for label in self.residuals if owner.get(label) in group)
+
+    def written_out(self) -> Equations:
+        """Return the equations with the definitions of derived variables put in their places."""
+        definitions = self.definitions
+        return replace(
+            self,
+            residuals={
+                label: substitute(residual, definitions, definitions)
+                for label, residual in self.residuals.items()
+                if label not in self.defined_by
+            },
+            variables=tuple(name for name in self.variables if name not in definitions),
+            defined_by={},
+        )
 
     def with_hold(self, equation: str, name: str, value: Value) -> Equations:
         """Return the equations with X = x in the place of one of them."""
@@ -102,7 +120,7 @@ def label_of(name: str) -> str:
     return f"f_{name}"
 
 
-def equations_of_system(system: System, zero: Collection[str] = ()) -> Equations:
+def equations_of_system(system: System, zero: Names = ()) -> Equations:
     """Return the equations of a system at rest.
 
     Raises:
@@ -128,16 +146,17 @@ def equations_of_system(system: System, zero: Collection[str] = ()) -> Equations
         {label_of(name): name for name in system.derived},
         _selected(system.variables, zero),
         {name: substitute(initial_symbol(name), computed, order) for name in system.initial},
+        system.held_together,
         system.name,
     )
 
 
 def equations_of_mapping(
     given: Mapping[str, Any],
-    variables: Iterable[str] | None,
+    variables: Names | None,
     parameters: Mapping[str, Any],
     bounds: Mapping[str, Any],
-    zero: Collection[str] = (),
+    zero: Names = (),
 ) -> Equations:
     """Return equations that are written by hand, as texts or SymPy expressions.
 
@@ -147,7 +166,7 @@ def equations_of_mapping(
     names = sorted(frozenset().union(*map(names_in, residuals.values())))
     if variables is None:
         variables = [name for name in names if name not in parameters]
-    variables = tuple(dict.fromkeys(variables))
+    variables = tuple(dict.fromkeys(listed(variables)))
     check_names(variables=dict.fromkeys(variables), parameters=parameters)
     inputs = {*parameters, *names} - {*variables}
     return Equations(
@@ -170,8 +189,9 @@ def _residual(label: str, raw: Any) -> sp.Expr:
     return read
 
 
-def _selected(variables: Collection[str], names: Collection[str]) -> tuple[str, ...]:
-    for name in (chosen := (names,) if isinstance(names, str) else tuple(names)):
+def _selected(variables: Collection[str], names: Names) -> tuple[str, ...]:
+    chosen = listed(names)
+    for name in chosen:
         if name not in variables:
             raise UnknownVariable(f"`{name}` in zero is no variable; {closest(name, variables)}")
     return chosen

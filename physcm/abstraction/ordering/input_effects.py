@@ -130,7 +130,7 @@ def input_effects(
     """
     if not isinstance(system, System):
         raise InvalidValue(f"`{system!r}` is no System; make one, or load it from the zoo")
-    if not 0 < step < 1:
+    if not isinstance(step, int | float) or not 0 < step < 1:
         raise InvalidValue(f"step is `{step}`; give a number between 0 and 1, such as 0.01")
     fixed = _fixed(system, seed, sample)
     rest = steady_states(fixed)

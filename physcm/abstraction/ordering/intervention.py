@@ -61,6 +61,8 @@ def _checked(ordering: CausalOrdering, equation: str, name: str, raw: Any) -> Va
     """Return the value of a hold, if equation and variable can be named in one."""
     if name not in ordering.variables:
         raise UnknownVariable(f"`{name}` is no variable; {closest(name, ordering.variables)}")
+    if not isinstance(equation, str):
+        raise InvalidValue(f"`{equation!r}` is no label of an equation; give its text")
     if equation not in ordering.labels:
         remedy = closest(equation, ordering.labels)
         if equation in ordering.equations:
@@ -74,14 +76,24 @@ def _checked(ordering: CausalOrdering, equation: str, name: str, raw: Any) -> Va
 
 
 def _own_equation(ordering: CausalOrdering, name: str) -> str:
-    """Return the equation of X's own drift or definition, where it is X's to determine."""
+    """Return the equation of X's own drift or definition, where it is X's to determine.
+
+    Through derived variables, which are names for what they are defined as, X may determine it
+    without occurring in it. In a group, such as of position and velocity, X has all equations.
+    """
     if name not in ordering.variables:
         raise UnknownVariable(f"`{name}` is no variable; {closest(name, ordering.variables)}")
-    own = ordering.reduced.source.own_equation(name) if ordering.reduced else None
-    if own is not None and name in _determines(ordering, own):
-        return own
+    own: tuple[str, ...] = ()
+    if ordering.reduced:
+        source = ordering.reduced.source
+        own = source.own_equations(name)
+        plain = name in source.defined_by.values()
+        labeled = ordering if plain else type(ordering).of(source.written_out())
+        for equation in own:
+            if name in _determines(labeled, equation):
+                return equation
     found = " or ".join(f"`do({f!r}, {name}=...)`" for f in choices(ordering, name))
-    why = f"its own, `{own}`, determines another variable" if own else "none is its own"
+    why = f"its own, `{own[0]}`, determines another variable" if own else "none is its own"
     raise NotUnique(
         f"do(`{name}`) does not say which equation it replaces: of the equations at equilibrium "
         f"{why}; choose {found or 'another variable, since no equation can be replaced by it'}"
