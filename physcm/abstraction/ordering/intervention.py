@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from physcm.abstraction.ordering.reduction import total_label
 from physcm.mechanism.declarations import require_within
 from physcm.mechanism.errors import Infeasible, InvalidValue, NotUnique, UnknownVariable
 from physcm.mechanism.expression import held_symbol
@@ -78,8 +79,9 @@ def _checked(ordering: CausalOrdering, equation: str, name: str, raw: Any) -> Va
 def _own_equation(ordering: CausalOrdering, name: str) -> str:
     """Return the equation of X's own drift or definition, where it is X's to determine.
 
-    Through derived variables, which are names for what they are defined as, X may determine it
-    without occurring in it. In a group, such as of position and velocity, X has all equations.
+    An equation that was left out may stand for those from which it follows. Through derived
+    variables, which are names for what they are defined as, X may determine it without occurring
+    in it. In a group, such as of position and velocity, X has all equations.
     """
     if name not in ordering.variables:
         raise UnknownVariable(f"`{name}` is no variable; {closest(name, ordering.variables)}")
@@ -100,11 +102,15 @@ def _own_equation(ordering: CausalOrdering, name: str) -> str:
     )
 
 
-def _determines(ordering: CausalOrdering, equation: str) -> tuple[str, ...]:
-    for cluster in ordering.clusters:
-        if equation in cluster.equations:
-            return cluster.variables
-    return ()
+def _determines(ordering: CausalOrdering, equation: str) -> set[str]:
+    """Return the variables of an equation's cluster, or of those that it may stand for."""
+    reduced = ordering.reduced
+    labels = {equation}
+    if reduced and equation in reduced.left_out:
+        state = reduced.source.state_of.get(equation)
+        labels = {*reduced.left_out[equation]}
+        labels |= {total_label(law) for law in reduced.laws if state in law.states}
+    return {v for c in ordering.clusters if labels & {*c.equations} for v in c.variables}
 
 
 def _remedy(ordering: CausalOrdering, equations: Sequence[str], holds: Mapping[str, Any]) -> str:

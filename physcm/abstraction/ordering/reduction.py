@@ -18,7 +18,7 @@ generic points.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
@@ -45,6 +45,7 @@ class Reduced:
         residuals: what vanishes, by label; none follows from the others linearly.
         factors: what a written equation is divided by to give its residual.
         reads: the variables and inputs that occur in each residual, also in those left out.
+        left_out: equations that follow from others, with these.
         laws: the conserved totals that take the place of drifts left out.
         positive: variables assumed to be not zero, where equations allow both.
         notes: what was done, in sentences.
@@ -54,6 +55,7 @@ class Reduced:
     residuals: Mapping[str, sp.Expr]
     factors: Mapping[str, sp.Expr]
     reads: Mapping[str, frozenset[str]]
+    left_out: Mapping[str, Sequence[str]]
     laws: tuple[ConservationLaw, ...]
     positive: tuple[str, ...]
     notes: tuple[str, ...]
@@ -72,7 +74,7 @@ def reduce(equations: Equations) -> Reduced:
     reads = _occurrence(equations, residuals)
     laws = () if _independent(equations, equations.residuals) else _laws(equations)
     left_out = _left_out(equations, residuals, reads)
-    totals = {f"total({law})": _total(equations, law) for law in laws}
+    totals = {total_label(law): _total(equations, law) for law in laws}
     notes = [
         *(note for one in divided.values() for note in one.notes),
         *(_about(label, others) for label, others in left_out.items()),
@@ -83,6 +85,7 @@ def reduce(equations: Equations) -> Reduced:
         {label: r for label, r in residuals.items() if label not in left_out} | totals,
         {label: one.factor for label, one in divided.items()},
         reads | _occurrence(equations, totals),
+        left_out,
         laws,
         tuple(dict.fromkeys(name for one in divided.values() for name in one.positive)),
         tuple(notes),
@@ -102,6 +105,16 @@ def _left_out(
     if not _independent(equations, kept):
         _require_consistent(equations, kept)
     return left_out
+
+
+def total_label(law: ConservationLaw) -> str:
+    """Return the label of the equation of a conserved total.
+
+    >>> from fractions import Fraction
+    >>> total_label(ConservationLaw((("E", Fraction(1)), ("C", Fraction(1)))))
+    'total(C + E)'
+    """
+    return f"total({law})"
 
 
 def _total(equations: Equations, law: ConservationLaw) -> sp.Expr:
