@@ -27,7 +27,7 @@ from physcm.mechanism.expression import symbol
 from physcm.mechanism.interventions import Interventions, SetParameter
 from physcm.scm import SCM
 from physcm.sim import System
-from physcm.sim.equilibrium import EquilibriumEquations, stability
+from physcm.sim.equilibrium import EquilibriumEquations, stabilities
 from physcm.sim.long_run import Limit, long_runs
 from physcm.sim.starts import spread_starts
 from physcm.sim.status import LimitStatus
@@ -154,15 +154,16 @@ def _kinds(
     rates = np.full(solutions.shape[1:], np.nan)
     states = equations.system.states
     given = dict(zip(tau.names, tau.expressions, strict=False))
-    told = all(given.get(name) == symbol(name) for name in states)
-    rows = [tau.names.index(name) for name in states] if told else []
-    for column, which in np.argwhere(np.isfinite(solutions).all(axis=0)):
-        x = solutions[rows, column, which]
-        scale = np.where(x != 0, np.abs(x), 1.0)
-        if told:
-            values = equations.eigenvalues(x, p[:, column], scale)
-            rates[column, which] = -values.real.max(initial=-np.inf)
-        kinds[column, which] = stability(values) if told else UNKNOWN
+    columns, which = np.nonzero(np.isfinite(solutions).all(axis=0))
+    if not all(given.get(name) == symbol(name) for name in states):
+        kinds[columns, which] = UNKNOWN
+    elif columns.size:
+        rows = np.array([tau.names.index(name) for name in states], dtype=np.int64)
+        x = solutions[rows[:, np.newaxis], columns, which]
+        slopes = equations.system.rates.jacobian.batch(0.0, x, p[:, columns])
+        values = equations.spectra(slopes, np.where(x != 0, np.abs(x), 1.0))
+        kinds[columns, which] = stabilities(values)
+        rates[columns, which] = -values.real.max(axis=1, initial=-np.inf)
     return kinds, rates
 
 
