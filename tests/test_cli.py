@@ -133,6 +133,14 @@ def test_verify_ends_with_status_1_if_there_is_no_equilibrium_model(
     assert "No equilibrium SCM exists" in capsys.readouterr().out
 
 
+def test_verify_searches_for_the_worst_intervention(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("verify", "generalized_lotka_volterra", "--search", "6") == 0
+    printed = capsys.readouterr().out
+    assert "6 interventions" in printed
+    assert run("verify", "basic_enzyme", "--search", "6", "--do", "S=1") == 2
+    assert "--search 6 makes up interventions" in capsys.readouterr().err
+
+
 def test_verify_refuses_a_place_to_write_before_it_works(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -188,6 +188,14 @@ def verify(
     tolerance: Annotated[
         float, typer.Option(help="Largest difference that counts as agreement, relative.")
     ] = 1e-5,
+    search: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Look for the worst of N interventions, held variables and parameters at random.",
+        ),
+    ] = 0,
 ) -> None:
     """Check that the square commutes: intervene then settle against derive then intervene.
 
@@ -195,7 +203,9 @@ def verify(
     """
     from physcm.cli.verify import run
 
-    raise typer.Exit(run(model, do or [], out, n=samples, seed=seed, tolerance=tolerance))
+    raise typer.Exit(
+        run(model, do or [], out, n=samples, seed=seed, tolerance=tolerance, search=search)
+    )
 
 
 @app.command()

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from physcm.abstraction import Report, commutes, equilibrium_model, hold_each
+from physcm.abstraction import Abstraction, Report, commutes, equilibrium_model, hold_each
 from physcm.abstraction.reporting.report import COLUMNS
 from physcm.cli.files import check_folder, written_whole
 from physcm.cli.interventions import Interventions, read_interventions
@@ -18,11 +18,16 @@ from physcm.sim.settle import require_autonomous
 
 
 def run(
-    model: str, do: Sequence[str], out: Path | None, *, n: int, seed: int, tolerance: float
-) -> int:
+    model: str, do: Sequence[str], out: Path | None, *, n: int, seed: int, tolerance: float,
+    search: int = 0,
+) -> int:  # fmt: skip
     """Verify a model, print and write the report; return the exit status."""
     system = load_model(model)
     tried = [_steady(text, system) for text in do]
+    if tried and search:
+        raise InvalidValue(
+            f"--search {search} makes up interventions; give it, or some by --do, not both"
+        )
     if not 0 < tolerance < 1:
         raise InvalidValue(f"--tolerance is `{tolerance}`; give a number between 0 and 1")
     if out is not None:
@@ -32,7 +37,10 @@ def run(
     except Unsupported as error:
         say(f"No equilibrium SCM exists: {error}", "red")
         return 1
-    report = verified(system, tried, n=n, seed=seed, tolerance=tolerance)
+    if search:
+        report = _searched(system, search, n=n, seed=seed, tolerance=tolerance)
+    else:
+        report = verified(system, tried, n=n, seed=seed, tolerance=tolerance)
     show(report)
     if out is not None:
         say(f"wrote {write(report, out, file_stem(model))}")
@@ -50,6 +58,12 @@ def verified(
     return commutes(
         system, model, family, n=n, seed=seed, tolerance=tolerance, progress=is_watched()
     )
+
+
+def _searched(system: System, search: int, *, n: int, seed: int, tolerance: float) -> Report:
+    with working(f"searching among {search} interventions"):
+        square = Abstraction(system, equilibrium_model(system))
+        return square.search(search, n=n, seed=seed, tolerance=tolerance)
 
 
 def show(report: Report) -> None:
