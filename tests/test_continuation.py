@@ -335,6 +335,14 @@ def test_the_diagram_draws_each_variable_once_with_a_legend() -> None:
         found.plot(["w"])
 
 
+def test_equilibria_that_are_not_isolated_are_not_followed_and_said_so() -> None:
+    epidemic = zoo.load("sir")
+    found = continuation(epidemic, "beta", (0.2, 1))
+    assert not found.complete
+    assert "not isolated" in str(found)
+    assert continuation(logistic(), "h", (0, 2)).complete
+
+
 def test_what_cannot_be_swept_is_refused_with_a_remedy() -> None:
     system = logistic()
     with pytest.raises(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy
 
-from physcm.sim import Continuation, System, continuation
+from physcm.sim import Continuation, System, basins, continuation, hysteresis
 
 
 def model(shared_data: Path, number: int) -> System:
@@ -85,3 +85,17 @@ def test_the_repressilator_starts_where_elowitz_and_leibler_derive(shared_data: 
     p = float(scipy.optimize.brentq(lambda p: alpha / (1 + p**n) + alpha0 - p, 0, alpha + alpha0))
     slope = -alpha * n * p ** (n - 1) / (1 + p**n) ** 2
     assert (beta + 1) ** 2 / beta == pytest.approx(3 * slope**2 / (4 + 2 * slope), rel=1e-6)
+
+
+def test_the_lac_operon_switches_on_and_off_at_its_folds(shared_data: Path) -> None:
+    sweep = hysteresis(model(shared_data, 65), "L_e", np.geomspace(0.005, 0.2, 12))
+    assert [jump.way for jump in sweep.jumps] == ["up", "down"]
+    assert [jump.value for jump in sweep.jumps] == pytest.approx(folds(sweep.found)[::-1], rel=1e-3)
+
+
+def test_the_basins_of_the_mapk_cascade_keep_its_totals(shared_data: Path) -> None:
+    # Markevich, Hoek & Kholodenko 2004: two stable states at the values of the file.
+    states = {"M": (0, 500), "Mp": (0, 500), "Mpp": (0, 500)}
+    found = basins(model(shared_data, 27), states, n=40)
+    assert found.table.kind.values.tolist() == ["equilibrium", "equilibrium"]
+    np.testing.assert_allclose(found.table.M + found.table.Mp + found.table.Mpp, 500)

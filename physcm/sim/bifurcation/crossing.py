@@ -25,7 +25,7 @@ from physcm.sim.bifurcation.curve import Curve
 _ITERATIONS = 20
 _CLOSE, _FAR = 1e-12, 0.1
 _LOST_RANK = 1e-6
-_FLAT = 1e-10
+_FLAT = 1e-9
 
 
 def exact_crossing(curve: Curve, u: Floats) -> Floats:
@@ -82,12 +82,14 @@ def directions(curve: Curve, u: Floats) -> list[Floats]:
 def _null_lines(aa: float, ab: float, bb: float) -> list[tuple[float, float]]:
     """Return the two directions in which a quadratic form vanishes, where they differ.
 
+    The form is in units, so that what is much smaller than 1 is 0; a form that is 0 altogether is
+    that of equilibria that are not isolated.
+
     >>> [sorted(map(abs, line)) for line in _null_lines(0.0, 1.0, 0.0)]
     [[0.0, 1.0], [0.0, 1.0]]
     """
-    values, vectors = np.linalg.eigh(np.array([[aa, ab], [ab, bb]]))
-    (low, high), scale = values, np.abs(values).max()
-    if not low < -_FLAT * scale < _FLAT * scale < high:
+    (low, high), vectors = np.linalg.eigh(np.array([[aa, ab], [ab, bb]]))
+    if not low < -_FLAT < _FLAT < high:
         return []
     parts = np.sqrt(high), np.sqrt(-low)
     both = [parts[0] * vectors[:, 0] + way * parts[1] * vectors[:, 1] for way in (1, -1)]

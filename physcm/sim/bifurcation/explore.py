@@ -30,7 +30,8 @@ class Explored:
     Attributes:
         tracer: what followed the branches.
         branches: the branches.
-        complete: whether every branch that showed itself was followed.
+        complete: whether all that showed itself was followed: not where there are too many
+            branches, or equilibria that are not isolated.
     """
 
     tracer: Tracer
@@ -62,7 +63,8 @@ def explore(sweep: Sweep, starts: int) -> Explored:
         explorer.begin(u)
     for u in _inside(sweep, units, starts):
         explorer.begin(u)
-    return Explored(explorer.tracer, tuple(explorer.branches), explorer.complete)
+    complete = explorer.complete and explorer.isolated
+    return Explored(explorer.tracer, tuple(explorer.branches), complete)
 
 
 def _inside(sweep: Sweep, units: Units, starts: int) -> Iterator[Floats]:
@@ -86,7 +88,7 @@ class _Explorer:
     def __init__(self, tracer: Tracer) -> None:
         self.tracer = tracer
         self.branches: list[Branch] = []
-        self.complete = True
+        self.complete = self.isolated = True
 
     def begin(self, u: Floats) -> None:
         """Follow what passes through an equilibrium, and whatever crosses that, and so on."""
@@ -94,6 +96,7 @@ class _Explorer:
         while waiting and self.complete:
             u = waiting.pop()
             ways = directions(self.tracer.curve(u), u)
+            self.isolated &= bool(ways)
             for direction in ways:
                 if self._is_new(u, direction):
                     waiting += self._follow(u, direction, "branch point" if len(ways) > 1 else "")
@@ -114,5 +117,6 @@ class _Explorer:
         for way in (start, start.reversed()):
             near, _ = curve.ahead(way, _NUDGE, u + _NUDGE * way.direction)
             if near is not None and self.tracer.feasible(near):
-                return not any(branch.covers(near, self.tracer) for branch in self.branches)
+                places = (branch.place(near, self.tracer) for branch in self.branches)
+                return all(place is None for place in places)
         return False

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _CYCLES = 14
+_INCOMPLETE = (
+    "  not all is followed: there are too many branches, or equilibria that are not isolated"
+)
 _SAME, _NEGLIGIBLE = 1e-6, 1e-12
 
 
@@ -86,7 +89,8 @@ class Continuation:
         points: the special points, in order of the value.
         tracer: what followed the branches.
         curves: the branches as they were followed; `branches` has them as datasets.
-        complete: whether every branch that showed itself was followed; else there were too many.
+        complete: whether all that showed itself was followed: not where there are more than 100
+            branches, equilibria that are not isolated, or crossings too degenerate to tell apart.
     """
 
     sweep: Sweep
@@ -172,7 +176,7 @@ class Continuation:
             f"{sweep.system.in_words}, {sweep.name} from {sweep.low:g} to {sweep.high:g}: "
             f"{len(self.curves)} branches of equilibria, {count} points"
         ]
-        lines += [] if self.complete else ["  there are more branches, which were not followed"]
+        lines += [] if self.complete else [_INCOMPLETE]
         lines += [f"  {sweep.name} = {point.value:.8g}: {point}" for point in self.points]
         lines += ["in the long run:"]
         lines += [f"  {interval}" for interval in self.intervals]

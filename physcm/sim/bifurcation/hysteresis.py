@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 
 _HALVINGS, _PIECES = 12, 8
 _NEAR = 0.1
-_SHRINKS, _GAP = 0.75, 0.25
-_SMALL = 1e-3
+_GAP, _SMALL, _CLOSE = 0.1, 1e-3, 1e-4
 _WAYS = ("up", "down")
 
 
@@ -157,7 +156,7 @@ class _Slow:
     """A system that is followed from value to value."""
 
     def __init__(self, found: Continuation, nudge: float) -> None:
-        self.sweep, self.nudge = found.sweep, nudge
+        self.found, self.sweep, self.nudge = found, found.sweep, nudge
         self.typical = found.tracer.units.typical[:-1]
 
     def along(self, values: Floats, x: Floats) -> list[Limit]:
@@ -205,37 +204,48 @@ class _Slow:
         self, values: Floats, rests: list[Limit]
     ) -> Iterator[tuple[tuple[float, float], Limit]]:
         """Yield two close values on both sides of each jump, and what the flow does after it."""
-        steps = zip(pairwise(values), pairwise(rests), strict=True)
-        for step, (ends, (before, after)) in enumerate(steps, start=1):
-            if before.status is LimitStatus.SETTLED:
-                found = self._enclosed(float(ends[0]), float(ends[1]), before, after, step)
+        steps = zip(pairwise(values.tolist()), pairwise(rests), strict=True)
+        for step, ((a, b), (before, after)) in enumerate(steps, start=1):
+            if before.status is LimitStatus.SETTLED and not self._goes_on(a, b, before, after):
+                found = self._enclosed(a, b, before, after, step)
                 if found is not None:
                     yield found
+
+    def _goes_on(self, a: float, b: float, before: Limit, after: Limit) -> bool:
+        """Say whether one stable stretch of a branch joins two places of rest."""
+        ends = np.append(before.state, a), np.append(after.state, b)
+        for branch in self.found.curves:
+            one, other = (branch.place(u, self.found.tracer, _CLOSE) for u in ends)
+            if one is not None and other is not None and branch.stays_stable(one, other):
+                return after.status is LimitStatus.SETTLED
+        return False
 
     def _enclosed(
         self, a: float, b: float, before: Limit, after: Limit, step: int
     ) -> tuple[tuple[float, float], Limit] | None:
-        """Halve the change from a to b again and again; None where it can be halved."""
-        first = self._gap(before, after)
-        for _ in range(_HALVINGS if first > _SMALL else 0):
+        """Halve the change from a to b again and again; None where every gap closes."""
+        first = self._gaps(before, after)
+        for _ in range(_HALVINGS):
             middle = (a + b) / 2
             there = self.rest(middle, self.kept_up(a, middle, before.state), step)
-            gaps = self._gap(before, there), self._gap(there, after)
-            if max(gaps) < _SHRINKS * self._gap(before, after):
-                return None
-            if gaps[0] <= gaps[1]:
+            if self._gaps(before, there).max() <= self._gaps(there, after).max():
                 a, before = middle, there
             else:
                 b, after = middle, there
-        jumps = first > _SMALL and self._gap(before, after) > _GAP * first
-        return ((min(a, b), max(a, b)), after) if jumps else None
+            left = self._gaps(before, after)
+            if (left <= np.maximum(_GAP * first, _SMALL)).all():
+                return None
+        return (min(a, b), max(a, b)), after
 
-    def _gap(self, one: Limit, other: Limit) -> float:
-        """Return how far two places of rest are apart: 1 if just one is any, 0 if none is."""
+    def _gaps(self, one: Limit, other: Limit) -> Floats:
+        """Return how far each state is apart in two places of rest, relative to its size.
+
+        1 if just one of the two is a place of rest, 0 if none is.
+        """
         rest = [limit.status is LimitStatus.SETTLED for limit in (one, other)]
         if not all(rest):
-            return float(any(rest))
-        return float((np.abs(one.state - other.state) / self.typical).max())
+            return np.full(len(self.typical), float(any(rest)))
+        return np.asarray(np.abs(one.state - other.state) / self.typical)
 
     def table(self, values: Floats, up: list[Limit], down: list[Limit]) -> xr.Dataset:
         """Return both ways as a dataset."""

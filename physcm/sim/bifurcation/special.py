@@ -78,7 +78,7 @@ class Step:
         """Return where a function of the point changes sign; None where the ends agree."""
         ends = test(self.a.u), test(self.b.u)
         if not ends[0] * ends[1] < 0:
-            return None
+            return self.length if ends[0] and ends[1] == 0 else None
         xtol = _HIDDEN * self.length
         return float(
             scipy.optimize.brentq(lambda s: test(self.between(s)), 0, self.length, xtol=xtol)
@@ -163,6 +163,12 @@ class Step:
             if omega > 0:
                 passed = at
                 yield Event("Hopf", at, u, omega=omega)
+
+
+def decides(a: Point, b: Point) -> bool:
+    """Say whether every sign of a real part that is known at one point is known at the other."""
+    before, after = _decided(a.eigenvalues), _decided(b.eigenvalues)
+    return bool(((after != 0) | (before == 0)).all())
 
 
 def _above(coordinate: int, end: float, u: Floats) -> float:

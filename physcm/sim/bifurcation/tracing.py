@@ -16,11 +16,12 @@ from physcm.mechanism.codegen import Floats
 from physcm.sim.bifurcation.crossing import directions
 from physcm.sim.bifurcation.curve import Curve, Point, Units
 from physcm.sim.bifurcation.pieces import Piece, Pieces
-from physcm.sim.bifurcation.special import ENDINGS, Event, Step
+from physcm.sim.bifurcation.special import ENDINGS, Event, Step, decides
 
 _FIRST, _SHORTEST, _LONGEST = 0.01, 1e-8, 0.05
 _BEND, _GENTLE = 0.95, 0.99
 _QUICK = 4
+_SHRINK = 0.6
 _OFF = 0.5
 _SAME, _SMOOTH = 1e-5, 1e-3
 _MOST_POINTS = 4000
@@ -52,24 +53,32 @@ class Branch:
     passed: tuple[Passed, ...]
     ends: tuple[str, str]
 
-    def covers(self, u: Floats, tracer: Tracer) -> bool:
-        """Say whether a point lies on the branch."""
+    def place(self, u: Floats, tracer: Tracer, within: float = _SAME) -> int | None:
+        """Return after which of its points the branch passes through a point, if it does."""
         states = np.array([point.u for point in self.points])
         low, high = np.minimum(states[1:], states[:-1]), np.maximum(states[1:], states[:-1])
         slack = 0.5 * (high - low) + 0.02 * tracer.units.at(u)
         inside = ((u >= low - slack) & (u <= high + slack)).all(axis=1)
-        near = [self.points[k : k + 2] for k in np.flatnonzero(inside)]
-        return any(passes(tracer.on(a.piece), a, b.u, u) for a, b in near)
+        for k in np.flatnonzero(inside).tolist():
+            a, b = self.points[k : k + 2]
+            if passes(tracer.on(a.piece), a, b.u, u, within):
+                return int(k)
+        return None
+
+    def stays_stable(self, one: int, other: int) -> bool:
+        """Say whether no point between two places is unstable."""
+        between = self.points[min(one, other) : max(one, other) + 2]
+        return all(point.stability != "unstable" for point in between)
 
 
-def passes(curve: Curve, a: Point, end: Floats, u: Floats) -> bool:
+def passes(curve: Curve, a: Point, end: Floats, u: Floats, within: float = _SAME) -> bool:
     """Say whether the curve from one of its points to another passes through a third."""
     across = a.tangent / a.size
     along, length = float(across @ (u - a.u)), float(across @ (end - a.u))
-    if not -_SAME <= along <= length + _SAME or length <= 0:
-        return a.distance(u) <= _SAME
+    if not -within <= along <= length + within or length <= 0:
+        return a.distance(u) <= within
     found, _ = curve.ahead(a, along, a.u + along / length * (end - a.u))
-    return found is not None and a.distance(a.u + found - u) <= _SAME
+    return found is not None and a.distance(a.u + found - u) <= within
 
 
 @dataclass(eq=False)
@@ -147,32 +156,40 @@ class Tracer:
                 b = way.curve.point(u, a.direction)
                 ahead = b.direction / a.size
                 bend = float(a.tangent @ ahead / np.linalg.norm(ahead))
-                if bend > _BEND:
+                if bend > _BEND and (decides(a, b) or length < way.length / 2):
                     easy = iterations <= _QUICK and bend > _GENTLE
                     way.length = min(length * 1.5, _LONGEST) if easy else length
                     return Step(way.curve, a, b, length)
-            length /= 2
+            length *= _SHRINK
         return None
 
     def _advance(self, way: Way, step: Step) -> None:
         """Go on by a step, up to what happens on it."""
         first, beyond = way.points[0], self._without_corner(step)
-        events = [
-            e
-            for e in step.events(smooth=beyond is not None)
-            if e.kind in ENDINGS or first.distance(e.u) > _SAME
-        ]
+        events = step.events(smooth=beyond is not None)
         ending = events.pop() if events and events[-1].kind in ENDINGS else None
+        if first.special:  # and known
+            events = [event for event in events if first.distance(event.u) > _SAME]
         way.passed += _with_sides(step, events)
         way.points += [_special(step, event) for event in events]
         if ending is None:
-            closed = len(way.points) > 3 and passes(way.curve, step.a, step.b.u, way.points[0].u)
-            if beyond is not None:
-                way.curve = self.on(beyond.piece)
-            way.points.append(way.points[0] if closed else beyond or step.b)
-            way.end = "closed" if closed else "unbounded" if self._boundless(step.b) else ""
-            way.flips = 0
-            return
+            self._go_on(way, beyond or step.b)
+        else:
+            self._stop(way, step, ending, events)
+
+    def _go_on(self, way: Way, b: Point) -> None:
+        """Take the end of a step as the next point, unless the curve has closed before it."""
+        first = way.points[0]
+        way.curve, way.flips = self.on(b.piece), 0
+        if len(way.points) > 3 and passes(way.curve, way.last, b.u, first.u):
+            way.points.append(first)
+            way.end = "closed"
+        else:
+            way.points.append(b)
+            way.end = "unbounded" if self._boundless(b) else ""
+
+    def _stop(self, way: Way, step: Step, ending: Event, events: list[Event]) -> None:
+        """End where the range or a state does, or turn at a boundary."""
         crossing = [e for e in events if abs(e.at - ending.at) <= 1e-5 * step.length]
         u = crossing[0].u if crossing else ending.u
         b = way.curve.point(u, step.a.direction)
