@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from physcm.abstraction import CausalOrdering, causal_ordering
-from physcm.abstraction.ordering import BipartiteGraph, decompose
+from physcm.abstraction.ordering import BipartiteGraph, decompose, plot_bipartite
 from physcm.mechanism import (
     Infeasible,
     InvalidValue,
@@ -140,6 +140,7 @@ def test_viral_infection_without_infected_cells_is_another_branch() -> None:
     assert (float(found.I[0]), float(found.E[0])) == (0, 0)
     assert float(found["T"][0]) == pytest.approx(3.0 / 0.1)
     assert ordering.effects("s") == ("T",)
+    assert any("holds with `I` = 0, the branch looked at" in note for note in ordering.notes)
 
 
 def test_saturated_buffer_fixes_the_output_whatever_the_input() -> None:
@@ -451,6 +452,21 @@ def test_markov_ordering_graph_separates_outflow_and_drain_of_the_bathtub() -> N
     assert d_separated(graph, "O", "K")
     assert not d_separated(graph, "O", "K", given="P")
     assert d_separated(graph, "O", "D", given=["P"])
+
+
+# Pictures
+
+
+def test_pictures_show_every_equation_and_variable() -> None:
+    ordering = causal_ordering(zoo.load("basic_enzyme"))
+    for figure in (ordering.plot(), plot_bipartite(ordering.structure)):
+        shown = {text.get_text() for text in figure.get_axes()[0].texts}
+        assert shown >= {*ordering.equations, *ordering.variables}
+    assert {*ordering.inputs} <= {text.get_text() for text in ordering.plot().get_axes()[0].texts}
+
+
+def test_picture_of_no_equations_is_empty() -> None:
+    assert not causal_ordering({}).plot().get_axes()[0].texts
 
 
 # Misuse

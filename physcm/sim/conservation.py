@@ -82,10 +82,33 @@ def conservation_laws(system: System, varied: Collection[str] = ()) -> tuple[Con
     ['A + B']
     """
     derived, drift = numbered(system, varied)
-    first, second = (_laws_modulo(salt, system.states, derived, drift) for salt in (1, 2))
+    states = dict(zip(system.states, drift, strict=True))
+    return laws_among(states, system.states, derived, system.in_words)
+
+
+def laws_among(
+    drift: Mapping[str, sp.Expr],
+    variables: tuple[str, ...],
+    definitions: tuple[tuple[sp.Symbol, sp.Expr], ...],
+    of: str,
+) -> tuple[ConservationLaw, ...]:
+    """Return a basis of the linear conservation laws among some states.
+
+    Args:
+        drift: of the states that may take part, with all known constants as numbers.
+        variables: all names that are not constant, the defined ones aside.
+        definitions: of further names, each after those that its definition reads.
+        of: what messages call the model.
+
+    Raises:
+        Unsupported: if a law has weights that depend on a constant that is not known.
+    """
+    first, second = (
+        _laws_modulo(salt, variables, definitions, tuple(drift.items())) for salt in (1, 2)
+    )
     if first is None or first != second:
         raise Unsupported(
-            f"a conservation law of {system.in_words} has weights that depend on "
+            f"a conservation law of {of} has weights that depend on "
             "parameters drawn at random; give those parameters fixed values"
         )
     return first
@@ -160,18 +183,18 @@ def numbered(
 @lru_cache(maxsize=256)
 def _laws_modulo(
     salt: int,
-    states: tuple[str, ...],
-    derived: tuple[tuple[sp.Symbol, sp.Expr], ...],
-    drift: tuple[sp.Expr, ...],
+    variables: tuple[str, ...],
+    definitions: tuple[tuple[sp.Symbol, sp.Expr], ...],
+    drift: tuple[tuple[str, sp.Expr], ...],
 ) -> tuple[ConservationLaw, ...] | None:
     """Find the laws from one set of points; None if they are not rational."""
-    values = Values(salt, len(drift) + 4, states)
-    for name, expression in derived:
+    values = Values(salt, len(drift) + 4, variables)
+    for name, expression in definitions:
         values.known[name] = values.of(expression)
-    rows = left_null_space([values.row(f) for f in drift])
+    rows = left_null_space([values.row(f) for _, f in drift])
     laws = []
     for row in rows:
-        weights = [(name, lift(c)) for name, c in zip(states, row, strict=True) if c]
+        weights = [(name, lift(c)) for (name, _), c in zip(drift, row, strict=True) if c]
         if any(weight is None for _, weight in weights):
             return None
         laws.append(ConservationLaw(_integral(weights)))

@@ -1,9 +1,9 @@
 """Equations that follow from others: linear combinations that vanish identically, found exactly.
 
 The combinations c with c . f = 0 are the left null space of the values of f at generic points,
-in exact arithmetic modulo a large prime (see `physcm.sim.conservation`). If the f are drifts,
-c . X is conserved. Where the gradients of f at one point are linearly independent there are none,
-and no combination is a constant either; that is quickly seen.
+in exact arithmetic modulo a large prime (see `physcm.sim.modular`). If the f are drifts, c . X is
+conserved (see `physcm.sim.conservation`). Where the gradients of f at one point are linearly
+independent there are none, and no combination is a constant either; that is quickly seen.
 """
 
 from __future__ import annotations
@@ -15,10 +15,8 @@ import numpy as np
 import sympy as sp
 
 from physcm.mechanism.codegen import Program
-from physcm.mechanism.errors import Unsupported
 from physcm.mechanism.expression import symbol
-from physcm.sim.conservation import ConservationLaw, _integral
-from physcm.sim.modular import Values, left_null_space, lift
+from physcm.sim.modular import Values, left_null_space
 
 _RANK = 1e-8
 
@@ -76,48 +74,8 @@ def vanishing_combinations(
     >>> vanishing_combinations([k * x - y, x, y - k * x], ["x", "y"], {})
     [(0, 2)]
     """
-    rows = _combinations(1, expressions, variables, definitions)
-    return [tuple(i for i, weight in enumerate(row) if weight) for row in rows]
-
-
-def laws_of(
-    drift: Mapping[str, sp.Expr],
-    variables: Sequence[str],
-    definitions: Mapping[sp.Symbol, sp.Expr],
-) -> tuple[ConservationLaw, ...]:
-    """Return a basis of the linear conservation laws among some states.
-
-    Args:
-        drift: of the states that may take part.
-        variables: as of `vanishing_combinations`.
-        definitions: likewise.
-
-    Raises:
-        Unsupported: if a law has weights that depend on a constant that is not known.
-    """
-    first, second = (
-        [
-            [(name, lift(c)) for name, c in zip(drift, row, strict=True) if c]
-            for row in _combinations(salt, tuple(drift.values()), variables, definitions)
-        ]
-        for salt in (1, 2)
-    )
-    if first != second or any(weight is None for law in first for _, weight in law):
-        raise Unsupported(
-            "a conservation law has weights that depend on parameters drawn at random or without "
-            "value; give those parameters fixed values"
-        )
-    return tuple(ConservationLaw(_integral(law)) for law in first)
-
-
-def _combinations(
-    salt: int,
-    expressions: Sequence[sp.Expr],
-    variables: Sequence[str],
-    definitions: Mapping[sp.Symbol, sp.Expr],
-) -> list[list[int]]:
-    """Return the reduced basis of the combinations that vanish, modulo the prime."""
-    values = Values(salt, len(expressions) + 4, variables)
+    values = Values(1, len(expressions) + 4, variables)
     for name, expression in definitions.items():
         values.known[name] = values.of(expression)
-    return left_null_space([values.row(f) for f in expressions])
+    rows = left_null_space([values.row(f) for f in expressions])
+    return [tuple(i for i, weight in enumerate(row) if weight) for row in rows]

@@ -84,7 +84,9 @@ def _divided(label: str, f: sp.Expr, equations: Equations, signs: Signs) -> Divi
             "that are in `zero`"
         )
     if vanishing:
-        return Divided(symbol(vanishing[0]), f / symbol(vanishing[0]), (), tuple(vanishing))
+        zero = symbol(vanishing[0])
+        note = f"0 = {to_text(f)} (`{label}`) holds with `{zero}` = 0, the branch looked at"
+        return Divided(zero, f / zero, (), tuple(vanishing), (note,))
     residual = sp.Mul(*kept)
     if names_in(residual) == names_in(f) and not positive:
         return Divided(f)

@@ -25,7 +25,6 @@ import sympy as sp
 
 from physcm.abstraction.ordering.dependence import (
     are_independent,
-    laws_of,
     vanishing_combinations,
 )
 from physcm.abstraction.ordering.division import divide
@@ -33,7 +32,7 @@ from physcm.abstraction.ordering.equations import Equations
 from physcm.mechanism.errors import NotSolvable
 from physcm.mechanism.expression import names_in, symbol
 from physcm.scm.structure import Structure
-from physcm.sim import ConservationLaw
+from physcm.sim.conservation import ConservationLaw, laws_among
 
 
 @dataclass(frozen=True)
@@ -190,4 +189,6 @@ def _laws(equations: Equations) -> tuple[ConservationLaw, ...]:
         x: equations.residuals[label].xreplace(equations.known)
         for label, x in equations.state_of.items()
     }
-    return laws_of(drift, *_scope(equations))
+    variables, definitions = _scope(equations)
+    name = f"the system `{equations.name}`" if equations.name else "the equations"
+    return laws_among(drift, tuple(variables), tuple(definitions.items()), name)
