@@ -13,7 +13,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from physcm.mechanism import Uniform, Unsupported
+from physcm.mechanism import SetParameter, Uniform, Unsupported
 from physcm.sim import System, equilibria, settle, zoo
 
 AMOUNT = (0, float("inf"))
@@ -65,6 +65,14 @@ def test_the_equilibria_of_the_enzyme_keep_its_total(
     assert found.sizes["equilibrium"] == 1
     assert float(found.S[0]) == pytest.approx(enzyme_at_rest()["S"], rel=1e-9)
     assert found.eigenvalue_real.shape == (1, 3)
+
+
+@pytest.mark.parametrize("distance", [5e-6, 1e-4, 1e-3])
+def test_a_focus_that_is_spiralled_into_slowly_is_no_cycle(distance: float) -> None:
+    neuron = zoo.load("fitzhugh_nagumo").do(SetParameter(I=1.42))  # next to its Hopf point
+    rest = equilibria(neuron)
+    start = {"v": float(rest.v[0]) + distance, "w": float(rest.w[0])}
+    assert outcome(neuron.replace(initial=start)) == ["settled"]
 
 
 def lotka_volterra() -> System:

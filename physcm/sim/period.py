@@ -24,6 +24,7 @@ _MOST_CROSSINGS = 4
 _EVEN = 1e-2
 _CLOSED = 1e-3
 _NO_MOTION = 1e-6
+_AS_MUCH = 0.1
 _ZOOMS, _ZOOM = 2, 64
 
 Paths: TypeAlias = Callable[[Floats, Floats], Floats]
@@ -78,7 +79,8 @@ def closed_period(times: Floats, states: Floats, scale: Floats, paths: Paths) ->
     row, level, before = section
     at, seen = _returns(times, states, before, row, level, paths)
     swing = np.ptp(states, axis=1)
-    moving = swing > _NO_MOTION * scale
+    # A state that swings less than the watched one counts as well: that one returns in any case.
+    moving = swing / scale > min(_NO_MOTION, _AS_MUCH * (swing / scale).max())
     misses = (np.abs(seen - seen[:, -1:])[moving] / swing[moving, np.newaxis]).max(axis=0)
     for stride in range(1, _MOST_CROSSINGS + 1):
         own = slice((before.size - 1) % stride, None, stride)
