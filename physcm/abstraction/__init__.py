@@ -17,6 +17,7 @@ from physcm.abstraction.ordering import (
     causal_ordering,
     input_effects,
 )
+from physcm.abstraction.planning import Action, Check, Plan, Plans, plan
 from physcm.abstraction.reporting.report import Report, Row
 from physcm.abstraction.stability import Stability, StabilityReport, structural_stability
 from physcm.abstraction.statics import comparative_statics
@@ -25,14 +26,18 @@ from physcm.abstraction.transformation.omega import Undefined
 
 __all__ = [
     "Abstraction",
+    "Action",
     "Answer",
     "CausalConstraintsModel",
     "CausalOrdering",
+    "Check",
     "Constraint",
     "Existence",
     "FromTau",
     "InputEffects",
     "LawChange",
+    "Plan",
+    "Plans",
     "Report",
     "Row",
     "Stability",
@@ -46,6 +51,7 @@ __all__ = [
     "equilibrium_model",
     "hold_each",
     "input_effects",
+    "plan",
     "random_interventions",
     "scm_exists",
     "structural_stability",

@@ -1,0 +1,97 @@
+"""What a causal model says of many values of some actions at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from physcm.abstraction.constraints import CausalConstraintsModel
+from physcm.abstraction.planning.conditions import Conditions
+from physcm.mechanism.codegen import Floats
+from physcm.mechanism.distributions import Distribution
+from physcm.mechanism.interventions import Hold
+from physcm.scm import SCM
+from physcm.scm.status import SolutionStatus
+
+Causal: TypeAlias = "SCM | CausalConstraintsModel"
+_UNTOLD = (SolutionStatus.CONTINUUM, SolutionStatus.NOT_FOUND)
+
+
+@dataclass(frozen=True, eq=False)
+class Imagined:
+    """A model in which some actions are open.
+
+    Attributes:
+        model: the causal model.
+        held: the variables that are held, with a value that each can take.
+        set_to: the parameters that are set.
+        n: number of samples.
+        seed: of the draws, the same for all values.
+    """
+
+    model: Causal
+    held: Mapping[str, float]
+    set_to: Sequence[str]
+    n: int
+    seed: int
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The actions, in the order in which their values are given."""
+        return (*self.held, *self.set_to)
+
+    def solve(self, points: Floats) -> tuple[xr.Dataset, NDArray[np.bool_]]:
+        """Return the solutions at points (actions, points), and which of them count.
+
+        Both are over `sample`, of all samples of the first point, then of the second, and
+        `solution`. A solution counts if it is stable, as far as the model can tell that, and if
+        none besides it is in doubt.
+        """
+        count = points.shape[1]
+        given = {name: np.tile(values, count) for name, values in self._drawn.items()}
+        symbols = (*(f"do({name})" for name in self.held), *self.set_to)
+        given |= {name: np.repeat(row, self.n) for name, row in zip(symbols, points, strict=True)}
+        found = self._open.solve(given or None, n=1 if given else count * self.n)
+        there = np.arange(found.sizes["solution"]) < found["count"].values[:, np.newaxis]
+        counts = there & ~np.isin(found.status.values, _UNTOLD)[:, np.newaxis]
+        if "stability" in found:
+            counts &= found.stability.values == "stable"
+        return found, counts
+
+    def margins(self, points: Floats, target: Conditions, *, every: bool) -> Floats:
+        """Return by how much conditions are met, (conditions, points, samples).
+
+        That is by the solution that meets them least, if every one has to, else by the one that
+        meets them best; -inf where there is no solution.
+        """
+        found, counts = self.solve(points)
+        margins = target.margins(found)
+        margins = np.where(np.isnan(margins), -np.inf, margins)
+        if every:
+            worst = np.where(counts, margins, np.inf).min(axis=2)
+            margins = np.where(counts.any(axis=1), worst, -np.inf)
+        else:
+            margins = np.where(counts, margins, -np.inf)
+            chosen = margins.min(axis=0).argmax(axis=1)
+            margins = margins[:, np.arange(chosen.size), chosen]
+        return margins.reshape(len(margins), points.shape[1], self.n)
+
+    @cached_property
+    def _open(self) -> SCM:
+        """The model under the holds, all numbers of which can be chosen."""
+        done = self.model.do(*(Hold(name, value) for name, value in self.held.items()))
+        scm = done if isinstance(done, SCM) else done.scm
+        return scm.replace(exogenous={**scm.exogenous, **scm.parameters}, parameters={})
+
+    @cached_property
+    def _drawn(self) -> dict[str, Floats]:
+        """What is random, (samples,) each."""
+        random = [k for k, v in self._open.exogenous.items() if isinstance(v, Distribution | tuple)]
+        drawn = self._open.solve(n=self.n, seed=self.seed) if random else {}
+        return {name: np.asarray(drawn[name]) for name in random}
