@@ -15,12 +15,15 @@ Last result (two cores of a cloud machine, AMD EPYC, Python 3.11, while other wo
 it): seconds
 
               equations  clusters  largest   physcm  networkx
-    layered       1,000       972        5     0.05      0.37
-    layered      10,000     9,849        7      1.3         -
+    layered       1,000       972        5     0.04      0.30
+    layered      10,000     9,849        7      0.7       3.0
     layered     100,000    98,358        6       22         -
     tangled       1,000       197      804     0.03      0.06
     tangled      10,000     1,984    8,017      0.7       2.9
     tangled     100,000    20,228   79,773       16        58
+    texts            10                        0.05
+    texts           100                         0.5
+    texts         1,000                          26
 """
 
 from __future__ import annotations

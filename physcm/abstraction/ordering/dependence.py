@@ -14,8 +14,8 @@ from functools import lru_cache
 import numpy as np
 import sympy as sp
 
-from physcm.mechanism.codegen import Program
-from physcm.mechanism.expression import symbol
+from physcm.mechanism.codegen import Floats, Program
+from physcm.mechanism.expression import derivative, symbol
 from physcm.sim.modular import Values, left_null_space
 
 _RANK = 1e-8
@@ -39,20 +39,30 @@ def _are_independent(
     variables: tuple[str, ...],
     known: tuple[tuple[sp.Symbol, sp.Expr], ...],
 ) -> bool:
-    numbers = dict(known)
-    read = frozenset().union(*(e.free_symbols for e in expressions)) - {*map(symbol, variables)}
-    constants = sorted(read, key=str)
-    rng = np.random.default_rng(0)
-    x, p = (np.exp(rng.normal(size=len(names))) for names in (variables, constants))
-    p = np.array([float(numbers.get(c, v)) for c, v in zip(constants, p, strict=True)])
-    names = tuple(c.name for c in constants)
-    program = Program.over(variables, names, {}, expressions)
     with np.errstate(all="ignore"):
-        gradients = program.jacobian.dense(0.0, x, p)
+        gradients = _gradients(expressions, variables, dict(known))
         gradients = gradients / np.abs(gradients).max(axis=1, keepdims=True, initial=0.0)
     if not np.isfinite(gradients).all():
         return False
     return bool(np.linalg.matrix_rank(gradients, tol=_RANK) == len(expressions))
+
+
+def _gradients(
+    expressions: Sequence[sp.Expr], variables: Sequence[str], known: Mapping[sp.Symbol, sp.Expr]
+) -> Floats:
+    """Return the gradients (expressions, variables) at one random point."""
+    place = {symbol(name): j for j, name in enumerate(variables)}
+    entries = [(i, x) for i, e in enumerate(expressions) for x in e.free_symbols & place.keys()]
+    slopes = tuple(derivative(expressions[i], x) for i, x in entries)
+    read = frozenset[sp.Symbol]().union(*(slope.free_symbols for slope in slopes))
+    names = tuple(sorted(s.name for s in read))
+    drawn = np.exp(np.random.default_rng(0).normal(size=(len(names), 1)))
+    for row, name in zip(drawn, names, strict=True):
+        row[:] = float(known.get(symbol(name), row[0]))
+    values = Program.over((), names, {}, slopes).vector(0.0, np.empty((0, 1)), drawn)
+    gradients = np.zeros((len(expressions), len(variables)))
+    gradients[[i for i, _ in entries], [place[x] for _, x in entries]] = values[:, 0]
+    return gradients
 
 
 def vanishing_combinations(
