@@ -17,11 +17,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import xarray as xr
 from sympy.polys.matrices import DomainMatrix
 
 from physcm.abstraction.transformation.laws import difference, linear_tau
-from physcm.abstraction.transformation.linear import LinearEquations, as_floats
+from physcm.abstraction.transformation.linear import ROUNDING, LinearEquations, as_floats
 from physcm.mechanism.errors import InvalidValue, Unsupported
 from physcm.scm.matrices import labelled
 
@@ -65,13 +66,14 @@ def criterion(abstraction: Abstraction) -> Criterion:
     owners = _owners(tau.matrix, names)
     noise = high.matrix * tau.matrix * low.inverse
     s = labelled(as_floats(noise), low.names, names)
-    for k, row in enumerate(noise.to_list()):
-        for j, entry in enumerate(row):
-            owner = owners.get(j, k)
-            if entry and owner != k:
+    rounding = ROUNDING * np.abs(s.values).max(initial=0.0)
+    for k, row in enumerate(as_floats(noise)):
+        for j in np.flatnonzero(np.abs(row) > rounding):
+            owner = owners.get(int(j), k)
+            if owner != k:
                 reason = (
                     f"the equation of `{names[k]}` reads the noise of `{low.names[j]}` by "
-                    f"{float(entry):.6g}, which holding `{names[owner]}` takes away"
+                    f"{row[j]:.6g}, which holding `{names[owner]}` takes away"
                 )
                 return Criterion(False, s, reason)
     constants = noise * low.constants + high.matrix * tau.offset

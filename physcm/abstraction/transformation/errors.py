@@ -1,14 +1,17 @@
 """How far an abstraction is off, per intervention, at most, and on average over interventions.
 
-The error under i is the 2-Wasserstein distance between the law that tau gives and that of the
+The error under i is the 2-Wasserstein distance W between the law that tau gives and that of the
 causal model under omega(i), so that an abstraction is approximate to a degree (Beckers, Eberhardt &
-Halpern, UAI 2019). It is a closed form for normal laws, without uncertainty. Else it is the
-distance of the best matching of samples of both sides,
+Halpern, UAI 2019). It is a closed form for normal laws, without uncertainty. Else it comes from
+samples x of tau and y of the causal model, with the same draws as far as the models share any.
+Matching two samples of one law finds them apart, an excess that is taken off crosswise, by halves
 
-    W^2 = min over permutations p of 1/n sum_k |tau(x_k) - y_p(k)|^2,
+    D = (w(x1, y2) + w(x2, y1) - w(x1, x2) - w(y1, y2)) / 2,
+    w(x, y) = min over permutations p of 1/n sum_k |x_k - y_p(k)|^2  ->  W^2,
 
-with the same draws on both sides as far as the models share any. Two samples of one law that share
-no draws are apart, too, an excess that the basic bootstrap, 2 W - W*, takes off.
+which has no bias for laws that differ by a shift, and no variance where draws are shared. The
+interval is Student's over batches of samples, and reaches as much farther as D of the batches is
+from D of the whole: what is left of the bias is less than what larger samples have taken off.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
+from scipy.stats import t as student
 
 from physcm.abstraction.transformation.laws import Law, SampledLaw, sides, wasserstein
 from physcm.abstraction.transformation.linear import GaussianLaw
@@ -33,8 +37,8 @@ from physcm.mechanism.interventions import Family, Intervention, Interventions, 
 if TYPE_CHECKING:
     from physcm.abstraction.commutes import Abstraction
 
-PAIRS = 200
-_RESAMPLES = 200
+PAIRS = 1000
+_BATCHES = 20
 
 Interval: TypeAlias = tuple[float, float]
 Drawn: TypeAlias = Callable[[np.random.Generator], "Intervention | Sequence[Intervention]"]
@@ -113,29 +117,26 @@ def errors(
     shares = _shares(weights, len(family), drawn)
     if not 0 < confidence < 1:
         raise InvalidValue(f"confidence is `{confidence}`; give a number between 0 and 1")
+    if n < 2 * _BATCHES:
+        raise InvalidValue(f"n is `{n}`; give at least {2 * _BATCHES}, two per batch")
     images = [_defined(abstraction, do) for do in family]
     both = sides(abstraction, family, images, n=n, seed=seed, step=step)
-    pairs = list(zip(both.below, both.above, strict=True))
-    resampled = [_distances(below, above, seed) for below, above in pairs]
-    values = np.array([row[0] for row in resampled])
-    again = np.array([row[1:] for row in resampled])
-    picks = rng.integers(len(family), size=(len(family), again.shape[1]))
-    mixed = np.take_along_axis(again, picks, axis=0) if drawn else again
-    ends = _Ends(confidence)
-    ground = (
-        f"of the best matching of {n} samples, with a basic bootstrap"
-        if both.sampled
-        else "in closed form"
-    )
+    found = [_distance(below, above) for below, above in zip(both.below, both.above, strict=True)]
+    values = np.array([one.value for one in found])
+    rest = (1 - confidence) / (2 if drawn else 1)
+    lows, highs = np.array([one.interval(1 - rest / len(found)) for one in found]).T
+    room = _spread_of_mean(values, 1 - rest) if drawn else 0.0
+    mean = float(shares @ values)
     return Errors(
         tuple(family),
         tuple(images),
-        tuple(ends.of(value, row) for value, row in zip(values, again, strict=True)),
+        tuple(Estimate(one.value, one.interval(confidence)) for one in found),
         tuple(_relative(v, law) for v, law in zip(values.tolist(), both.below, strict=True)),
-        ends.of(float(shares @ values), shares @ mixed),
-        ends.of(float(values.max()), again.max(axis=0)),
+        Estimate(mean, (max(0.0, float(shares @ lows) - room), float(shares @ highs) + room)),
+        Estimate(float(values.max()), (float(lows.max()), float(highs.max()))),
         confidence,
-        ground + (f"; {len(family)} interventions drawn" if drawn else ""),
+        (f"by matching {n} samples" if both.sampled else "in closed form")
+        + (f"; {len(family)} interventions drawn" if drawn else ""),
         1 - (1 - confidence) ** (1 / len(family)) if drawn else 0.0,
     )
 
@@ -171,25 +172,57 @@ def _defined(abstraction: Abstraction, do: Interventions) -> Interventions:
     return image
 
 
-def _distances(below: Law, above: Law | None, seed: int) -> Floats:
-    """Return the distance, and that of resamples of pairs of draws."""
+@dataclass(frozen=True, eq=False)
+class _Distance:
+    """A distance as the root of D, with D of batches where it is uncertain."""
+
+    squared: float
+    batches: Floats
+
+    @property
+    def value(self) -> float:
+        return math.sqrt(max(0.0, self.squared))
+
+    def interval(self, confidence: float) -> Interval:
+        if not self.batches.size:
+            return self.value, self.value
+        mean = float(self.batches.mean())
+        spread, off = _spread_of_mean(self.batches, confidence), abs(self.squared - mean)
+        low, high = min(self.squared, mean) - spread, max(self.squared, mean) + spread + off
+        return math.sqrt(max(0.0, low)), math.sqrt(max(0.0, high))
+
+
+def _distance(below: Law, above: Law | None) -> _Distance:
     if isinstance(below, GaussianLaw):
         assert isinstance(above, GaussianLaw)
-        return np.full(1 + _RESAMPLES, wasserstein(below, above))
+        return _Distance(wasserstein(below, above) ** 2, np.empty(0))
     assert isinstance(above, SampledLaw)
     x, y = below.values, above.values
     there = np.isfinite(x).all(axis=0)
-    if (there != np.isfinite(y).all(axis=0)).any() or not there.any():
-        return np.full(1 + _RESAMPLES, math.inf)
+    if (there != np.isfinite(y).all(axis=0)).any() or there.sum() < 2:
+        return _Distance(math.inf, np.empty(0))
     x, y = x[:, there], y[:, there]
     x = np.where(np.abs(x - y) <= below.tolerance * np.abs(y), y, x)
-    rng = np.random.default_rng((seed, x.shape[1]))
-    picks = rng.integers(x.shape[1], size=(_RESAMPLES, x.shape[1]))
-    return np.array([matched(x, y), *(matched(x[:, k], y[:, k]) for k in picks)])
+    count = min(_BATCHES, x.shape[1] // 2)
+    parts = zip(np.array_split(x, count, axis=1), np.array_split(y, count, axis=1), strict=True)
+    return _Distance(crosswise(x, y), np.array([crosswise(*part) for part in parts]))
+
+
+def crosswise(x: Floats, y: Floats) -> float:
+    """Return D of two samples of one size, (variables, points), at least 2.
+
+    >>> rng = np.random.default_rng(0)
+    >>> x, y = rng.normal(size=(2, 2, 400))
+    >>> round(matched(x, y), 1), round(crosswise(x, y), 1), round(crosswise(x, x + 3), 6)
+    (0.1, 0.0, 18.0)
+    """
+    half = x.shape[1] // 2
+    (x1, x2), (y1, y2) = ((z[:, :half], z[:, half : 2 * half]) for z in (x, y))
+    return (matched(x1, y2) + matched(x2, y1) - matched(x1, x2) - matched(y1, y2)) / 2
 
 
 def matched(x: Floats, y: Floats) -> float:
-    """Return the 2-Wasserstein distance of two samples of one size, (variables, points).
+    """Return the square of the 2-Wasserstein distance of two samples of one size.
 
     >>> matched(np.array([[0.0, 5.0]]), np.array([[6.0, 1.0]]))
     1.0
@@ -199,7 +232,15 @@ def matched(x: Floats, y: Floats) -> float:
     else:
         costs = cdist(x.T, y.T, "sqeuclidean")
         squares = costs[linear_sum_assignment(costs)]
-    return float(np.sqrt(squares.mean()))
+    return float(squares.mean())
+
+
+def _spread_of_mean(values: Floats, confidence: float) -> float:
+    """Return half the length of Student's interval for a mean."""
+    if values.size < 2:
+        return math.inf
+    quantile = float(student.ppf((1 + confidence) / 2, values.size - 1))
+    return quantile * float(values.std(ddof=1)) / math.sqrt(values.size)
 
 
 def _relative(error: float, law: Law) -> float:
@@ -209,16 +250,3 @@ def _relative(error: float, law: Law) -> float:
     else:
         size = math.sqrt(float(np.nanmean((law.values**2).sum(axis=0))))
     return error / size if size else math.copysign(math.inf, error) if error else 0.0
-
-
-@dataclass(frozen=True)
-class _Ends:
-    confidence: float
-
-    def of(self, value: float, again: Floats) -> Estimate:
-        """Return the basic bootstrap interval, which is the value where nothing varies."""
-        if not np.isfinite(value) or (again == value).all():
-            return Estimate(float(value), (float(value), float(value)))
-        tail = (1 - self.confidence) / 2
-        low, high = np.quantile(again, [tail, 1 - tail])
-        return Estimate(float(value), (max(0.0, 2 * value - high), max(0.0, 2 * value - low)))

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.stats import ks_2samp
 
 from physcm.abstraction.population.samples import population
+from physcm.abstraction.population.statistics import JOINT
 from physcm.abstraction.population.two_sample import two_sample
 from physcm.abstraction.transformation.linear import (
     ROUNDING,
@@ -221,7 +222,9 @@ def _p_value(names: tuple[str, ...], x: Floats, y: Floats, level: float, seed: i
     by_margins = 2 * len(margins) * min(margins)
     if by_margins <= level:
         return by_margins
-    return min(1.0, 2 * two_sample(names, x, y, seed=seed, smallest=level / 2).p_value)
+    # Each statistic has a permutation in which it is largest, as large as it was in the samples.
+    smallest = level / (2 * (len(JOINT) + len(names)))
+    return min(1.0, 2 * two_sample(names, x, y, seed=seed, smallest=smallest).p_value)
 
 
 def gap(first: GaussianLaw, second: GaussianLaw) -> float:
@@ -274,9 +277,9 @@ def _largest(found: Sequence[Difference], note: str = "") -> Difference:
 def wasserstein(first: GaussianLaw, second: GaussianLaw) -> float:
     """Return the 2-Wasserstein distance of two normal laws (Gelbrich, 1990).
 
-    W^2 = |m - n|^2 + tr(S + T - 2 (S^1/2 T S^1/2)^1/2)
+    W^2 = |m - n|^2 + tr(S + T - 2 (S^1/2 T S^1/2)^1/2),   0 if they are equal up to rounding
     """
-    if first == second:
+    if same_up_to_rounding(first, second):
         return 0.0
     (m, s), (n, t) = first.floats, second.floats
     root = _root(s)
