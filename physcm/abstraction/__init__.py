@@ -1,7 +1,8 @@
 """Maps between dynamics and structure, and the check that the square commutes."""
 
+from physcm.abstraction.abstraction import Abstraction
 from physcm.abstraction.answer import Answer
-from physcm.abstraction.commutes import Abstraction, commutes
+from physcm.abstraction.commutes import commutes
 from physcm.abstraction.constraints import (
     CausalConstraintsModel,
     Constraint,

@@ -21,7 +21,7 @@ from physcm.mechanism.interventions import Hold, Interventions, SetParameter, la
 from physcm.sim.options import positive_count
 
 if TYPE_CHECKING:
-    from physcm.abstraction.commutes import Abstraction
+    from physcm.abstraction.abstraction import Abstraction
     from physcm.abstraction.population.samples import Low
 
 _ROUNDS = 3

@@ -27,7 +27,7 @@ from physcm.mechanism.expression import symbol
 from physcm.mechanism.interventions import Family, Interventions, each_of, label
 
 if TYPE_CHECKING:
-    from physcm.abstraction.commutes import Abstraction
+    from physcm.abstraction.abstraction import Abstraction
 
 
 @dataclass(frozen=True)

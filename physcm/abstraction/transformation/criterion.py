@@ -27,7 +27,7 @@ from physcm.mechanism.errors import InvalidValue, Unsupported
 from physcm.scm.matrices import labelled
 
 if TYPE_CHECKING:
-    from physcm.abstraction.commutes import Abstraction
+    from physcm.abstraction.abstraction import Abstraction
 
 
 @dataclass(frozen=True)

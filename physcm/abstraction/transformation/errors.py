@@ -28,14 +28,13 @@ from scipy.stats import t as student
 
 from physcm.abstraction.transformation.laws import Law, SampledLaw, sides, wasserstein
 from physcm.abstraction.transformation.linear import GaussianLaw
-from physcm.abstraction.transformation.omega import Undefined
 from physcm.abstraction.transformation.order import named
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import InvalidValue
 from physcm.mechanism.interventions import Family, Intervention, Interventions, each_of, label
 
 if TYPE_CHECKING:
-    from physcm.abstraction.commutes import Abstraction
+    from physcm.abstraction.abstraction import Abstraction
 
 PAIRS = 1000
 _BATCHES = 20
@@ -119,7 +118,7 @@ def errors(
         raise InvalidValue(f"confidence is `{confidence}`; give a number between 0 and 1")
     if n < 2 * _BATCHES:
         raise InvalidValue(f"n is `{n}`; give at least {2 * _BATCHES}, two per batch")
-    images = [_defined(abstraction, do) for do in family]
+    images = [abstraction.defined_image(do) for do in family]
     both = sides(abstraction, family, images, n=n, seed=seed, step=step)
     found = [_distance(below, above) for below, above in zip(both.below, both.above, strict=True)]
     values = np.array([one.value for one in found])
@@ -163,13 +162,6 @@ def _shares(weights: Sequence[float] | None, size: int, drawn: bool) -> Floats:
             f"weights are `{weights}`; give {size} numbers of at least 0, one per intervention"
         )
     return np.asarray(shares / shares.sum())
-
-
-def _defined(abstraction: Abstraction, do: Interventions) -> Interventions:
-    image = abstraction.image(do)
-    if isinstance(image, Undefined):
-        raise InvalidValue(f"{label(do)} is {image}; leave it out, since it has no error")
-    return image
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,7 +24,7 @@ from physcm.mechanism.errors import InvalidValue
 from physcm.mechanism.interventions import Family, Interventions, label
 
 if TYPE_CHECKING:
-    from physcm.abstraction.commutes import Abstraction
+    from physcm.abstraction.abstraction import Abstraction
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from physcm.mechanism.interventions import Interventions
 from physcm.sim import System
 
 if TYPE_CHECKING:
-    from physcm.abstraction.commutes import Abstraction
+    from physcm.abstraction.abstraction import Abstraction
 
 LEVEL = 0.001
 SAMPLES = 500

@@ -19,7 +19,7 @@ from physcm.mechanism.errors import InvalidValue
 from physcm.mechanism.interventions import Family, Interventions, label
 
 if TYPE_CHECKING:
-    from physcm.abstraction.commutes import Abstraction
+    from physcm.abstraction.abstraction import Abstraction
 
 _MOST_TRIED = 10_000
 

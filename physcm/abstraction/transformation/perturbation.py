@@ -30,7 +30,7 @@ from physcm.mechanism.interventions import Hold, Interventions, label
 from physcm.sim import System
 
 if TYPE_CHECKING:
-    from physcm.abstraction.commutes import Abstraction
+    from physcm.abstraction.abstraction import Abstraction
 
 DRAWS = 200
 _BASES = 2
