@@ -92,6 +92,15 @@ def test_quadratic_costs_share_the_work():
     assert best.cost == pytest.approx(3, abs=1e-6)
 
 
+def test_the_chemostat_is_planned_as_by_hand():
+    # S = K D/(mu_max - D) and X = Y (S_in - S) at rest: S does not depend on the medium.
+    model = equilibrium_model(zoo.load("chemostat"))
+    medium = plan(model, "X >= 5.5", [Action("S_in", (5, 30))]).best
+    assert medium.values == pytest.approx((11 + 2 * 0.3 / 0.7,))
+    (unmet,) = plan(model, "S <= 0.8", [Action("S_in", (5, 30))]).unmet
+    assert unmet.nearest == pytest.approx(2 * 0.3 / 0.7)
+
+
 def test_a_fixed_cost_can_make_the_steeper_price_the_cheaper_plan():
     x, b = Action("x", (0, 9), fixed=2), Action("b", (0, 9))
     assert [str(p) for p in plan(CHAIN, "y >= 6", [x, b])] == ["b = 4", "do(x = 2.5)"]
@@ -206,6 +215,18 @@ def test_a_model_with_dynamics_plans_no_unstable_rest():
     assert min(abs(abs(one.nearest) - edge) for one in plans.unmet) < 1e-5
 
 
+def test_what_keeps_a_state_of_rest_stable_is_planned_as_well():
+    # With v = -0.5 the trace 1 - v^2 - b phi is 0 at phi = 0.75/0.8, the Hopf point.
+    current, drug = Action("I", (0, 3)), Action("phi", (0.08, 2))
+    model = equilibrium_model(QUIET)
+    edge = plan(model, "-0.5 <= v <= 0", [current, drug]).best
+    assert edge.values == pytest.approx((0.85 / 1.2, 0.9375), abs=1e-5)
+    inside = "-0.5 <= v <= 0 and 1 - v**2 - b*phi <= -0.2"  # conditions read parameters as well
+    best = plan(model, inside, [current, drug]).best
+    assert best.values == pytest.approx((0.85 / 1.2, 1.1875), abs=1e-5)
+    assert best.check(QUIET, "v < 1").ok
+
+
 def test_a_naive_plan_fails_in_the_plant_and_the_report_says_why():
     naive = equilibrium_model(QUIET).replace(dynamics=None)
     best = plan(naive, "-0.5 <= v <= 0", [Action("I", (0, 3))]).best
@@ -252,6 +273,30 @@ def test_an_overshoot_is_measured_as_the_closed_form_says():
     (breach,) = done.breaches
     assert breach.worst == pytest.approx(math.exp(-math.pi * ratio / root) - 0.1, abs=1e-3)
     assert breach.at == pytest.approx(math.pi / root, rel=5e-2)
+
+
+def test_a_plant_that_runs_away_is_reported_and_drawn():
+    runaway = System({"x": "a - x + b*x**2"}, parameters={"a": 0.1, "b": 1}, initial={"x": 0})
+    hasty = SCM({"x": "a"}, parameters={"a": 0.1, "b": 1})  # linear: right for small a alone
+    done = plan(hasty, "x >= 1", [Action("a", (0, 2))]).best.check(runaway, "x < 2")
+    assert "the plant grows without bound" in str(done)
+    assert "is no equilibrium of the plant" in str(done)
+    assert done.breaches[0].condition == "x < 2"
+    assert done.plot().get_axes()
+
+
+def test_a_constraint_can_be_broken_from_the_start():
+    best = plan(equilibrium_model(TANK), "h >= 6", [Action("q", (0, 9))]).best
+    (breach,) = best.check(TANK, "h > 4").breaches
+    assert (breach.first, breach.at, breach.worst) == pytest.approx((0, 0, 2))
+
+
+def test_a_system_with_all_states_held_is_where_it_is_held():
+    doubled = TANK.replace(algebraic={"y": "2*h"})
+    best = plan(equilibrium_model(doubled), "y >= 6", [Action("h", (0, 9))]).best
+    done = best.check(doubled)
+    assert done.ok
+    assert done.arrival[0] == pytest.approx(0, abs=1e-3)
 
 
 def test_a_system_that_starts_elsewhere_is_followed_from_there_if_asked():

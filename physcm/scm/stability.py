@@ -47,16 +47,39 @@ def stability(model: SCM, solutions: Solutions, given: Mapping[str, Floats]) -> 
             f"{model.in_words} does not tell which solutions are stable, as it knows no dynamics; "
             "give `dynamics`, or derive it by equilibrate from a system under the interventions"
         )
-    moving = tuple(model.dynamics)
+    largest, size = growth(
+        model, solutions.values, {name: row[solutions.sample] for name, row in given.items()}
+    )
+    told = np.where(largest > _SLACK * size, "unstable", "marginal").astype("<U8")
+    return np.where(largest < -_SLACK * size, "stable", told)
+
+
+def growth(
+    model: SCM, values: Mapping[str, Floats], given: Mapping[str, Floats]
+) -> tuple[Floats, Floats]:
+    """Return how fast what is next to solutions grows, and the size of the fastest rate.
+
+    The one is the largest real part of the eigenvalues of a solution, negative if it attracts;
+    the other the largest modulus. Both are NaN where the Jacobian has no value.
+
+    Args:
+        model: one with dynamics.
+        values: each variable over the solutions.
+        given: exogenous variables and parameters, over the solutions.
+    """
+    dynamics = model.dynamics or {}
+    moving = tuple(dynamics)
     others = tuple(name for name in model.variables if name not in moving)
     names = (*moving, *others)
-    equations = (*model.dynamics.values(), *(model.residuals[name] for name in others))
-    columns = solutions.sample.size
-    x = np.array([solutions.values[name] for name in names]).reshape(len(names), columns)
-    p = np.array([row[solutions.sample] for row in given.values()]).reshape(len(given), columns)
+    columns = len(next(iter(values.values())))
+    if not moving:
+        return np.full(columns, -1.0), np.ones(columns)
+    equations = (*dynamics.values(), *(model.residuals[name] for name in others))
+    x = np.array([values[name] for name in names]).reshape(len(names), columns)
+    p = np.array([*given.values()]).reshape(len(given), columns)
     slopes = Program.over(names, tuple(given), {}, equations).jacobian.batch(0.0, x, p)
     size = np.where(x != 0, np.abs(x), 1.0).T
-    return _judged(slopes * size[:, np.newaxis, :] / size[:, :, np.newaxis], len(moving))
+    return _fastest(slopes * size[:, np.newaxis, :] / size[:, :, np.newaxis], len(moving))
 
 
 def stable_ones(solutions: Solutions, kinds: NDArray[np.str_]) -> Solutions:
@@ -82,20 +105,16 @@ def only_ones(solutions: Solutions) -> dict[str, Floats]:
     return values
 
 
-def _judged(slopes: Floats, moving: int) -> NDArray[np.str_]:
-    """Judge Jacobians (points, n, n) whose first rows and columns are those that move."""
-    kinds = np.full(len(slopes), "marginal", dtype="<U8")
-    if not moving:
-        return np.full(len(slopes), "stable", dtype="<U8")
+def _fastest(slopes: Floats, moving: int) -> tuple[Floats, Floats]:
+    """Return growth and size of Jacobians (points, n, n) whose first rows and columns move."""
+    largest, size = np.full((2, len(slopes)), np.nan)
     sound = np.asarray(np.isfinite(slopes).all(axis=(1, 2)))
     inner = slopes[:, moving:, moving:]
     sound[sound] = np.linalg.slogdet(inner[sound]).sign != 0
     A, B, C, D = _parts(slopes[sound], moving)
     values = np.linalg.eigvals(A - B @ np.linalg.solve(D, C))
-    largest, slack = values.real.max(axis=1), _SLACK * np.abs(values).max(axis=1)
-    told = np.where(largest > slack, "unstable", "marginal")
-    kinds[sound] = np.where(largest < -slack, "stable", told)
-    return kinds
+    largest[sound], size[sound] = values.real.max(axis=1), np.abs(values).max(axis=1)
+    return largest, size
 
 
 def _parts(matrices: Floats, first: int) -> tuple[Floats, Floats, Floats, Floats]:

@@ -6,26 +6,26 @@ and followed until its fate is known. A condition of the target counts as reache
     m(t) >= min(0, m(end)) - w |m(0) - m(end)|   from then on,
 
 with m its margin and w = 0.02 unless told: the 2 % settling time of control (Åström & Murray,
-Feedback Systems, 2008, chapter 6), for targets. A constraint is a condition on the way there.
+Feedback Systems, 2008, section 5.3), for targets. A constraint is a condition on the way there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from physcm.abstraction.planning.conditions import Conditions
+from physcm.abstraction.planning.fate import TOLERANCE, imagined_state, long_run, values_in_words
 from physcm.abstraction.planning.plans import Plan
+from physcm.abstraction.planning.transit import Breach, last_below, saved_times
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import InvalidValue
 from physcm.sim import System, settle, simulate
-from physcm.sim.equilibrium import EquilibriumEquations, stability
 from physcm.sim.options import positive_count
 from physcm.sim.status import LimitStatus
 
@@ -33,9 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WITHIN = 0.02
-_MANY = 100
-_TOLERANCE = 1e-5
-_LINEAR, _EARLY = 1001, 400
+_MANY, _BEYOND = 100, 4
 
 
 def check(
@@ -87,35 +85,11 @@ def check(
     start = _starting_at(system, before) if rested else system
     acted = start.do(*plan.interventions)
     limits = settle(acted, count, plan.seed)
-    horizon = float(limits.settling_time.max()) or 1.0
-    runs = simulate(acted, _times(horizon), n=count, seed=plan.seed)
+    ends_early = (limits.status == LimitStatus.DIVERGED).any()  # it is known before it is seen
+    horizon = (float(limits.settling_time.max()) or 1.0) * (_BEYOND if ends_early else 1)
+    runs = simulate(acted, saved_times(horizon), n=count, seed=plan.seed)
     begin = before if rested else simulate(system, [0.0], n=count, seed=plan.seed).isel(time=0)
     return Check(plan, system, acted, kept, within, rested, begin, limits, runs)
-
-
-@dataclass(frozen=True)
-class Breach:
-    """A constraint that is broken on the way.
-
-    Attributes:
-        condition: the constraint.
-        runs: the number of runs that break it.
-        first: when the first one does.
-        worst: by how much it is broken at the worst.
-        at: when that is.
-    """
-
-    condition: str
-    runs: int
-    first: float
-    worst: float
-    at: float
-
-    def __str__(self) -> str:
-        return (
-            f"{self.condition} broken from t = {self.first:.4g} on, "
-            f"by {self.worst:.4g} at t = {self.at:.4g}"
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +131,7 @@ class Check:
         margins = target.margins(self.limits)
         sizes = [target.sizes(dict(zip(target.names, row, strict=True)))
                  for row in np.array([self.limits[name] for name in target.names]).T]  # fmt: skip
-        return np.asarray(settled & (margins >= -_TOLERANCE * np.transpose(sizes)).all(axis=0))
+        return np.asarray(settled & (margins >= -TOLERANCE * np.transpose(sizes)).all(axis=0))
 
     @cached_property
     def arrival(self) -> Floats:
@@ -165,7 +139,7 @@ class Check:
         margins = self.plan.target.margins(self.runs)
         end = self.plan.target.margins(self.limits)[:, :, np.newaxis]
         allowed = np.minimum(end, 0) - self.within * np.abs(margins[:, :, :1] - end)
-        late = _last_below((margins - allowed), self.runs.time.values).max(axis=0, initial=0.0)
+        late = last_below(margins - allowed, self.runs.time.values).max(axis=0, initial=0.0)
         return np.where(self.reached, late, np.nan)
 
     @cached_property
@@ -175,7 +149,7 @@ class Check:
             return ()
         times, margins = self.runs.time.values, self.constraints.margins(self.runs)
         pairs = zip(self.constraints.texts(), margins, strict=True)
-        return tuple(_breach(text, m, times) for text, m in pairs if (m < 0).any())
+        return tuple(Breach.of(text, m, times) for text, m in pairs if (m < 0).any())
 
     @cached_property
     def cost(self) -> float:
@@ -192,8 +166,15 @@ class Check:
     @property
     def trouble(self) -> tuple[str, ...]:
         """Why runs do not reach the target, and how many each."""
-        why = [self._why(k) for k in np.flatnonzero(~self.reached).tolist()]
-        return tuple(f"{text}{self._share(why.count(text))}" for text in dict.fromkeys(why))
+        groups: dict[tuple[LimitStatus, str], list[int]] = {}
+        for k in np.flatnonzero(~self.reached).tolist():
+            status = LimitStatus(int(self.limits.status[k]))
+            imagined = imagined_state(self.plan, self.acted, self.limits, k)
+            groups.setdefault((status, imagined), []).append(k)
+        return tuple(
+            f"{self._long_run(status, runs)}; {imagined}{self._share(len(runs))}"
+            for (status, imagined), runs in groups.items()
+        )
 
     def plot(self) -> Figure:
         """Return a picture of the way: targets, constraints, and where they are broken first."""
@@ -210,11 +191,11 @@ class Check:
         kept = [
             f"{text} kept" for text in texts if text not in {b.condition for b in self.breaches}
         ]
-        begin = f"{start} at {_values(self.before, names)}"
+        begin = f"{start} at {values_in_words(self.before, names)}"
         lines = [("target", self._arrived())] if self.reached.any() else []
         lines += [("target" if not lines else "", f"not reached: {why}") for why in self.trouble]
-        lines += [("imagined", _values(self.plan.imagined, names))]
-        lines += [("in the plant", f"{_values(self.limits, names)}, {begin}")]
+        lines += [("imagined", values_in_words(self.plan.imagined, names))]
+        lines += [("in the plant", f"{values_in_words(self.limits, names)}, {begin}")]
         said = zip(["constraints", *[""] * len(texts)], [*broken, *kept], strict=False)
         lines += [*said, ("cost", f"{self.cost:.4g}")]
         lines += [("rests on", caveat) for caveat in self.plan.caveats]
@@ -226,89 +207,14 @@ class Check:
         when = f"within {100 * self.within:g} % of the way at t = {np.nanmedian(self.arrival):.3g}"
         return f"reached, {when}{self._share(int(self.reached.sum()))}"
 
+    def _long_run(self, status: LimitStatus, runs: list[int]) -> str:
+        return long_run(status, self.limits.isel(sample=runs), self.plan.target.names)
+
     def _share(self, runs: int) -> str:
         every = self.reached.size
         return "" if every == 1 else f" ({runs} of {every} runs)"
-
-    def _why(self, k: int) -> str:
-        """Say what a run does in place of reaching the target."""
-        status = LimitStatus(int(self.limits.status[k]))
-        if status is LimitStatus.SETTLED:
-            does = f"the plant rests at {_values(self.limits.isel(sample=[k]), self._names)}"
-        elif status is LimitStatus.PERIODIC:
-            does = f"the plant oscillates with the period {float(self.limits.period[k]):.4g}"
-        else:
-            does = {
-                LimitStatus.DIVERGED: "the plant grows without bound",
-                LimitStatus.STILL_MOVING: "the plant never comes to rest",
-            }.get(status, "the mechanisms of the plant have no finite value any more")
-        return f"{does}; {self._imagined(k)}"
-
-    @property
-    def _names(self) -> tuple[str, ...]:
-        return self.plan.target.names
-
-    def _imagined(self, k: int) -> str:
-        """Say what the imagined state is in the plant."""
-        plant, imagined = EquilibriumEquations(self.acted), self.plan.imagined
-        x0, p = (row[:, k] for row in self.acted.draw(np.arange(k + 1), self.plan.seed))
-        if k >= imagined.sizes["sample"] or not {*self.acted.states} <= {*imagined.data_vars}:
-            return "the model does not tell the whole state that it imagines"
-        x = np.array([float(imagined[name][k]) for name in self.acted.states])
-        if not plant.rests(x, p, plant.conserved(x0[:, np.newaxis])[:, 0]):
-            return "the imagined state is no equilibrium of the plant"
-        values = plant.eigenvalues(x, p, np.where(x != 0, np.abs(x), 1.0))
-        if stability(values) == "unstable":
-            rate = f"{values[0].real:.3g}"
-            return f"the imagined state is an equilibrium that repels, at the rate {rate}"
-        return "the imagined state is an equilibrium that attracts, but not from this start"
 
 
 def _starting_at(system: System, rest: xr.Dataset) -> System:
     """Return the system with its states of rest as initial values."""
     return system.replace(initial={name: tuple(rest[name].values) for name in system.states})
-
-
-def _times(horizon: float) -> Floats:
-    """Return times that are close to each other early on."""
-    early = np.geomspace(1e-6, 1, _EARLY)
-    return horizon * np.union1d(np.linspace(0, 1, _LINEAR), early)
-
-
-def _last_below(excess: Floats, times: Floats) -> Floats:
-    """Return when each row (..., times) rises above 0 for good, between times by a line."""
-    below = excess < 0
-    last = np.where(below.any(axis=-1), below.shape[-1] - 1 - below[..., ::-1].argmax(axis=-1), -1)
-    after = np.minimum(last + 1, times.size - 1)
-    a = np.take_along_axis(excess, np.maximum(last, 0)[..., None], -1)[..., 0]
-    b = np.take_along_axis(excess, after[..., None], -1)[..., 0]
-    share = np.divide(a, a - b, out=np.ones_like(a), where=a != b)
-    return np.where(last < 0, 0.0, times[last] + share * (times[after] - times[last]))
-
-
-def _breach(text: str, margins: Floats, times: Floats) -> Breach:
-    """Return when and by how much runs (samples, times) break a constraint."""
-    broken = margins < 0
-    first = int(broken.any(axis=0).argmax())
-    which = int(margins[:, first].argmin())
-    run = margins[which]
-    when = times[first]
-    if first:
-        share = run[first - 1] / (run[first - 1] - run[first])
-        when = times[first - 1] + share * (times[first] - times[first - 1])
-    worst = np.unravel_index(np.nanargmin(margins), margins.shape)
-    runs = int(broken.any(axis=1).sum())
-    return Breach(text, runs, float(when), float(-margins[worst]), float(times[worst[1]]))
-
-
-def _values(found: xr.Dataset | Mapping[str, Any], names: tuple[str, ...]) -> str:
-    """Return the medians of some variables as text."""
-    parts = []
-    for name in names:
-        if name in found:
-            values = np.asarray(found[name])
-            known = values[np.isfinite(values)]
-            parts.append(
-                f"{name} = {np.median(known):.4g}" if known.size else f"{name} not at rest"
-            )
-    return ", ".join(parts)

@@ -77,7 +77,10 @@ class Conditions:
 
     def sides(self, values: Values) -> tuple[Floats, Floats]:
         """Return the left and the right side of each condition, shaped like the margins."""
-        rows = np.array(np.broadcast_arrays(*(np.asarray(values[k], float) for k in self.names)))
+        read = [values[name] for name in self.names]
+        if isinstance(values, xr.Dataset):  # parameters have fewer dimensions than variables
+            read = [*xr.broadcast(*(values[name] for name in self.names))]
+        rows = np.array(np.broadcast_arrays(*(np.asarray(value, float) for value in read)))
         flat = rows.reshape(len(self.names), -1)
         found = self._program.vector(0.0, np.empty((0, flat.shape[1])), flat)
         left, right = found.reshape(2, len(self.parts), *rows.shape[1:])

@@ -17,9 +17,11 @@ from physcm.mechanism.codegen import Floats
 from physcm.mechanism.distributions import Distribution
 from physcm.mechanism.interventions import Hold
 from physcm.scm import SCM
+from physcm.scm.stability import growth
 from physcm.scm.status import SolutionStatus
 
 Causal: TypeAlias = "SCM | CausalConstraintsModel"
+_TRIFLE = 1e-6
 _UNTOLD = (SolutionStatus.CONTINUUM, SolutionStatus.NOT_FOUND)
 
 
@@ -53,34 +55,54 @@ class Imagined:
         `solution`. A solution counts if it is stable, as far as the model can tell that, and if
         none besides it is in doubt.
         """
+        found = self._found(points)
+        return found, self._steadiness(found) >= 0
+
+    def margins(self, points: Floats, target: Conditions, *, every: bool) -> Floats:
+        """Return by how much conditions are met, (conditions + 1, points, samples).
+
+        That is by the solution that meets them least, if every one has to, else by the one that
+        meets them best. The last row is by how much a solution is stable; where none is, the
+        others are about the one that is next to it. All are -inf where there is no solution.
+        """
+        found = self._found(points)
+        steady = self._steadiness(found)
+        margins = target.margins(found)
+        margins = np.where(np.isnan(margins), -np.inf, margins)
+        counts, all_of_them = steady >= 0, np.arange(len(steady))
+        if every:
+            met = np.where(counts, margins, np.inf).min(axis=2)
+        else:
+            best = np.where(counts, margins.min(axis=0), -np.inf).argmax(axis=1)
+            met = margins[:, all_of_them, best]
+        steadiest = margins[:, all_of_them, steady.argmax(axis=1)]
+        rows = [*np.where(counts.any(axis=1), met, steadiest), steady.max(axis=1)]
+        return np.reshape(rows, (len(rows), points.shape[1], self.n))
+
+    def _found(self, points: Floats) -> xr.Dataset:
         count = points.shape[1]
         given = {name: np.tile(values, count) for name, values in self._drawn.items()}
         symbols = (*(f"do({name})" for name in self.held), *self.set_to)
         given |= {name: np.repeat(row, self.n) for name, row in zip(symbols, points, strict=True)}
-        found = self._open.solve(given or None, n=1 if given else count * self.n)
-        there = np.arange(found.sizes["solution"]) < found["count"].values[:, np.newaxis]
-        counts = there & ~np.isin(found.status.values, _UNTOLD)[:, np.newaxis]
-        if "stability" in found:
-            counts &= found.stability.values == "stable"
-        return found, counts
+        return self._open.solve(given or None, n=1 if given else count * self.n)
 
-    def margins(self, points: Floats, target: Conditions, *, every: bool) -> Floats:
-        """Return by how much conditions are met, (conditions, points, samples).
+    def _steadiness(self, found: xr.Dataset) -> Floats:
+        """Return by how much each solution is stable, -inf where there is none.
 
-        That is by the solution that meets them least, if every one has to, else by the one that
-        meets them best; -inf where there is no solution.
+        It is the rate at which it attracts relative to the fastest rate there is, less a trifle;
+        1 if the model does not tell.
         """
-        found, counts = self.solve(points)
-        margins = target.margins(found)
-        margins = np.where(np.isnan(margins), -np.inf, margins)
-        if every:
-            worst = np.where(counts, margins, np.inf).min(axis=2)
-            margins = np.where(counts.any(axis=1), worst, -np.inf)
-        else:
-            margins = np.where(counts, margins, -np.inf)
-            chosen = margins.min(axis=0).argmax(axis=1)
-            margins = margins[:, np.arange(chosen.size), chosen]
-        return margins.reshape(len(margins), points.shape[1], self.n)
+        there = np.arange(found.sizes["solution"]) < found["count"].values[:, np.newaxis]
+        there &= ~np.isin(found.status.values, _UNTOLD)[:, np.newaxis]
+        steady = np.where(there, 1.0, -np.inf)
+        if self._open.dynamics is not None and there.any():
+            sample = np.nonzero(there)[0]
+            values = {name: found[name].values[there] for name in self._open.variables}
+            given = {name: found[name].values[sample] for name in self._open.exogenous}
+            rate, size = growth(self._open, values, given)
+            told = np.divide(-rate, size, out=np.zeros_like(rate), where=size > 0) - _TRIFLE
+            steady[there] = np.where(np.isnan(told), -np.inf, told)
+        return steady
 
     @cached_property
     def _open(self) -> SCM:

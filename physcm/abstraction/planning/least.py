@@ -4,7 +4,7 @@ The box is cut where the cost has its kink, at the natural values. In each part 
 points are looked at. Of a single action a grid closes in on the best of them; of several,
 sequential quadratic programming goes downhill from there (SLSQP: Kraft, DFVLR-FB 88-28, 1988),
 which is exact where costs and conditions are smooth. Where that meets points at which nothing is
-defined (no solution, or none that is stable), the grid goes along one action after the other.
+defined, for want of a solution, the grid goes along one action after the other.
 
 Of two points the one that breaks the conditions less is better, and of two that meet them the
 cheaper one (Deb, Comput. Methods Appl. Mech. Eng. 186, 311-338, 2000).
@@ -31,9 +31,10 @@ Margins are relative to the size of a condition, and -inf where nothing is defin
 SLACK = 1e-7
 """A condition that is broken by less, relative to its size, is met."""
 
-_POINTS = 4
+_POINTS = 5
 _STEP = 1e-7
 _GRID, _CLOSE = 17, 1e-9
+_FAR = 1e3
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ def least(evaluate: Evaluate, box: Sequence[tuple[float, float]], cuts: Sequence
         return best(np.empty((0, 1)), *evaluate(np.empty((0, 1))))
     sides = [_cut(*ends, at) for ends, at in zip(box, cuts, strict=True)]
     parts = [np.array(part).T for part in product(*sides)]
-    unit = qmc.Sobol(len(box), scramble=False).random_base2(_POINTS + len(box) - 1).T
+    many = _POINTS + 2 * (len(box) - 1) - (len(parts) - 1).bit_length()
+    unit = qmc.Sobol(len(box), scramble=False).random_base2(many).T
     unit = np.hstack([unit, np.ones((len(box), 1))])
     points = np.hstack([low[:, None] + (high - low)[:, None] * unit for low, high in parts])
     costs, margins = evaluate(points)
@@ -129,7 +131,7 @@ def _downhill(
 
 def _closed_in(evaluate: Evaluate, optimum: Optimum, i: int, low: Floats, high: Floats) -> Optimum:
     """Close in on the best value of one action, the others as they are."""
-    reach = (high[i] - low[i]) / 2**_POINTS
+    reach = (high[i] - low[i]) / 2 ** (_POINTS - 1)
     while reach > _CLOSE * (high[i] - low[i]):
         points = np.repeat(optimum.point[:, np.newaxis], _GRID, axis=1)
         points[i] = np.clip(optimum.point[i] + np.linspace(-reach, reach, _GRID), low[i], high[i])
@@ -139,7 +141,7 @@ def _closed_in(evaluate: Evaluate, optimum: Optimum, i: int, low: Floats, high: 
 
 
 class _Undefined(Exception):
-    """There is no solution, or no stable one, where a slope is asked for."""
+    """There is no solution where a slope is asked for."""
 
 
 @dataclass
@@ -168,6 +170,8 @@ class _Slopes:
 
     def margins_by_x(self, x: Floats) -> Floats:
         _, margins = self._of(x)
+        if (margins == -_FAR).any():
+            raise _Undefined
         return (margins[:, 1:] - margins[:, :1]) / self._steps(x)
 
     def _steps(self, x: Floats) -> Floats:
@@ -180,7 +184,6 @@ class _Slopes:
             points = self.low[:, np.newaxis] + (self.high - self.low)[:, np.newaxis] * every
             costs, margins = self.evaluate(points)
             self.seen.append(best(points[:, :1], costs[:1], margins[:, :1]))
-            if not np.isfinite(margins).all():
-                raise _Undefined
-            self._last = x.copy(), costs / self.unit, margins
+            told = np.where(np.isfinite(margins), margins, -_FAR)
+            self._last = x.copy(), costs / self.unit, told
         return self._last[1:]

@@ -119,17 +119,15 @@ class _Task:
     def plans(self) -> Plans:
         """Look at sets of actions, small ones first."""
         found: dict[frozenset[str], Plan] = {}
-        nearest: list[tuple[Optimum, tuple[Action, ...]]] = []
         for some in self.sets:
             optimum = self.least(some)
-            nearest.append((optimum, some))
             names = frozenset(action.name for action in some)
             below = [own.cost for subset, own in found.items() if subset < names]
             spare = min(below, default=np.inf) * (1 - _WORTH)
             if optimum.violation == 0 and optimum.cost < spare:
                 found[names] = self.plan(some, optimum)
         ordered = tuple(sorted(found.values(), key=lambda one: one.cost))
-        return Plans(self.goal, ordered) if ordered else self.unmet(nearest)
+        return Plans(self.goal, ordered) if ordered else self.unmet()
 
     @property
     def sets(self) -> Iterator[tuple[Action, ...]]:
@@ -150,19 +148,23 @@ class _Task:
         set_to = [a.name for a in some if a.name not in variables]
         return Imagined(self.natural.model, held, set_to, n, seed)
 
-    def least(self, some: tuple[Action, ...], only: int | None = None) -> Optimum:
-        """Return the cheapest values of actions, or those that come nearest to one condition."""
+    def least(self, some: tuple[Action, ...], aim: Sequence[int] = ()) -> Optimum:
+        """Return the cheapest values of actions, or those that come nearest to some conditions."""
         world = self.world(some, self.n, self.seed)
 
         def evaluate(points: Floats) -> tuple[Floats, Floats]:
-            margins = world.margins(points, self.goal, every=self.every) / self.sizes
-            if only is None:
+            margins = self.margins(world, points)
+            if not aim:
                 return self.costs(some, points), self.met_by_most(margins)
-            (margin,) = self.met_by_most(margins[[only]])
-            defined = np.isfinite(margin)
-            return np.where(defined, -margin, 0.0), np.where(defined, 1.0, -np.inf)[np.newaxis]
+            margin = self.met_by_most(margins[aim]).min(axis=0)
+            return np.where(np.isfinite(margin), -margin, 0.0), self.met_by_most(margins[-1:])
 
         return least(evaluate, [a.within for a in some], [float(a.natural or 0) for a in some])
+
+    def margins(self, world: Imagined, points: Floats) -> Floats:
+        """Return margins relative to the sizes of conditions, the last one that of stability."""
+        margins = world.margins(points, self.goal, every=self.every)
+        return np.asarray(margins / np.concatenate([self.sizes, [[[1.0]]]]))
 
     def costs(self, some: tuple[Action, ...], points: Floats) -> Floats:
         """Return the costs of points (actions, points)."""
@@ -190,7 +192,7 @@ class _Task:
         imagined = found.isel(solution=xr.DataArray(order.argmin(axis=1), dims="sample"))
         fresh = self.n if self.n == 1 else _FRESH
         again = self.world(some, fresh, self.seed + (self.n > 1))
-        met = again.margins(point, self.goal, every=self.every) / self.sizes >= -SLACK
+        met = self.margins(again, point) >= -SLACK
         return Plan(
             self.goal,
             some,
@@ -199,7 +201,7 @@ class _Task:
             imagined,
             int(counts.sum(axis=1).max()),
             self.every,
-            "stability" in found,
+            self.natural.scm.dynamics is not None,
             int(met.all(axis=0).sum()),
             fresh,
             self.probability,
@@ -207,22 +209,21 @@ class _Task:
             frozenset(a.name for a in some if a.name in self.natural.scm.variables),
         )
 
-    def unmet(self, nearest: Sequence[tuple[Optimum, tuple[Action, ...]]]) -> Plans:
+    def unmet(self) -> Plans:
         """Return which conditions no action meets, or where all are nearest to it together."""
-        alone = [self.nearest(k) for k in range(len(self.goal.parts))]
-        missed = tuple(one for one, violation in alone if violation > 0)
+        every = range(len(self.goal.parts))
+        alone = [(k, self.nearest([k])) for k in every]
+        missed = [self.shortfall(k, *at) for k, at in alone if at[0].rank > (0.0, SLACK)]
         if missed:
-            return Plans(self.goal, (), missed)
-        optimum, some = min(nearest, key=lambda pair: pair[0].rank)
-        together = (self.shortfall(k, optimum, some) for k in range(len(self.goal.parts)))
-        return Plans(self.goal, (), tuple(together), together=True)
+            return Plans(self.goal, (), tuple(missed))
+        at = self.nearest([*every])
+        together = tuple(self.shortfall(k, *at) for k in every)
+        return Plans(self.goal, (), together, together=True)
 
-    def nearest(self, k: int) -> tuple[Unmet, float]:
-        """Return how near one condition can be brought, and by how much it is broken there."""
-        optima = [(self.least(some, k), some) for some in self.sets]
-        optimum, some = min(optima, key=lambda pair: pair[0].rank)
-        violation = max(optimum.cost, optimum.violation)
-        return self.shortfall(k, optimum, some), violation if violation > SLACK else 0.0
+    def nearest(self, aim: Sequence[int]) -> tuple[Optimum, tuple[Action, ...]]:
+        """Return the actions by which some conditions come nearest to being met."""
+        optima = [(self.least(some, aim), some) for some in self.sets]
+        return min(optima, key=lambda pair: pair[0].rank)
 
     def shortfall(self, k: int, optimum: Optimum, some: tuple[Action, ...]) -> Unmet:
         """Say where a condition is under some actions."""
