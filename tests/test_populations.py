@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from physcm.abstraction.population.outcome import PopulationOutcome, holm
 from physcm.abstraction.population.samples import population
 from physcm.abstraction.population.statistics import JOINT, Statistics
 from physcm.abstraction.population.two_sample import detectable_shifts, two_sample
-from physcm.mechanism import Hold, InvalidValue, Normal, Shift, Uniform
+from physcm.mechanism import Hold, InvalidValue, Normal, PhyscmError, Shift, Uniform
 from physcm.scm import SCM, LinearSCM
 from physcm.sim import System
 
@@ -269,6 +270,24 @@ def test_a_function_that_gives_other_shapes_is_an_error() -> None:
 def test_a_handful_of_samples_is_an_error() -> None:
     with pytest.raises(InvalidValue, match="n is `3`; laws are compared by samples"):
         commutes(FINE, FINE, [], n=3)
+
+
+@pytest.mark.parametrize(
+    ("system", "options", "message"),
+    [
+        (System({"x": "sin(t) - x"}, initial={"x": 0}, noise={"x": 1}), {}, "reads time `t`"),
+        (
+            System({"x": "-x"}, initial={"x": 0}, noise={"x": 1}).do(Hold("x", 1, during=(1, 2))),
+            {},
+            "has interventions over time",
+        ),
+        (System({"x": "-x"}, initial={"x": 0}, noise={"x": 1}), {"step": -1}, "step is `-1`"),
+        (System({"x": "-x"}, initial={"x": 0}, noise={"x": 1}), {"step": "a"}, "step is `'a'`"),
+    ],
+)
+def test_what_has_no_stationary_law_is_an_error(system: Any, options: Any, message: str) -> None:
+    with pytest.raises(PhyscmError, match=re.escape(message)):
+        commutes(system, SCM({"x": "e"}, {"e": Normal(0, 1)}), [], n=60, **options)
 
 
 def test_a_report_on_laws_is_a_page_and_a_picture(tmp_path: Any) -> None:

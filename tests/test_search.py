@@ -66,6 +66,11 @@ def test_the_search_keeps_to_its_budget() -> None:
     assert len(Abstraction(PREY, equilibrium_model(PREY)).search(7).rows) == 8
 
 
+def test_random_interventions_on_what_is_no_model_are_an_error() -> None:
+    with pytest.raises(InvalidValue, match="`'tank'` is no System, SCM or LinearSCM"):
+        random_interventions("tank", 3)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("count", [0, 2.5, "many"])
 def test_a_budget_that_is_no_count_is_an_error(count: object) -> None:
     with pytest.raises(InvalidValue, match="count is `"):

@@ -22,6 +22,7 @@ from physcm.scm import SCM, LinearSCM
 from physcm.sim import System
 from physcm.sim.equilibrium import EquilibriumEquations
 from physcm.sim.long_run import long_run
+from physcm.sim.options import positive_count
 from physcm.sim.status import LimitStatus
 
 _FACTORS = (0.5, 1.1, 2.0)
@@ -96,10 +97,16 @@ def random_interventions(
         most: the largest number of interventions at once.
         seed: of the draws.
 
+    Raises:
+        InvalidValue: for what is no model, or no count.
+
     >>> tank = System({"h": "q - k*h"}, parameters={"q": 1, "k": 2}, initial={"h": 0})
     >>> random_interventions(tank, 2)
     [(SetParameter(q=0.364735), SetParameter(k=0.691322)), (SetParameter(k=4.95335),)]
     """
+    if not isinstance(model, System | SCM | LinearSCM):
+        raise InvalidValue(f"`{model!r}` is no System, SCM or LinearSCM; give one to intervene on")
+    count, most = positive_count(count, "count"), positive_count(most, "most")
     rng = np.random.default_rng(seed)
     sizes = _sizes(model, seed) if isinstance(model, System) else _spreads(model, seed)
     parameters = {} if isinstance(model, LinearSCM) else model.parameters

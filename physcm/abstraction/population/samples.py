@@ -20,10 +20,13 @@ import xarray as xr
 from physcm.abstraction.constraints import CausalConstraintsModel
 from physcm.abstraction.population.two_sample import two_sample
 from physcm.mechanism.codegen import Floats
+from physcm.mechanism.errors import Unsupported
 from physcm.scm import SCM, LinearSCM
 from physcm.sim import System, simulate
 from physcm.sim.equilibrium import EquilibriumEquations
 from physcm.sim.long_run import long_runs
+from physcm.sim.options import positive_number
+from physcm.sim.settle import require_autonomous
 from physcm.sim.status import LimitStatus, RunStatus
 
 Low: TypeAlias = System | SCM | LinearSCM
@@ -70,14 +73,33 @@ def population(model: Low | High, n: int, seed: int, step: float | None = None) 
         seed: of all draws.
         step: of a system with noise; unless told a twentieth of its fastest time scale.
 
+    Raises:
+        Unsupported: for a system that reads time, or is intervened on for a while.
+        InvalidValue: for a step that is no positive number.
+
     >>> population(SCM({"x": "e**2"}, exogenous={"e": 2}), 3, 0).values["x"].tolist()
     [4.0, 4.0, 4.0]
     """
     if not isinstance(model, System):
         return _sampled(model.sample(n, seed))
     if model.noise or model.jumps:
-        return _stationary(model, n, seed, step)
+        _require_stationary_form(model)
+        return _stationary(model, n, seed, None if step is None else positive_number(step, "step"))
+    require_autonomous(model)
     return _settled(model, n, seed)
+
+
+def _require_stationary_form(system: System) -> None:
+    if not system.is_autonomous:
+        raise Unsupported(
+            f"{system.in_words} reads time `t` in a mechanism, so that it has no stationary law; "
+            "replace `t` by a parameter"
+        )
+    if system.schedule:
+        raise Unsupported(
+            f"{system.in_words} has interventions over time, so that its law does not last; "
+            "remove them, or make them permanent"
+        )
 
 
 def _sampled(data: xr.Dataset) -> Population:
