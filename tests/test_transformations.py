@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from physcm.abstraction import Abstraction, FromTau, Undefined
+from physcm.abstraction import Abstraction, FromTau, Undefined, equilibrate
 from physcm.mechanism import (
     Bernoulli,
     Hold,
@@ -18,11 +18,12 @@ from physcm.mechanism import (
     Normal,
     SetParameter,
     Uniform,
+    UnknownVariable,
     Unsupported,
 )
 from physcm.mechanism.interventions import Interventions
 from physcm.scm import SCM, LinearSCM
-from physcm.sim import System
+from physcm.sim import System, zoo
 
 Floats = NDArray[np.float64]
 
@@ -480,3 +481,64 @@ def test_blocks_that_overlap_have_no_linear_criterion() -> None:
     high = SCM({"X": "e", "S": "X + f"}, dict(low.exogenous))
     with pytest.raises(Unsupported, match="`X` and `S` read the same variable below"):
         Abstraction(low, high, {"X": "x", "S": "x + y"}).linear_criterion()
+
+
+def test_exactness_needs_an_omega_in_order_and_onto_what_it_has_to_reach() -> None:
+    low = SCM({"x": "0", "y": "0"})
+    both, one = (Hold("x", 0), Hold("y", 0)), (Hold("x", 0),)
+    square = Abstraction(low, low, omega=[(one, Hold("y", 0)), (both, Hold("x", 0))])
+    found = square.is_exact([one, both], perturb=False)
+    assert all(row.holds for row in found.rows)
+    assert not found
+    assert "omega breaks the order: do(x = 0) is part of do(x = 0, y = 0)" in found.verdict
+    same = Abstraction(low, low)
+    assert same.is_exact([one, both], perturb=False, above=[both])
+    missed = same.is_exact([one], perturb=False, above=[both])
+    assert "no intervention below is do(x = 0, y = 0) above" in missed.verdict
+
+
+# Systems from the zoo.
+
+
+def test_positions_are_exact_and_velocities_follow_them() -> None:
+    springs = zoo.load("coupled_oscillators")
+    first = springs.states[0]
+    found = Abstraction(springs, equilibrate(springs)).is_exact([Hold(first, 1.0)])
+    assert found, str(found)
+    assert "tau drops nothing" in found.verdict
+
+
+def test_a_constraints_model_has_no_error_where_it_commutes() -> None:
+    enzyme = zoo.load("basic_enzyme")
+    found = Abstraction(enzyme, equilibrate(enzyme)).errors([Hold("S", 2), Hold("E", 0.3)])
+    assert found.largest.value == 0
+    assert found.table.error.values.tolist() == [0, 0]
+    assert found.table.intervention.values.tolist() == ["do(S = 2)", "do(E = 0.3)"]
+
+
+def test_the_substrate_that_an_abstraction_to_the_product_drops_is_found() -> None:
+    """P = k2 C/k3 with C = k1 s n/(k1 s + km1 + k2) where S is held at s."""
+    enzyme = zoo.load("basic_enzyme")
+    found = Abstraction(enzyme, SCM({"P": "1"}), {"P": "P"}).dropped(["S"])
+    (one,) = found.relevant
+    k = {name: value for name, value in enzyme.parameters.items() if isinstance(value, float)}
+    total = k["e0"] + k["c0"]
+
+    def product(s: float) -> float:
+        return k["k2"] / k["k3"] * k["k1"] * s * total / (k["k1"] * s + k["km1"] + k["k2"])
+
+    before, after = values(one.first)["S"], values(one.second)["S"]
+    assert one.shift == pytest.approx(product(after) - product(before), rel=1e-5)
+    assert "otherwise it is constant" in str(one)
+
+
+def test_what_is_not_below_cannot_be_perturbed() -> None:
+    with pytest.raises(
+        UnknownVariable, match="`HLD` cannot be held on its own below; did you mean `LDL`"
+    ):
+        CHOLESTEROL.dropped(["HLD"])
+
+
+def test_sides_that_are_no_models_are_refused_at_once() -> None:
+    with pytest.raises(InvalidValue, match="`low` is a `int`; give the System or the finer SCM"):
+        Abstraction(3, TOTAL)  # type: ignore[arg-type]

@@ -69,7 +69,7 @@ def test_exact_laws_are_those_of_linear_algebra(rng: np.random.Generator, n: int
     w, sd, mean = regular(rng, n), rng.integers(1, 9, n) / 4, rng.integers(-9, 9, n) / 10
     held = {int(i): 1.5 for i in np.flatnonzero(rng.random(n) < 0.3)}
     model = linear(w, "x", sd, mean).do(*(Hold(f"x{i}", x) for i, x in held.items()))
-    found = LinearEquations.of(model).law.floats
+    found = LinearEquations.of(model).law(names("x", n)).floats
     expected = moments(w, held, sd, mean)
     np.testing.assert_allclose(found[0], expected[0], atol=1e-12)
     np.testing.assert_allclose(found[1], expected[1], atol=1e-12)

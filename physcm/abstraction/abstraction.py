@@ -86,6 +86,10 @@ class Abstraction:
     tau: Given | None = None
     omega: GivenOmega | FromTau | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse sides that are no models of their kind."""
+        require_models(self.low, self.high)
+
     def commutes(
         self,
         interventions: Family,
@@ -165,7 +169,7 @@ class Abstraction:
 
     def is_exact(
         self, interventions: Family, *, n: int | None = None, seed: int = 0,
-        step: float | None = None, perturb: bool = True,
+        step: float | None = None, perturb: bool = True, above: Family = (),
     ) -> Exactness:  # fmt: skip
         """Say whether, under each intervention, tau of the law below is the law above.
 
@@ -178,6 +182,7 @@ class Abstraction:
             step: of a system with noise.
             perturb: whether variables that tau drops are moved as well, as `dropped` does: without
                 that the answer is about the interventions given and no others.
+            above: interventions that omega has to reach.
 
         Returns:
             True if all agree and tau drops nothing that matters; else it names what fails, and
@@ -193,8 +198,9 @@ class Abstraction:
         >>> bool(found), str(found.collisions[0])
         (False, 'do(LDL = 2, HDL = 1) and do(LDL = 1, HDL = 2) are both do(total = 3) above, but ...
         """
-        require_models(self.low, self.high)
-        return exactness(self, interventions, n=n, seed=seed, step=step, perturbed=perturb)
+        return exactness(
+            self, interventions, n=n, seed=seed, step=step, perturbed=perturb, above=above
+        )
 
     def dropped(
         self, names: Sequence[str] | None = None, *, n: int = DRAWS, seed: int = 0,

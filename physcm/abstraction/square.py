@@ -37,9 +37,7 @@ def walk(
     *, n: int | None, seed: int, tolerance: float, starts: int, step: float | None, progress: bool,
 ) -> Report:  # fmt: skip
     """Return the report of an abstraction on interventions; see `commutes`."""
-    low, high = abstraction.low, abstraction.high
-    require_models(low, high)
-    above, tau = abstraction.causal_model, abstraction.map
+    low, above, tau = abstraction.low, abstraction.causal_model, abstraction.map
     system = _shares_draws(low, above)
     n = (_MANY if system is None else 1) if n is None else n
     _check(tolerance, n=n, starts=starts)

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+import xarray as xr
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from scipy.stats import t as student
@@ -87,6 +88,23 @@ class Errors:
     confidence: float
     method: str
     beyond: float
+
+    @property
+    def table(self) -> xr.Dataset:
+        """All numbers over `intervention`: `error`, its interval `low` and `high`, `relative`."""
+        columns = {
+            "error": [one.value for one in self.errors],
+            "low": [one.interval[0] for one in self.errors],
+            "high": [one.interval[1] for one in self.errors],
+            "relative": list(self.relative),
+            "image": list(map(named, self.images)),
+        }
+        return xr.Dataset(
+            {key: ("intervention", column) for key, column in columns.items()},
+            {"intervention": list(map(label, self.interventions))},
+            {"average": self.average.value, "largest": self.largest.value, "method": self.method,
+             "confidence": self.confidence},
+        )  # fmt: skip
 
     def __str__(self) -> str:
         rows = [

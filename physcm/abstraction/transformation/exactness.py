@@ -18,10 +18,10 @@ from physcm.abstraction.transformation.collision import Collision, collisions
 from physcm.abstraction.transformation.laws import SAMPLES, Law, difference, gap, sides
 from physcm.abstraction.transformation.linear import GaussianLaw
 from physcm.abstraction.transformation.omega import Image, Undefined
-from physcm.abstraction.transformation.order import named
+from physcm.abstraction.transformation.order import OmegaCheck, check_order, named
 from physcm.abstraction.transformation.perturbation import DRAWS, Perturbations, perturb
 from physcm.mechanism.errors import InvalidValue
-from physcm.mechanism.interventions import Family, Interventions, label
+from physcm.mechanism.interventions import Family, Interventions, each_of, label
 
 if TYPE_CHECKING:
     from physcm.abstraction.abstraction import Abstraction
@@ -55,12 +55,14 @@ class Exactness:
     Attributes:
         rows: one per intervention, doing nothing first.
         sampled: why the answer rests on samples; empty where it rests on algebra.
+        order: whether omega preserves the order of these interventions, and what it reaches.
         collisions: pairs of interventions that no omega can do justice.
         perturbations: what was perturbed with tau's image fixed, None if that was not asked for.
     """
 
     rows: tuple[Agreement, ...]
     sampled: str
+    order: OmegaCheck
     collisions: tuple[Collision, ...]
     perturbations: Perturbations | None
 
@@ -71,7 +73,8 @@ class Exactness:
 
     def __bool__(self) -> bool:
         blind = self.perturbations is not None and bool(self.perturbations.relevant)
-        return not self.failed and not blind
+        in_order = self.order.preserves_order and self.order.is_surjective
+        return not self.failed and in_order and not blind
 
     @property
     def verdict(self) -> str:
@@ -81,6 +84,8 @@ class Exactness:
         if self.failed:
             return f"Not exact: of {done}, {len(self.failed)} disagree, {ground}."
         known = f"Exact under {done}, {ground}."
+        if not (self.order.preserves_order and self.order.is_surjective):
+            return f"Not exact: {ground}, all agree, but {self.order}."
         if self.perturbations is None:
             return known
         if self.perturbations.relevant:
@@ -102,6 +107,7 @@ class Exactness:
 def exactness(
     abstraction: Abstraction, interventions: Family,
     *, n: int | None = None, seed: int = 0, step: float | None = None, perturbed: bool = True,
+    above: Family = (),
 ) -> Exactness:  # fmt: skip
     """Decide exactness; see `Abstraction.is_exact`."""
     family = families_of(interventions)
@@ -118,8 +124,9 @@ def exactness(
         laws = zip(family, images, both.below, both.above, strict=True)
         rows = [_by_algebra(*row) for row in laws]
     blind = perturb(abstraction, n=n or DRAWS, seed=seed, step=step) if perturbed else None
+    order = check_order(abstraction.image, family, each_of(above))
     pairs = collisions(family, images, both.below)
-    return Exactness(tuple(rows), both.sampled, pairs, blind)
+    return Exactness(tuple(rows), both.sampled, order, pairs, blind)
 
 
 def _by_algebra(do: Interventions, image: Image, below: Law, above: Law | None) -> Agreement:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from scipy.stats import ks_2samp
 
-from physcm.abstraction.population.samples import population
+from physcm.abstraction.equations import is_random
+from physcm.abstraction.population.samples import Low, population
 from physcm.abstraction.population.statistics import JOINT
 from physcm.abstraction.population.two_sample import two_sample
 from physcm.abstraction.transformation.linear import (
@@ -104,13 +105,13 @@ def sides(
 
 def _pushed(abstraction: Abstraction, do: Interventions) -> GaussianLaw:
     below = LinearEquations.of(abstraction.low.do(*do))
-    return below.law.image(linear_tau(abstraction), abstraction.map.names)
+    return below.image(linear_tau(abstraction), abstraction.map.names)
 
 
 def _above(abstraction: Abstraction, image: Image) -> GaussianLaw | None:
     if isinstance(image, Undefined):
         return None
-    return LinearEquations.of(abstraction.high.do(*image)).law.of(abstraction.map.names)
+    return LinearEquations.of(abstraction.high.do(*image)).law(abstraction.map.names)
 
 
 def linear_tau(abstraction: Abstraction) -> LinearMap:
@@ -144,10 +145,13 @@ class Draws:
         """Return tau of the law below under an intervention."""
         low, tau = self.abstraction.low.do(*do), self.abstraction.map
 
-        def draw(seed: int) -> Floats:
-            return tau.of(population(low, self.n, seed, self.step).values)
+        return self._law(lambda seed: tau.of(replace(self, seed=seed).values(low)))
 
-        return self._law(draw)
+    def values(self, low: Low) -> dict[str, Floats]:
+        """Return samples of a model below; all are as the first where nothing is random."""
+        n = 1 if isinstance(low, System) and not _is_random(low) else self.n
+        values = population(low, n, self.seed, self.step).values
+        return {k: np.broadcast_to(row, self.n) for k, row in values.items()}
 
     def above(self, image: Interventions) -> SampledLaw:
         """Return the law above under an intervention there."""
@@ -163,6 +167,11 @@ class Draws:
         simulated = isinstance(self.abstraction.low, System)
         tolerance = _SETTLED if simulated else ROUNDING**0.75
         return SampledLaw(self.abstraction.map.names, draw, self.seed, tolerance)
+
+
+def _is_random(system: System) -> bool:
+    values = (*system.parameters.values(), *system.initial.values())
+    return bool(system.noise or system.jumps) or any(map(is_random, values))
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ class LinearMap:
                     "coefficients; compare by samples"
                 )
             forms.append(form)
-        rows = [[slopes.get(name, 0) for name in unknowns] for slopes, _ in forms]
+        rows = [[slopes.get(name, sp.S.Zero) for name in unknowns] for slopes, _ in forms]
         return cls(rational(rows, len(unknowns)), rational([[c] for _, c in forms], 1))
 
     @property
@@ -87,15 +87,6 @@ class GaussianLaw:
     names: tuple[str, ...]
     mean: DomainMatrix
     covariance: DomainMatrix
-
-    def image(self, tau: LinearMap, names: tuple[str, ...]) -> GaussianLaw:
-        """Return the law of T X + t."""
-        t = tau.matrix
-        return GaussianLaw(names, t * self.mean + tau.offset, t * self.covariance * t.transpose())
-
-    def of(self, names: Sequence[str]) -> GaussianLaw:
-        """Return the law of some variables."""
-        return self.image(LinearMap.of([symbol(name) for name in names], self.names), (*names,))
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -143,7 +134,7 @@ class LinearEquations:
             Unsupported: for one that is not linear with normal noise, and says why.
 
         >>> pair = SCM({"x": "e/3", "y": "2*x + 1"}, {"e": Normal(0, 3)})
-        >>> [part.tolist() for part in LinearEquations.of(pair).law.floats]
+        >>> [part.tolist() for part in LinearEquations.of(pair).law(["x", "y"]).floats]
         [[0.0, 1.0], [[1.0, 2.0], [2.0, 4.0]]]
         """
         scm = model.to_scm() if isinstance(model, LinearSCM) else model
@@ -157,7 +148,7 @@ class LinearEquations:
         residuals = [constants_in(r, values) for r in scm.residuals.values()]
         whole = LinearMap.of(residuals, (*names, *sources))
         n, minus = len(names), sp.QQ(-1)
-        variances = sp.diag(*(exact(one.sd) ** 2 for one in noise.values()))
+        squares = [exact(one.sd) ** 2 for one in noise.values()]
         return cls(
             names,
             sources,
@@ -165,7 +156,7 @@ class LinearEquations:
             whole.matrix[:, n:] * minus,
             whole.offset * minus,
             rational([[exact(one.mean)] for one in noise.values()], 1),
-            rational(variances.tolist(), len(noise)),
+            DomainMatrix.diag(list(map(_rational, squares)), sp.QQ, (len(noise),) * 2),
         )
 
     @cached_property
@@ -183,11 +174,14 @@ class LinearEquations:
                 "solution or infinitely many; leave out the intervention that makes them so"
             ) from None
 
-    @cached_property
-    def law(self) -> GaussianLaw:
-        """The law of the solution."""
-        to = self.inverse * self.loadings
-        return self.noise_law(to, self.inverse * self.constants, self.names)
+    def law(self, names: Sequence[str]) -> GaussianLaw:
+        """Return the law of some variables."""
+        return self.image(LinearMap.of([symbol(name) for name in names], self.names), (*names,))
+
+    def image(self, tau: LinearMap, names: tuple[str, ...]) -> GaussianLaw:
+        """Return the law of T X + t."""
+        to = tau.matrix * self.inverse
+        return self.noise_law(to * self.loadings, to * self.constants + tau.offset, names)
 
     def noise_law(
         self, to: DomainMatrix, constants: DomainMatrix, names: tuple[str, ...]
@@ -214,12 +208,13 @@ def rational(rows: Sequence[Sequence[Any]], columns: int) -> DomainMatrix:
     >>> as_floats(rational([[sp.Rational(1, 4), sp.sqrt(4)]], 2)).tolist()
     [[0.25, 2.0]]
     """
-    cells = [[_rational(sp.sympify(cell)) for cell in row] for row in rows]
-    return DomainMatrix(cells, (len(cells), columns), sp.QQ)
+    cells = [[_rational(cell) for cell in row] for row in rows]
+    return DomainMatrix(cells, (len(cells), columns), sp.QQ).to_sparse()
 
 
-def _rational(number: sp.Expr) -> Any:
-    return sp.QQ.from_sympy(number if number.is_Rational else exact(float(number)))
+def _rational(number: Any) -> Any:
+    given = isinstance(number, sp.Rational)
+    return sp.QQ.from_sympy(number if given else exact(float(number)))
 
 
 def as_floats(matrix: DomainMatrix) -> Floats:

@@ -22,11 +22,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from physcm.abstraction.population.samples import population
 from physcm.abstraction.transformation.laws import LEVEL, Draws, SampledLaw, difference
 from physcm.mechanism.codegen import Floats
+from physcm.mechanism.errors import UnknownVariable
 from physcm.mechanism.expression import names_in
 from physcm.mechanism.interventions import Hold, Interventions, label
+from physcm.mechanism.parser import closest
 from physcm.sim import System
 
 if TYPE_CHECKING:
@@ -68,10 +69,14 @@ class Dropped:
     def __str__(self) -> str:
         level = ", ".join(f"{name} = {value:.6g}" for name, value in self.fixed.items())
         kept = f"with {level} in both" if level else "which tau does not read"
+        varies = np.isfinite(self.relative)
+        beside = (
+            f"{self.relative:.2g} standard deviations" if varies else "otherwise it is constant"
+        )
         return (
             f"tau drops `{self.variable}`, which matters: {label(self.second)} in place of "
             f"{label(self.first)}, {kept}, moves `{self.output}` by {self.shift:.4g} on average "
-            f"(root mean square {self.size:.4g}, {self.relative:.2g} standard deviations)"
+            f"(root mean square {self.size:.4g}, {beside})"
         )
 
 
@@ -104,6 +109,10 @@ def perturb(
 ) -> Perturbations:  # fmt: skip
     """Perturb variables below, all unless told; see `Abstraction.dropped`."""
     probe = _Probe(abstraction, n, seed, step)
+    for name in names or ():
+        if name not in probe.variables:
+            known = closest(name, probe.variables)
+            raise UnknownVariable(f"`{name}` cannot be held on its own below; {known}")
     relevant, tested, unmoved = list[Dropped](), list[str](), list[str]()
     for name in probe.variables if names is None else names:
         pairs = list(probe.pairs(name))
@@ -125,13 +134,17 @@ class _Probe:
 
     @cached_property
     def variables(self) -> tuple[str, ...]:
+        """What can be held: members of a group after the first move with it."""
         low = self.abstraction.low
-        return tuple(low.states if isinstance(low, System) else low.variables)
+        if not isinstance(low, System):
+            return tuple(low.variables)
+        followers = {name for _, *rest in low.held_together for name in rest}
+        return tuple(name for name in low.states if name not in followers)
 
     @cached_property
     def samples(self) -> Mapping[str, Floats]:
         """Values below where nothing is done, those of samples that have them."""
-        values = population(self.abstraction.low, self.n, self.seed, self.step).values
+        values = Draws(self.abstraction, self.n, self.seed, self.step).values(self.abstraction.low)
         there = np.isfinite([values[name] for name in self.variables]).all(axis=0)
         return {name: row[there] for name, row in values.items()}
 
@@ -149,7 +162,7 @@ class _Probe:
     @cached_property
     def reads(self) -> tuple[frozenset[str], ...]:
         """The variables below that each variable above reads."""
-        tau, own = self.abstraction.map, {*self.variables}
+        tau, own = self.abstraction.map, {*self.abstraction.low.variables}
         if tau.function is None:
             return tuple(names_in(e) & own for e in self.abstraction.written_out)
         moved = {name: self._moves(name) for name in self.variables}
@@ -168,7 +181,7 @@ class _Probe:
     def pairs(self, name: str) -> Iterator[tuple[Point, Point, list[int]]]:
         """Yield two points at which to hold variables, and the variables above that both fix."""
         groups = {reads for reads in self.reads if name in reads} or {frozenset({name})}
-        for group in sorted(groups, key=sorted):
+        for group in sorted((g for g in groups if g <= {*self.variables}), key=sorted):
             fixed = [k for k, reads in enumerate(self.reads) if reads and reads <= group]
             held = sorted(group)
             for base in range(min(_BASES, self.above.shape[1])):
@@ -187,7 +200,7 @@ class _Probe:
         """Return a point among the samples with the same image and another value of a variable."""
         points = {one: self.samples[one] for one in first}
         wanted = self._images({one: np.array([x]) for one, x in first.items()}, fixed)
-        same = np.isclose(self._images(points, fixed), wanted, 1e-12, 1e-12).all(axis=0)
+        same = np.isclose(self._images(points, fixed), wanted, 1e-12, 0).all(axis=0)
         found = np.flatnonzero(same & (points[name] != first[name]))
         return {one: float(row[found[0]]) for one, row in points.items()} if found.size else None
 
