@@ -12,6 +12,7 @@ are timed as well as smooth ones.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import lcm
 from typing import TypeAlias
 
 import numpy as np
@@ -21,6 +22,7 @@ from physcm.mechanism.codegen import Floats
 
 _FEWEST_RETURNS = 6
 _MOST_CROSSINGS = 4
+_COMMON = lcm(*range(1, _MOST_CROSSINGS + 1))
 _EVEN = 1e-2
 _CLOSED = 1e-3
 _NO_MOTION = 1e-6
@@ -72,9 +74,15 @@ def closed_period(times: Floats, states: Floats, scale: Floats, paths: Paths) ->
     >>> circle = lambda t, x: np.exp(1e-4 * t) * spiral(t, x)
     >>> round(closed_period(t, circle(t, start)[:, 0], size, circle), 6)
     6.283185
+
+    Of a motion that only just closes the period is the shortest one too:
+
+    >>> slow = lambda t, x: np.exp(9.14e-5 * t) * spiral(t, x)
+    >>> round(closed_period(t, slow(t, start)[:, 0], size, slow), 6)
+    6.283185
     """
     section = _section(states, scale)
-    if section is None or len(section[2]) < _FEWEST_RETURNS:
+    if section is None or len(section[2]) <= _COMMON:
         return None
     row, level, before = section
     at, seen = _returns(times, states, before, row, level, paths)
@@ -82,8 +90,9 @@ def closed_period(times: Floats, states: Floats, scale: Floats, paths: Paths) ->
     # A state that swings less than the watched one counts as well: that one returns in any case.
     moving = swing / scale > min(_NO_MOTION, _AS_MUCH * (swing / scale).max())
     misses = (np.abs(seen - seen[:, -1:])[moving] / swing[moving, np.newaxis]).max(axis=0)
+    first = (before.size - 1) % _COMMON  # all strides come by this return
     for stride in range(1, _MOST_CROSSINGS + 1):
-        own = slice((before.size - 1) % stride, None, stride)
+        own = slice(first, None, stride)
         if misses[own].max() < _CLOSED:
             return float(np.diff(at[own]).mean())
     return None
