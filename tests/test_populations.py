@@ -267,6 +267,11 @@ def test_a_function_that_gives_other_shapes_is_an_error() -> None:
         broken.commutes([], n=100)
 
 
+def test_a_tau_that_is_no_map_is_an_error() -> None:
+    with pytest.raises(InvalidValue, match="tau is `5`; give expressions by variable above"):
+        Abstraction(FINE, FINE, tau=5).commutes([], n=100)  # type: ignore[arg-type]
+
+
 def test_a_handful_of_samples_is_an_error() -> None:
     with pytest.raises(InvalidValue, match="n is `3`; laws are compared by samples"):
         commutes(FINE, FINE, [], n=3)

@@ -60,6 +60,11 @@ class Tau:
                     f"above ({', '.join(above)}) come from those below ({', '.join(below)})"
                 )
             return cls(shared, tuple(map(symbol, shared)))
+        if not isinstance(raw, Mapping):
+            raise InvalidValue(
+                f"tau is `{raw!r}`; give expressions by variable above, such as "
+                "{'total': 'x + y'}, or a function of values"
+            )
         for name in raw.keys() - set(above):
             raise UnknownVariable(
                 f"tau: the causal model has no variable `{name}`; {closest(name, above)}"
