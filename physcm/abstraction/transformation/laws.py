@@ -17,7 +17,6 @@ from scipy.stats import ks_2samp
 
 from physcm.abstraction.equations import is_random
 from physcm.abstraction.population.samples import Low, population
-from physcm.abstraction.population.statistics import JOINT
 from physcm.abstraction.population.two_sample import two_sample
 from physcm.abstraction.transformation.linear import (
     ROUNDING,
@@ -231,9 +230,7 @@ def _p_value(names: tuple[str, ...], x: Floats, y: Floats, level: float, seed: i
     by_margins = 2 * len(margins) * min(margins)
     if by_margins <= level:
         return by_margins
-    # Each statistic has a permutation in which it is largest, as large as it was in the samples.
-    smallest = level / (2 * (len(JOINT) + len(names)))
-    return min(1.0, 2 * two_sample(names, x, y, seed=seed, smallest=smallest).p_value)
+    return min(1.0, 2 * two_sample(names, x, y, seed=seed, smallest=level / 2).p_value)
 
 
 def gap(first: GaussianLaw, second: GaussianLaw) -> float:
