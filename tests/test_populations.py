@@ -314,3 +314,9 @@ def test_a_difference_of_correlations_alone_is_found_among_many_interventions() 
     x[1] = 0.8 * x[0] + 0.6 * x[1]
     found = two_sample(("a", "b", "c"), x, y, smallest=0.05 / 100)
     assert found.p_value <= 0.05 / 100
+
+
+def test_values_that_print_alike_are_interventions_of_their_own() -> None:
+    model = SCM({"x": "e"}, {"e": Normal(0, 1)})
+    report = commutes(model, model, [Hold("x", 1.0), Hold("x", 1.0 + 1e-9)], n=60)
+    assert [float(row.outcome.simulated[0, 0]) for row in report.rows[1:]] == [1.0, 1.0 + 1e-9]

@@ -16,7 +16,6 @@ from physcm.mechanism.interventions import (
     SetParameter,
     each_of,
     is_permanent,
-    label,
 )
 from physcm.scm import SCM, LinearSCM
 from physcm.sim import System
@@ -36,9 +35,9 @@ def families_of(interventions: Family) -> list[Interventions]:
     >>> families_of([Hold("x", 1), [Hold("x", 1), Hold("y", 2)], Hold("x", 1)])
     [(), (Hold('x', 1),), (Hold('x', 1), Hold('y', 2))]
     """
-    families: dict[str, Interventions] = {label(()): ()}
+    families: dict[str, Interventions] = {repr(()): ()}
     for family in each_of(interventions):
-        families.setdefault(label(family), family)
+        families.setdefault(repr(family), family)
     return list(families.values())
 
 
