@@ -114,7 +114,7 @@ def test_with_equal_and_opposite_effects_total_cholesterol_is_exact() -> None:
     assert "up to rounding" in found.rows[0].why  # 2**0.5 is no decimal
 
 
-# Micro and macro (Rubenstein et al., 2017, theorem 9): Z = A W + F, means of W and Z.
+# Micro and macro (Rubenstein et al., UAI 2017): Z = A W + F, means of W and Z.
 N, M = 3, 2
 
 
@@ -169,7 +169,7 @@ def test_holding_one_w_means_nothing_above_and_is_found_not_to_be_nothing() -> N
     assert [row.holds for row in found.rows] == [True, False]
 
 
-# Time series and equilibrium (Rubenstein et al., 2017, section 5.2): X(t+1) = A X(t) + E.
+# Time series and equilibrium (Rubenstein et al., UAI 2017): X(t+1) = A X(t) + E.
 A = np.array([[0.5, 0.2], [-0.3, 0.25]])
 MEANS = np.array([1.0, -1.0])
 
@@ -243,7 +243,7 @@ def test_the_long_run_of_a_time_series_is_exact_under_every_sustained_do() -> No
     assert found.sampled
 
 
-# Voting (Beckers & Halpern, AAAI 2019, example 3.13): ballots and what they come to.
+# Voting (after Beckers & Halpern, AAAI 2019): ballots and what they come to.
 VOTERS = [f"v{i}" for i in range(4)]
 BALLOTS = SCM({v: f"u{v}" for v in VOTERS}, {f"u{v}": Bernoulli(0.5) for v in VOTERS})
 COUNT = {"ayes": " + ".join(VOTERS)}

@@ -253,7 +253,7 @@ class Abstraction:
     def then(self, other: Abstraction) -> Abstraction:
         """Return the abstraction from below this one to above another, tau2 after tau1.
 
-        Exact ones compose to an exact one (Rubenstein et al., UAI 2017, lemma 5).
+        Exact ones compose to an exact one (Rubenstein et al., UAI 2017).
 
         Raises:
             InvalidValue: if the other does not begin at this one's causal model.

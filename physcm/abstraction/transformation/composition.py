@@ -1,7 +1,7 @@
 """Abstractions of abstractions.
 
 With tau = tau2 after tau1 and omega = omega2 after omega1, exact ones compose to an exact one
-(Rubenstein et al., UAI 2017, lemma 5). Errors, as 2-Wasserstein distances, add up to at most
+(Rubenstein et al., UAI 2017). Errors, as 2-Wasserstein distances, add up to at most
 
     e(i) <= L e1(i) + e2(omega1(i)),
 

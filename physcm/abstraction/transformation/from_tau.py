@@ -1,4 +1,4 @@
-"""omega derived from tau (Beckers & Halpern, AAAI 2019, definition 3.9).
+"""omega derived from tau (Beckers & Halpern, AAAI 2019, section 3).
 
 do(X_J = x) is do(Y_K = y) above, if tau sends all low states that agree with x onto exactly the
 high states that agree with y; high states are those that tau gives. K are the variables above

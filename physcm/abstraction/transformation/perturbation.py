@@ -8,8 +8,8 @@ together with what else makes up the same variable Y_k above, along the level se
 by a standard deviation of X_a, Newton's steps G^+ leading back to the level; where samples of the
 model hold another x_J with the same Y_k, that one is taken, which serves discrete variables. Both
 holds are one and the same intervention above. If they move another variable there, all samples
-sharing their draws, then tau drops something that matters (Beckers & Halpern, AAAI 2019; Chalupka,
-Eberhardt & Perona, 2017, call it causal coarsening gone wrong), however well observations agree.
+sharing their draws, then tau drops something that matters (by the definition of an abstraction,
+Beckers & Halpern, AAAI 2019), however well observations agree.
 """
 
 from __future__ import annotations
