@@ -46,7 +46,7 @@ class Opinion(NamedTuple):
 
 
 class TooLong(Exception):
-    """A run takes more evaluations than anyone would wait for."""
+    """A run takes more evaluations than anyone would wait for; the argument is the time reached."""
 
 
 def patient(function: Callable[..., Opinion]) -> Callable[..., Opinion]:
@@ -163,7 +163,7 @@ def lsoda(rates: Callable[[Floats], Floats], start: Floats, end: float, **option
 
     def counted(t: float, x: Floats) -> Floats:
         if next(left, None) is None:
-            raise TooLong
+            raise TooLong(t)
         return rates(x)
 
     with warnings.catch_warnings():
@@ -339,6 +339,22 @@ def grows(flow: Flow, start: Floats) -> Opinion:
     run = flow.run(start, 1e12 * _fastest(flow, start), events=far)
     reached = np.abs(run.y).max() / size
     return Opinion(reached >= 0.99 * FAR, f"LSODA grows {reached:.3g}-fold by t = {run.t[-1]:.3g}")
+
+
+@patient
+def breaks_off(flow: Flow, start: Floats, time: float) -> Opinion:
+    """A run comes to where the drift has no finite value, before a given time has doubled."""
+    if not np.isfinite(flow.rates(start)).all():
+        return Opinion(True, "the drift has no finite value at the start")
+    try:
+        run = flow.run(start, 2 * time)
+    except TooLong as stuck:
+        (last,) = stuck.args
+        return Opinion(bool(time < 1.01 * last), f"LSODA does not get past t = {last:.3g}")
+    finite = np.isfinite(run.y).all(axis=0)
+    last = float(run.t[finite][-1])
+    holds = not (run.success and finite.all()) and time < 1.01 * last
+    return Opinion(holds, f"LSODA breaks off after t = {last:.3g}")
 
 
 @patient

@@ -227,6 +227,8 @@ class Case:
             return "closed orbits", both(closed, kept)
         if limit.status is LimitStatus.DIVERGED:
             return "diverges", second.grows(flow, self.start)
+        if limit.status is LimitStatus.BROKEN_OFF:
+            return "breaks off", second.breaks_off(flow, self.start, limit.time)
         adrift = second.drifts(flow, limit.state)
         if adrift.holds:
             return "runs on", adrift

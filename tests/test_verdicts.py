@@ -92,6 +92,15 @@ def test_growth_is_told_from_rest(second: Any) -> None:
     assert not second.grows(second.Flow.of(DECAY), at(3)).holds
 
 
+def test_a_run_breaks_off_where_a_root_of_a_negative_number_is_taken(second: Any) -> None:
+    # x falls from 1 at unit speed, so that its square root ends at t = 1.
+    falling = second.Flow.of(System({"x": "-1", "y": "sqrt(x)"}, initial={"x": 1, "y": 0}))
+    assert second.breaks_off(falling, at(1, 0), 1.0).holds
+    assert not second.breaks_off(falling, at(1, 0), 0.4).holds
+    assert not second.breaks_off(falling, at(1, 0), 1.5).holds
+    assert second.breaks_off(falling, at(-1, 0), 0.0).holds  # broken from the start
+
+
 def test_conservation_laws_are_those_of_the_stoichiometry(second: Any) -> None:
     laws = second.Flow.of(ENZYME).laws
     assert np.linalg.matrix_rank(laws) == 2
