@@ -47,7 +47,9 @@ def imagined_state(plan: Plan, acted: System, limits: xr.Dataset, k: int) -> str
         return "the imagined state is no equilibrium of the plant"
     kind = stability(plant.eigenvalues(x, p, size))
     if kind == "stable":
-        return "the imagined state is an equilibrium that attracts, but not from this start"
+        moving = limits.status[k] == LimitStatus.STILL_MOVING
+        but = "too slowly to be seen to arrive" if moving else "but not from this start"
+        return f"the imagined state is an equilibrium that attracts, {but}"
     how = "repels" if kind == "unstable" else "may not attract (its linearization cannot tell)"
     return f"the imagined state is an equilibrium that {how}"
 

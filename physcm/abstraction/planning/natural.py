@@ -104,8 +104,9 @@ class Natural:
 
     def _default(self, avoid: set[str]) -> tuple[Action, ...]:
         """Return an action on all that has a size, a decade up and down, within its domain."""
+        dynamics = self.scm.dynamics
         actions = []
-        for name in self.names:
+        for name in (*(self.scm.variables if dynamics is None else dynamics), *self.inputs):
             value, (low, high) = self.value(name), self.scm.domains.get(name, (-np.inf, np.inf))
             if name not in avoid and np.isfinite(value) and value != 0:
                 ends = sorted((value / _DECADE, value * _DECADE))

@@ -34,6 +34,7 @@ from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import InvalidValue
 from physcm.mechanism.expression import to_text
 from physcm.scm import SCM, LinearSCM
+from physcm.scm.together import SEARCH
 from physcm.sim import System
 from physcm.sim.options import positive_count
 
@@ -58,9 +59,9 @@ def plan(
     Args:
         model: the causal model.
         target: conditions on its variables and parameters, `2 <= P <= 3 and C < 1`.
-        actions: what can be done; unless told, holds of all variables that the target does not
-            name and settings of all parameters, a decade up and down from where they are, of
-            what is not 0.
+        actions: what can be done; unless told, holds of all variables (of those that have dynamics,
+            where the model knows them) and settings of all parameters, a decade up and down from
+            where they are, save what is 0 and what the target names.
         most: the largest number of actions at once.
         probability: the share of samples that have to meet the target, where a model is random.
         every: of several solutions every one has to meet the target, not just one of them.
@@ -202,6 +203,7 @@ class _Task:
             int(counts.sum(axis=1).max()),
             self.every,
             self.natural.scm.dynamics is not None,
+            SEARCH in found.attrs["solved_by"],
             int(met.all(axis=0).sum()),
             fresh,
             self.probability,

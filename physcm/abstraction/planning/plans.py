@@ -36,6 +36,7 @@ class Plan:
             model tells these).
         every: whether every solution meets the target.
         knows_stability: whether the model tells stable solutions from others.
+        searched: whether solutions were searched for, so that there may be more.
         met: the number of fresh samples that meet the target.
         fresh: the number of fresh samples.
         asked: the share of samples that has to meet the target.
@@ -51,6 +52,7 @@ class Plan:
     solutions: int
     every: bool
     knows_stability: bool
+    searched: bool
     met: int
     fresh: int
     asked: float
@@ -86,6 +88,8 @@ class Plan:
         found = []
         if not self.knows_stability:
             found.append("the model has no dynamics and does not tell whether this is stable")
+        if self.searched:
+            found.append("solutions were searched for by numbers, and there may be more")
         if self.solutions > 1:
             all_or_one = "all of them meet" if self.every else "not all of them need meet"
             found.append(f"there are {self.solutions} solutions, and {all_or_one} the target")
@@ -164,9 +168,14 @@ class Plans:
         for place, (one, text, cost) in enumerate(zip(self, texts, costs, strict=True), 1):
             seen = self._seen(one)
             lines.append(f"  {place}. {text:{wide}}   {cost:{dear}}   {seen}")
-            lines += [f"     {caveat}" for caveat in one.caveats if one.solutions > 1]
-        lines += [f"  {self[0].caveats[0]}"] if not self[0].knows_stability else []
+            lines += [f"     {caveat}" for caveat in one.caveats if caveat not in self._shared]
+        lines += [f"  {caveat}" for caveat in self._shared]
         return "\n".join(lines)
+
+    @property
+    def _shared(self) -> tuple[str, ...]:
+        """What all plans rest on."""
+        return tuple(c for c in self[0].caveats if all(c in one.caveats for one in self))
 
     def _seen(self, one: Plan) -> str:
         """Say what the target's variables come to."""
