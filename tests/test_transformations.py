@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -542,3 +544,10 @@ def test_what_is_not_below_cannot_be_perturbed() -> None:
 def test_sides_that_are_no_models_are_refused_at_once() -> None:
     with pytest.raises(InvalidValue, match="`low` is a `int`; give the System or the finer SCM"):
         Abstraction(3, TOTAL)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("omega", [5, "from taus", [1, 2], [(Hold("x", 1),)]])
+def test_an_omega_that_is_no_map_is_an_error(omega: Any) -> None:
+    model = SCM({"x": "1"})
+    with pytest.raises(InvalidValue, match=re.escape(f"omega is `{omega!r}`; give a function")):
+        Abstraction(model, model, omega=omega).commutes([Hold("x", 1)], n=60)

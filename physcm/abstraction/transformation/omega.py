@@ -94,8 +94,9 @@ def listed_omega(given: Mapping[Any, Together] | Sequence[tuple[Together, Togeth
     >>> print(omega((Hold("x", 5),)))
     undefined: omega lists nothing for do(x = 5)
     """
-    pairs = list(given.items()) if isinstance(given, Mapping) else list(given)
-    if any(not isinstance(pair, tuple) or len(pair) != 2 for pair in pairs):
+    pairs = list(given.items()) if isinstance(given, Mapping) else given
+    listed = isinstance(pairs, list | tuple)
+    if not listed or any(not isinstance(pair, tuple) or len(pair) != 2 for pair in pairs):
         raise InvalidValue(
             f"omega is `{given!r}`; give a function, a mapping or a list of pairs such as "
             f"(Hold('x', 1), Hold('X', 2)), or '{FROM_TAU}'"
