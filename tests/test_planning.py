@@ -306,6 +306,13 @@ def test_a_system_with_all_states_held_is_where_it_is_held():
     assert done.arrival[0] == pytest.approx(0, abs=1e-3)
 
 
+def test_what_a_plan_leaves_alone_stays_at_rest():
+    masses = zoo.load("coupled_oscillators")
+    done = plan(equilibrium_model(masses), "Q1 >= 1.3", most=1).best.check(masses, "Q2 < 3.2")
+    assert str(done.plan) == "nothing"
+    assert done.ok
+
+
 def test_what_arrives_too_slowly_is_not_said_to_go_elsewhere():
     at_the_edge = plan(
         equilibrium_model(QUIET), "-0.5 <= v <= 0", [Action("I", (0, 3)), Action("phi", (0.08, 2))]

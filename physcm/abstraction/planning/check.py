@@ -25,9 +25,9 @@ from physcm.abstraction.planning.plans import Plan
 from physcm.abstraction.planning.transit import Breach, last_below, saved_times
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import InvalidValue
-from physcm.sim import System, settle, simulate
+from physcm.sim import System, settle, simulate, steady_states
 from physcm.sim.options import positive_count
-from physcm.sim.status import LimitStatus
+from physcm.sim.status import LimitStatus, RestStatus
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,16 +80,16 @@ def check(
     count = positive_count(n, "n") if n is not None else (1 if plan.fresh == 1 else _MANY)
     names = {*system.variables, *system.parameters}
     kept = Conditions.read(constraints, names, "constraints") if constraints else Conditions(())
-    before = settle(system, count, plan.seed)
-    rested = from_rest and bool((before.status == LimitStatus.SETTLED).all())
-    start = _starting_at(system, before) if rested else system
+    rest = steady_states(system, n=count, seed=plan.seed)
+    rested = from_rest and bool((rest.status == RestStatus.REACHED).all())
+    start = _starting_at(system, rest) if rested else system
+    before = simulate(start, [0.0], n=count, seed=plan.seed).isel(time=0)
     acted = start.do(*plan.interventions)
     limits = settle(acted, count, plan.seed)
     ends_early = (limits.status == LimitStatus.DIVERGED).any()  # it is known before it is seen
     horizon = (float(limits.settling_time.max()) or 1.0) * (_BEYOND if ends_early else 1)
     runs = simulate(acted, saved_times(horizon), n=count, seed=plan.seed)
-    begin = before if rested else simulate(system, [0.0], n=count, seed=plan.seed).isel(time=0)
-    return Check(plan, system, acted, kept, within, rested, begin, limits, runs)
+    return Check(plan, system, acted, kept, within, rested, before, limits, runs)
 
 
 @dataclass(frozen=True, eq=False)

@@ -43,13 +43,8 @@ class Imagined:
     n: int
     seed: int
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The actions, in the order in which their values are given."""
-        return (*self.held, *self.set_to)
-
     def solve(self, points: Floats) -> tuple[xr.Dataset, NDArray[np.bool_]]:
-        """Return the solutions at points (actions, points), and which of them count.
+        """Return the solutions at points (actions, points), holds first, and which of them count.
 
         Both are over `sample`, of all samples of the first point, then of the second, and
         `solution`. A solution counts if it is stable, as far as the model can tell that, and if

@@ -193,22 +193,22 @@ class _Task:
         imagined = found.isel(solution=xr.DataArray(order.argmin(axis=1), dims="sample"))
         fresh = self.n if self.n == 1 else _FRESH
         again = self.world(some, fresh, self.seed + (self.n > 1))
-        met = self.margins(again, point) >= -SLACK
+        met = (self.margins(again, point) >= -SLACK).all(axis=0)
         return Plan(
-            self.goal,
-            some,
-            tuple(optimum.point.tolist()),
-            optimum.cost,
-            imagined,
-            int(counts.sum(axis=1).max()),
-            self.every,
-            self.natural.scm.dynamics is not None,
-            SEARCH in found.attrs["solved_by"],
-            int(met.all(axis=0).sum()),
-            fresh,
-            self.probability,
-            self.seed,
-            frozenset(a.name for a in some if a.name in self.natural.scm.variables),
+            target=self.goal,
+            actions=some,
+            values=tuple(optimum.point.tolist()),
+            cost=optimum.cost,
+            imagined=imagined,
+            solutions=int(counts.sum(axis=1).max()),
+            every=self.every,
+            knows_stability=self.natural.scm.dynamics is not None,
+            searched=SEARCH in found.attrs["solved_by"],
+            met=int(met.sum()),
+            fresh=fresh,
+            asked=self.probability,
+            seed=self.seed,
+            held=frozenset(a.name for a in some if a.name in self.natural.scm.variables),
         )
 
     def unmet(self) -> Plans:
