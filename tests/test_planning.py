@@ -129,6 +129,14 @@ def test_actions_of_a_model_with_dynamics_are_holds_of_its_states():
     assert {action.name for one in plans for action in one.actions} == {"S_in", "Y"}  # not growth
 
 
+def test_a_total_can_be_set_where_a_plant_starts_and_not_where_it_runs():
+    cascade = zoo.load("mapk_single")
+    best = plan(equilibrium_model(cascade), "Erk_p >= 100", most=1).best
+    assert str(best) == "N_Erk = 114"  # and not Erk(0), which is no action unless told
+    assert best.check(cascade, from_rest=False).ok
+    assert "has other conserved totals than the plant" in str(best.check(cascade))
+
+
 def test_a_linear_model_is_planned_on_as_well():
     model = LinearSCM({"x": {}, "y": {"x": 2}})
     assert plan(model, "y >= 6", [Action("x", (0, 9))]).best.values == pytest.approx((3,))

@@ -43,8 +43,10 @@ def imagined_state(plan: Plan, acted: System, limits: xr.Dataset, k: int) -> str
     size = np.where(x != 0, np.abs(x), 1.0)
     if (np.abs(end - x) <= TOLERANCE * size).all():
         return "that is what the model imagines of this run, which the plan leaves out"
-    if not plant.rests(x, p, plant.conserved(x0[:, np.newaxis])[:, 0]):
+    if not plant.rests(x, p, plant.conserved(x[:, np.newaxis])[:, 0]):
         return "the imagined state is no equilibrium of the plant"
+    if not plant.rests(x, p, plant.conserved(x0[:, np.newaxis])[:, 0]):
+        return "the imagined state has other conserved totals than the plant"
     kind = stability(plant.eigenvalues(x, p, size))
     if kind == "stable":
         moving = limits.status[k] == LimitStatus.STILL_MOVING

@@ -108,7 +108,8 @@ class Natural:
         actions = []
         for name in (*(self.scm.variables if dynamics is None else dynamics), *self.inputs):
             value, (low, high) = self.value(name), self.scm.domains.get(name, (-np.inf, np.inf))
-            if name not in avoid and np.isfinite(value) and value != 0:
+            is_start = name.endswith("(0)")
+            if name not in avoid and np.isfinite(value) and value != 0 and not is_start:
                 ends = sorted((value / _DECADE, value * _DECADE))
                 actions.append(Action(name, (max(low, ends[0]), min(high, ends[1]))))
         return tuple(actions)

@@ -61,7 +61,7 @@ def plan(
         target: conditions on its variables and parameters, `2 <= P <= 3 and C < 1`.
         actions: what can be done; unless told, holds of all variables (of those that have dynamics,
             where the model knows them) and settings of all parameters, a decade up and down from
-            where they are, save what is 0 and what the target names.
+            where they are, save what is 0, values at the start, and what the target names.
         most: the largest number of actions at once.
         probability: the share of samples that have to meet the target, where a model is random.
         every: of several solutions every one has to meet the target, not just one of them.
