@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import sympy as sp
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from physcm.abstraction import structural_stability
@@ -136,6 +136,7 @@ class TestContraction:
 
     @settings(max_examples=25, deadline=None)
     @given(st.lists(st.floats(-2, 2), min_size=4, max_size=4), st.floats(-1, 1))
+    @example([0.0, 0.0, 1.0, 5e-324], 0.0)
     def test_where_uniqueness_is_certified_no_search_finds_a_second_equilibrium(
         self, weights: list[float], push: float
     ) -> None:

@@ -82,14 +82,15 @@ def inverse_bound(block: Block, known: Sequence[Range]) -> Floats:
     middle = (low[usable] + high[usable]) / 2
     radius = np.maximum(high[usable] - middle, middle - low[usable]) * (1 + _ROUNDING)
     one = np.eye(len(block.unknowns))
-    C = inverses(middle)
-    noise = _ROUNDING * len(one) * (np.abs(C) @ np.abs(middle))
-    G = np.abs(one - C @ middle) + np.abs(C) @ radius + noise
-    inverse = inverses(one - G)
-    # A vector w > 0 with G w < w proves that the spectral radius of G >= 0 is below 1.
-    w = inverse.sum(axis=2, keepdims=True)
-    proved = (w > 0).all(axis=(1, 2)) & (w - G @ w > 0.5).all(axis=(1, 2))
-    bound[usable] = np.where(proved[:, np.newaxis, np.newaxis], inverse @ np.abs(C), np.nan)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is beyond all numbers proves nothing
+        C = inverses(middle)
+        noise = _ROUNDING * len(one) * (np.abs(C) @ np.abs(middle))
+        G = np.abs(one - C @ middle) + np.abs(C) @ radius + noise
+        inverse = inverses(one - G)
+        # A vector w > 0 with G w < w proves that the spectral radius of G >= 0 is below 1.
+        w = inverse.sum(axis=2, keepdims=True)
+        proved = (w > 0).all(axis=(1, 2)) & (w - G @ w > 0.5).all(axis=(1, 2))
+        bound[usable] = np.where(proved[:, np.newaxis, np.newaxis], inverse @ np.abs(C), np.nan)
     return bound
 
 
