@@ -100,6 +100,10 @@ class TestRouth:
         )
 
 
+# What underflows when squared is as good as 0 to a search, and not to a proof.
+NUMBERS = st.floats(-2, 2).map(lambda number: round(number, 3))
+
+
 class TestContraction:
     @pytest.mark.parametrize(
         "name", ["mapk_single", "rc_ladder", "random_linear_network", "coupled_oscillators"]
@@ -114,7 +118,7 @@ class TestContraction:
         assert found.sizes["equilibrium"] == 1
         assert -float(found.eigenvalue_real[0].max()) >= rate * (1 - 1e-9)
 
-    weights = st.lists(st.floats(-0.6, 0.6), min_size=9, max_size=9)
+    weights = st.lists(st.floats(-0.6, 0.6).map(lambda w: round(w, 3)), min_size=9, max_size=9)
 
     @settings(max_examples=15, deadline=None)
     @given(weights)
@@ -135,7 +139,7 @@ class TestContraction:
             assert float(run[name][:, -1].max() - run[name][:, -1].min()) < 1e-4
 
     @settings(max_examples=25, deadline=None)
-    @given(st.lists(st.floats(-2, 2), min_size=4, max_size=4), st.floats(-1, 1))
+    @given(st.lists(NUMBERS, min_size=4, max_size=4), NUMBERS)
     @example([0.0, 0.0, 1.0, 5e-324], 0.0)
     def test_where_uniqueness_is_certified_no_search_finds_a_second_equilibrium(
         self, weights: list[float], push: float

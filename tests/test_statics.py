@@ -80,7 +80,7 @@ def test_another_total_at_the_start_moves_the_limit_by_its_derivative() -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(
-    st.lists(st.floats(-0.4, 0.4), min_size=9, max_size=9),
+    st.lists(st.floats(-0.4, 0.4).map(lambda w: round(w, 3)), min_size=9, max_size=9),
     st.lists(st.floats(0.2, 3), min_size=3, max_size=3),
 )
 def test_random_saturating_networks_move_as_simulated(
