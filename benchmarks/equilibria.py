@@ -17,9 +17,15 @@ relative to the sum of the absolute values of its terms.
 Run: python -m benchmarks.equilibria [FOLDER OF SBML FILES]
 (default: ../shared/data/biomodels beside the checkout; needs the extra `dev`)
 
-Last result (docs/notes/equilibria.md, a machine with much other work): on one core libroadrunner
-takes 2.4 times as long on model 10 and 8.6 times as long on model 27, of which it leaves a quarter
-unsolved; as it is installed, ten thousand times.
+Last result (two cores of a cloud machine, AMD EPYC, beside little other work; docs/notes/
+equilibria.md): libroadrunner takes, times as long as physcm,
+
+                model 10   model 27
+    solver          1.8        3.5
+    on one core     1.6        4.0
+    whole call      1.4        2.0
+
+and as it is installed several thousand times. Of model 27 it leaves a quarter unsolved.
 """
 
 from __future__ import annotations

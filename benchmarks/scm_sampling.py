@@ -9,16 +9,17 @@ the inverse of 1 - W.
 
 Run: python -m benchmarks.scm_sampling [samples]
 
-Last result (two cores of a cloud machine, AMD EPYC, Python 3.11; two runs, both beside other work
-that took most of the cores and of the memory's time): nanoseconds per value, and the least of
-processor time, of which physcm can use both cores
+Last result (two cores of a cloud machine, AMD EPYC, Python 3.11, beside little other work):
+nanoseconds per value, and beside it the least of processor time in an earlier run, of which physcm
+can use both cores
 
-    physcm       23    59     6.5
-    sempler      95   145    35
-    DoWhy gcm   146   166    45
+    physcm        3.6     6.5
+    sempler      15.6    35      4.4 times physcm
+    DoWhy gcm    23.0    45      6.4 times physcm
 
-Of the 6.5, draws take 2.5 (uniform draws of a counter-based generator 1.1, the normal quantile
-the rest), mechanisms 1, and the operating system 2.5, to hand out the memory of 200 columns.
+Of the processor time, draws take 2.5 (uniform draws of a counter-based generator 1.1, the normal
+quantile the rest), mechanisms 1, and the operating system 2.5, to hand out the memory of 200
+columns.
 """
 
 from __future__ import annotations

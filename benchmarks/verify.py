@@ -7,6 +7,10 @@ machine code is at hand from an earlier run in the zoo, and made in the run for 
 are left aside.
 
 Run: python -m benchmarks.verify [zoo | network]
+
+Last result (two cores of a cloud machine, AMD EPYC, beside little other work): 31 zoo models in
+25 s, all but three below 1.5 s, the longest kuramoto (9.7 s), lorenz_96 (3.8 s) and cart_pendulum
+(1.5 s); the network in 56 s, all 201 rows in agreement.
 """
 
 from __future__ import annotations
