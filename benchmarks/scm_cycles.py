@@ -13,14 +13,13 @@ other solutions.
 
 Run: python -m benchmarks.scm_cycles
 
-Last result (two cores of a cloud machine, AMD EPYC, Python 3.11; three runs, beside little other
-work and beside more and more of it):
+Last result (two cores of a cloud machine, AMD EPYC, Python 3.11, beside little other work):
 
-    physcm                     2.1 us        2.4 us         3.9 us
-    scipy.optimize.root       81   us  39x   126 us  53x   242 us  62x
-    Newton in NumPy           23   us  11x    45 us  19x   125 us  32x
+    physcm                     1.2 us
+    scipy.optimize.root       83   us  71x
+    Newton in NumPy           23   us  20x
 
-Of the 2.1 us Newton's method takes 0.7, the draws 0.3; the rest proves and judges.
+Of the 1.2 us Newton's method takes 0.7; the rest draws, proves and judges.
 """
 
 from __future__ import annotations
