@@ -297,6 +297,14 @@ def test_what_has_no_stationary_law_is_an_error(system: Any, options: Any, messa
         commutes(system, SCM({"x": "e"}, {"e": Normal(0, 1)}), [], n=60, **options)
 
 
+def test_a_report_on_laws_says_which_step_was_asked_for() -> None:
+    noisy = System({"x": "1 - x"}, initial={"x": 0}, noise={"x": 1})
+    model = SCM({"x": "1 + e"}, {"e": Normal(0, 0.5**0.5)})
+    assert commutes(noisy, model, [], n=60, step=0.1).repeat.startswith(
+        "commutes(low, high, interventions, n=60, seed=0, step=0.1)"
+    )
+
+
 def test_a_report_on_laws_is_a_page_and_a_picture(tmp_path: Any) -> None:
     report = commutes(OU, gaussian(lambda cov: np.diag(np.diag(cov))), [Hold("x", 2)], n=200)
     report.to_html(tmp_path / "report.html")

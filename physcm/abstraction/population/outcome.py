@@ -34,6 +34,7 @@ class PopulationOutcome:
         p_value: corrected for the number of interventions (Holm, 1979), as `corrected` does.
         tests: how many interventions there are.
         seed: of all draws.
+        step: of a system with noise, where one was asked for.
     """
 
     names: tuple[str, ...]
@@ -47,6 +48,7 @@ class PopulationOutcome:
     seed: int
     p_value: float = math.nan
     tests: int = 1
+    step: float | None = None
 
     @property
     def raw_p_value(self) -> float:

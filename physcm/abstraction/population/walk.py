@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -61,10 +62,11 @@ def _outcome(
     above = population(high, n, seed, step)
     if not agree_draw_by_draw(simulated, _read(above, tau)):
         above = population(high, n, seed + _ANOTHER, step)
-    return compared(
+    found = compared(
         tau.names, simulated, _read(above, tau), (below, above),
         level=LEVEL, tests=tests, seed=seed,
     )  # fmt: skip
+    return replace(found, step=step)
 
 
 def _read(above: Population, tau: Tau) -> Floats:

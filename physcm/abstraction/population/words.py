@@ -42,10 +42,11 @@ def why(outcome: PopulationOutcome) -> str:
 def _why_alike(outcome: PopulationOutcome) -> str:
     worst = np.nanmax(outcome.detectable, initial=0.0)
     name = outcome.names[int(np.nanargmax(outcome.detectable))] if worst else outcome.names[0]
+    others = ", of another variable by less," if len(outcome.names) > 1 else ""
     return (
         f"No test tells the two laws apart (p = {outcome.p_value:.2g}, corrected); a shift of "
-        f"`{name}` by {worst:.2g} of its standard deviations, of another variable by less, would "
-        "have been found with a probability of 95 %."
+        f"`{name}` by {worst:.2g} of its standard deviations{others} would have been found with a "
+        "probability of 95 %."
     )
 
 

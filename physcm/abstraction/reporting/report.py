@@ -173,6 +173,8 @@ class Report:
         options = [f"n={samples}", f"seed={outcome.seed}"]
         if isinstance(outcome, Outcome):
             options += [f"starts={outcome.starts}", f"tolerance={outcome.tolerance:g}"]
+        elif outcome.step is not None:
+            options.append(f"step={outcome.step}")
         return f"commutes(low, high, interventions, {', '.join(options)})  # {__version__}"
 
     @cached_property
