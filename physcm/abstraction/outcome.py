@@ -60,6 +60,17 @@ class Outcome:
         return np.array([limit.status for limit in self.limits])
 
     @property
+    def fates(self) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
+        """What became of the columns below and above, in words."""
+        below = [LimitStatus(s).name.lower().replace("_", " ") for s in self.statuses]
+        return np.array(below), np.array(self.answers)
+
+    @property
+    def sets(self) -> tuple[Floats, Floats]:
+        """All values below and above, (variables, columns, values)."""
+        return self.simulated[:, :, np.newaxis], self.solutions
+
+    @property
     def settled(self) -> NDArray[np.bool_]:
         """Which columns settled."""
         return np.asarray(self.statuses == LimitStatus.SETTLED)

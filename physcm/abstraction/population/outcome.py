@@ -1,9 +1,15 @@
-"""What two models say under one intervention, compared as laws."""
+"""What two models say under one intervention, compared as laws of sets of values.
+
+The law of a set is the probability of each number of values it may have, or of each way to have
+none, and for each number the law of the list of values (see `physcm.abstraction.population.sets`).
+The shares of the one are compared by Fisher's exact test, the lists by `two_sample`; each has half
+of the level of an intervention, and lists of several lengths share theirs (Bonferroni).
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import fisher_exact
 
-from physcm.abstraction.population.samples import Population
-from physcm.abstraction.population.two_sample import TwoSample, detectable_shifts, two_sample
+from physcm.abstraction.population.sets import NOTHING, SAME, Sets, same_draw_by_draw
+from physcm.abstraction.population.strata import Stratum, largest
 from physcm.mechanism.codegen import Floats
 
-_SAME = 1e-9
+_FEWEST = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,13 +29,11 @@ class PopulationOutcome:
     """Samples of both sides under one intervention, and whether their laws differ.
 
     Attributes:
-        names: the variables compared.
-        simulated: tau of the samples below, (variables, samples), NaN where there is no value.
-        predicted: the samples above, likewise.
-        fates: what became of the samples below and above.
+        below: the sets of values that tau gives.
+        above: those of the causal model.
         paired: whether both sides shared all draws and agree draw by draw.
-        test: of the values, None where a side has too few of them, or all are equal.
-        fates_p_value: of Fisher's exact test whether as many samples have values on both sides.
+        strata: the samples that have equally many values on both sides, with their tests.
+        shares: p-values of Fisher's exact test, by the number of values or why there is none.
         level: the chance of any false alarm in the whole report.
         p_value: corrected for the number of interventions (Holm, 1979), as `corrected` does.
         tests: how many interventions there are.
@@ -37,13 +41,11 @@ class PopulationOutcome:
         step: of a system with noise, where one was asked for.
     """
 
-    names: tuple[str, ...]
-    simulated: Floats
-    predicted: Floats
-    fates: tuple[Population, Population]
+    below: Sets
+    above: Sets
     paired: bool
-    test: TwoSample | None
-    fates_p_value: float
+    strata: tuple[Stratum, ...]
+    shares: Mapping[str, float]
     level: float
     seed: int
     p_value: float = math.nan
@@ -51,40 +53,95 @@ class PopulationOutcome:
     step: float | None = None
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The variables compared."""
+        return self.below.names
+
+    @property
+    def simulated(self) -> Floats:
+        """Tau of the samples below that have one value, (variables, samples), NaN for others."""
+        return self.below.alone
+
+    @property
+    def predicted(self) -> Floats:
+        """The samples above that have one value, (variables, samples), NaN for others."""
+        return self.above.alone
+
+    @property
+    def fates(self) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
+        """What became of the samples below and above, in words."""
+        return self.below.fates, self.above.fates
+
+    @property
+    def sets(self) -> tuple[Floats, Floats]:
+        """All values below and above, (variables, samples, values)."""
+        return self.below.points, self.above.points
+
+    @property
+    def uncompared(self) -> tuple[int, int]:
+        """How many samples of each side have a number of values too rare to compare values."""
+        known = [0, *(part.count for part in self.strata)]
+        below, above = ((~np.isin(side.counts, known)).sum() for side in (self.below, self.above))
+        return int(below), int(above)
+
+    @property
+    def shares_p_value(self) -> float:
+        """The p-value of all shares together (Bonferroni, where there are more than two)."""
+        number = len(self.shares) if len(self.shares) > 2 else 1
+        return min(1.0, number * min(self.shares.values()))
+
+    @property
+    def lists_p_value(self) -> float:
+        """The p-value of the lists of values, 1 where there are none to compare."""
+        tested = [stratum.test.p_value for stratum in self.strata if stratum.test]
+        return min(1.0, len(tested) * min(tested)) if tested else 1.0
+
+    @property
     def raw_p_value(self) -> float:
-        """The p-value of this intervention alone: that of the values or of the counts, twice."""
+        """The p-value of this intervention alone: that of the lists or of the shares, twice."""
         if self.paired:
             return 1.0
-        values = self.test.p_value if self.test else 1.0
-        return min(1.0, 2 * min(values, self.fates_p_value))
+        return min(1.0, 2 * min(self.lists_p_value, self.shares_p_value))
 
     @property
     def agree(self) -> bool:
         """Whether nothing tells the two laws apart, and there is something to compare."""
-        return self.paired or (self.test is not None and self.p_value > self.level)
+        return self.decided and (self.paired or self.p_value > self.level)
+
+    @property
+    def decided(self) -> bool:
+        """Whether something is known of some samples of each side.
+
+        That is a value of samples of both, or that they have none.
+        """
+        known = [(side.counts > 0) | (side.kinds == NOTHING) for side in (self.below, self.above)]
+        return all(map(np.any, known)) and (bool(self.strata) or not self.some_values)
+
+    @property
+    def some_values(self) -> bool:
+        """Whether a sample of either side has a value."""
+        return bool((self.below.counts > 0).any() or (self.above.counts > 0).any())
 
     @property
     def has_equilibrium(self) -> bool:
         """Whether both sides have values that agree."""
-        return self.agree
+        return self.agree and bool(self.strata)
 
     @cached_property
     def difference(self) -> Floats:
         """The Wasserstein distance of each variable in standard deviations, (variables,).
 
-        Where both sides share their draws, the largest difference of a draw in these.
+        The largest one of all entries of the lists. Where both sides share their draws, the
+        largest difference of a draw, relative to the largest size.
         """
-        if self.paired:
-            gap = np.abs(self.simulated - self.predicted)
-            largest: Floats = np.nanmax(gap, axis=1, initial=0.0) / _scale(self.simulated)
-            return largest
-        return self.test.shifts if self.test else np.full(len(self.names), np.nan)
+        return largest(self.strata, [part.shifts for part in self.strata], len(self.names))
 
     @property
     def scale(self) -> Floats:
         """The standard deviation of each variable below, 1 where it does not vary."""
-        spread = np.array([np.std(row[np.isfinite(row)]) if np.isfinite(row).any() else 0.0
-                           for row in self.simulated])  # fmt: skip
+        points = self.below.points.reshape(len(self.names), -1)
+        known = [row[np.isfinite(row)] for row in points]
+        spread = np.array([np.std(row) if row.size else 0.0 for row in known])
         return np.where(spread > 0, spread, 1.0)
 
     @cached_property
@@ -92,18 +149,22 @@ class PopulationOutcome:
         """The shift of each variable that would have been found with a probability of 95 %.
 
         By the test of that variable alone, at the level that is left for it when that of the
-        report is shared among all interventions and statistics.
+        report is shared among all interventions and statistics; in the lists in which it would be
+        found last.
         """
-        if self.paired or self.test is None:
-            return np.full(len(self.names), np.nan)
-        level = self.level / (2 * self.tests * len(self.test.p_values))
-        x, y = (_present(side) for side in (self.simulated, self.predicted))
-        return detectable_shifts(x, y, level, seed=self.seed)
+        level = self.level_of_lists
+        shifts = [part.detectable(level, self.seed) for part in self.strata]
+        return largest(self.strata, shifts, len(self.names))
+
+    @property
+    def level_of_lists(self) -> float:
+        """The level that is left for lists of one length."""
+        return self.level / (2 * self.tests * max(1, len(self.strata)))
 
     @property
     def tolerance(self) -> float:
         """The smallest difference that would have been found in every variable."""
-        return float(np.nanmax(self.detectable, initial=0.0)) or _SAME
+        return float(np.nanmax(self.detectable, initial=0.0)) or SAME
 
     @property
     def starts(self) -> int:
@@ -113,37 +174,42 @@ class PopulationOutcome:
     @property
     def settled(self) -> NDArray[np.bool_]:
         """Which samples below have a value."""
-        return np.asarray(np.isfinite(self.simulated).all(axis=0))
+        return np.asarray(self.below.counts > 0)
 
 
-def compared(
-    names: tuple[str, ...], simulated: Floats, predicted: Floats,
-    fates: tuple[Population, Population], *, level: float, tests: int, seed: int,
-) -> PopulationOutcome:  # fmt: skip
-    """Compare samples of both sides, (variables, samples).
-
-    They need no test where they agree draw by draw.
+def compared(below: Sets, above: Sets, *, level: float, tests: int, seed: int) -> PopulationOutcome:
+    """Compare the sets of both sides; they need no test where they agree draw by draw.
 
     Args:
-        names: of the variables.
-        simulated: of the side below.
-        predicted: of the side above.
-        fates: what became of both.
+        below: what tau gives.
+        above: what the causal model says.
         level: the chance of any false alarm over all interventions.
         tests: how many interventions there are.
         seed: of the test.
     """
-    below, above = _present(simulated), _present(predicted)
-    paired = agree_draw_by_draw(simulated, predicted)
-    test = None
-    if not paired and min(below.shape[1], above.shape[1]) > 1:
-        test = two_sample(names, below, above, seed=seed, smallest=level / (2 * tests))
-    counts = [[part.shape[1], side.shape[1] - part.shape[1]]
-              for part, side in ((below, simulated), (above, predicted))]  # fmt: skip
-    p = 1.0 if paired else float(fisher_exact(counts).pvalue)
-    return PopulationOutcome(
-        names, simulated, predicted, fates, paired, test, p, level, seed, tests=tests
+    paired = same_draw_by_draw(below, above)
+    shares = {} if paired else _shares(below, above)
+    fewest = 1 if paired else _FEWEST
+    strata = tuple(
+        Stratum.of(below, above, int(count))
+        for count in np.intersect1d(below.counts, above.counts)
+        if count and min((side.counts == count).sum() for side in (below, above)) >= fewest
     )
+    found = PopulationOutcome(below, above, paired, strata, shares, level, seed, tests=tests)
+    if paired:
+        return found
+    tested = (part.tested(seed=seed, smallest=found.level_of_lists) for part in strata)
+    return replace(found, strata=tuple(tested))
+
+
+def _shares(below: Sets, above: Sets) -> dict[str, float]:
+    """Return the p-value of Fisher's exact test for each kind of sample."""
+    found = {}
+    for kind in np.union1d(below.kinds, above.kinds).tolist():
+        counts = [[(side.kinds == kind).sum(), (side.kinds != kind).sum()]
+                  for side in (below, above)]  # fmt: skip
+        found[kind] = float(fisher_exact(counts).pvalue)
+    return found
 
 
 def corrected(outcomes: Sequence[PopulationOutcome]) -> list[PopulationOutcome]:
@@ -168,20 +234,3 @@ def holm(p_values: Sequence[float]) -> list[float]:
         largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
         adjusted[place] = largest
     return adjusted
-
-
-def _present(side: Floats) -> Floats:
-    return side[:, np.isfinite(side).all(axis=0)]
-
-
-def agree_draw_by_draw(simulated: Floats, predicted: Floats) -> bool:
-    """Say whether two sides agree draw by draw, up to rounding, and in where values are missing."""
-    scale = _scale(simulated)[:, np.newaxis]
-    some = np.isfinite(simulated).all(axis=0).any()
-    same = np.allclose(simulated / scale, predicted / scale, 0, _SAME, equal_nan=True)
-    return bool(some and same)
-
-
-def _scale(values: Floats) -> Floats:
-    size = np.nanmax(np.abs(values), axis=1, initial=0.0)
-    return np.where(size > 0, size, 1.0)

@@ -1,6 +1,7 @@
-"""Samples of what a model says in the long run: of a solution, a state of rest, a stationary law.
+"""Samples of what a model says in the long run: of solutions, a state of rest, a stationary law.
 
-A structural model is sampled. A system without noise is followed, sample by sample, until it
+A structural model is solved, and may have several solutions in a sample, or none. A system without
+noise is followed, sample by sample, until it
 rests. A system with noise is followed over windows [0, T], T doubling, until the laws of its
 states at T/2 and at T are no longer told apart, twice in a row, nor then those at T and at 8 T.
 There samples are read: a rest of the transient too small to be seen at T, say exp(-2), has become
@@ -9,6 +10,7 @@ as good as none, exp(-16).
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,12 +18,14 @@ from typing import TypeAlias
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from physcm.abstraction.constraints import CausalConstraintsModel
 from physcm.abstraction.population.two_sample import two_sample
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import Unsupported
 from physcm.scm import SCM, LinearSCM
+from physcm.scm.status import SolutionStatus
 from physcm.sim import System, simulate
 from physcm.sim.equilibrium import EquilibriumEquations
 from physcm.sim.long_run import long_runs
@@ -33,6 +37,9 @@ Low: TypeAlias = System | SCM | LinearSCM
 High: TypeAlias = SCM | LinearSCM | CausalConstraintsModel
 
 STATIONARY, MOVING = "stationary", "still moving"
+ONE = "one solution"
+ENDLESS, UNFOUND = "infinitely many", "none found"
+_UNSOLVED = {SolutionStatus.CONTINUUM: ENDLESS, SolutionStatus.NOT_FOUND: UNFOUND}
 _STEPS_PER_TIME_SCALE = 20
 _WINDOWS = 32
 _MOST_STEPS = 2**22
@@ -43,28 +50,62 @@ _BOUNDLESS = 1e150
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """Values of variables and parameters over samples, NaN where a sample has none.
+    """Values of variables and parameters over samples, of which each has none, one or several.
 
     Attributes:
-        values: by name, each (samples,).
-        fates: what became of the samples, and of how many.
+        values: by name, each (samples, solutions), NaN where a sample has fewer.
+        fates: what became of each sample, (samples,), such as "settled" or "2 solutions".
         time: the time of a system with noise at which they were read, else 0.
+        searched: whether solutions were searched for, so that there may be more than were found.
     """
 
     values: Mapping[str, Floats]
-    fates: Mapping[str, int]
+    fates: NDArray[np.str_]
     time: float = 0.0
+    searched: bool = False
 
     @property
-    def in_words(self) -> str:
-        """Say what became of the samples, such as "settled 98 %, diverged 2 %"."""
-        total = sum(self.fates.values())
-        parts = [f"{fate} {n / total:.0%}" for fate, n in self.fates.items()]
-        text = ", ".join(parts) if len(parts) > 1 else next(iter(self.fates))
-        return f"{text} by t = {self.time:.3g}" if text == STATIONARY else text
+    def alone(self) -> dict[str, Floats]:
+        """The values of each sample that has just one, (samples,), NaN for all others."""
+        one = self.present.sum(axis=1) == 1
+        where = self.present.argmax(axis=1)[:, np.newaxis]
+        return {
+            name: np.where(one, np.take_along_axis(rows, where, axis=1)[:, 0], np.nan)
+            for name, rows in self.values.items()
+        }
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Which solutions there are, (samples, solutions)."""
+        return np.asarray(np.all([~np.isnan(rows) for rows in self.values.values()], axis=0))
 
 
-def population(model: Low | High, n: int, seed: int, step: float | None = None) -> Population:
+def shares_in_words(fates: NDArray[np.str_]) -> str:
+    """Say what became of samples, the most frequent fate first.
+
+    >>> shares_in_words(np.array(["diverged", *["settled"] * 49]))
+    'settled 98%, diverged 2%'
+    """
+    counts = Counter(fates.tolist()).most_common()
+    if len(counts) == 1:
+        return str(counts[0][0])
+    return ", ".join(f"{fate} {share(k, fates.size)}" for fate, k in counts)
+
+
+def share(part: int, total: int) -> str:
+    """Return a share in percent, which says none and all only where it is none or all.
+
+    >>> share(1, 1000), share(999, 1000), share(150, 1000), share(0, 10)
+    ('0.1%', '99.9%', '15%', '0%')
+    """
+    percent = 100 * part / total
+    rare = min(percent, 100 - percent)
+    return f"{percent:.{math.ceil(-math.log10(rare)) if 0 < rare < 1 else 0}f}%"
+
+
+def population(
+    model: Low | High, n: int, seed: int, step: float | None = None, *, attracting: bool = False
+) -> Population:
     """Return samples of a model in the long run.
 
     Args:
@@ -72,21 +113,29 @@ def population(model: Low | High, n: int, seed: int, step: float | None = None) 
         n: number of samples.
         seed: of all draws.
         step: of a system with noise; unless told a twentieth of its fastest time scale.
+        attracting: of a structural model that knows dynamics take those solutions alone that
+            attract; one that may is taken where no other does.
 
     Raises:
         Unsupported: for a system that reads time, or is intervened on for a while.
         InvalidValue: for a step that is no positive number.
 
-    >>> population(SCM({"x": "e**2"}, exogenous={"e": 2}), 3, 0).values["x"].tolist()
-    [4.0, 4.0, 4.0]
+    >>> two = population(SCM({"x": "x**2 == e"}, exogenous={"e": (4, -1)}), 2, 0)
+    >>> two.values["x"].tolist(), two.fates.tolist()
+    ([[-2.0, 2.0], [nan, nan]], ['2 solutions', 'no solution'])
     """
-    if not isinstance(model, System):
-        return _sampled(model.sample(n, seed))
-    if model.noise or model.jumps:
-        _require_stationary_form(model)
-        return _stationary(model, n, seed, None if step is None else positive_number(step, "step"))
-    require_autonomous(model)
-    return _settled(model, n, seed)
+    if isinstance(model, System):
+        if model.noise or model.jumps:
+            _require_stationary_form(model)
+            step = None if step is None else positive_number(step, "step")
+            return _stationary(model, n, seed, step)
+        require_autonomous(model)
+        return _settled(model, n, seed)
+    if isinstance(model, LinearSCM):
+        data = model.sample(n, seed)
+        columns = {str(k): v.values[:, np.newaxis] for k, v in data.data_vars.items()}
+        return Population(columns, np.full(n, ONE))
+    return _solved(model.solve(n=n, seed=seed), attracting=attracting)
 
 
 def _require_stationary_form(system: System) -> None:
@@ -102,16 +151,31 @@ def _require_stationary_form(system: System) -> None:
         )
 
 
-def _sampled(data: xr.Dataset) -> Population:
-    values = {str(name): data[name].values for name in data.data_vars if name != "status"}
-    if "status" not in data:
-        return Population(values, {"unique": data.sizes["sample"]})
-    meanings = data.status.attrs["flag_meanings"].split()
-    counts = Counter(data.status.values.tolist())
-    fates = {
-        meanings[list(data.status.attrs["flag_values"]).index(k)]: c for k, c in counts.items()
-    }
-    return Population(values, fates)
+def _solved(data: xr.Dataset, *, attracting: bool) -> Population:
+    """Return all solutions of a structural model, or those that attract."""
+    solutions = {str(k): v.values for k, v in data.data_vars.items() if "solution" in v.dims}
+    kinds, shape = solutions.pop("stability", None), (data.sizes["sample"], data.sizes["solution"])
+    kept = np.arange(shape[1]) < data["count"].values[:, np.newaxis]
+    kept &= (data.status.values != SolutionStatus.CONTINUUM)[:, np.newaxis]
+    told = ""
+    if attracting and kinds is not None:
+        stable = kinds == "stable"
+        kept &= stable | ((kinds == "marginal") & ~stable.any(axis=1, keepdims=True))
+        told = "attracting "
+    given = {str(k): v.values for k, v in data.data_vars.items() if v.dims == ("sample",)}
+    columns = {k: np.broadcast_to(row[:, np.newaxis], shape) for k, row in given.items()}
+    values = {k: np.where(kept, rows, np.nan) for k, rows in (columns | solutions).items()}
+    number = kept.sum(axis=1)
+    fates = [
+        _UNSOLVED.get(status) or _solutions(k, told)
+        for status, k in zip(data.status.values.tolist(), number.tolist(), strict=True)
+    ]
+    return Population(values, np.array(fates), searched="search" in data.attrs["solved_by"])
+
+
+def _solutions(number: int, told: str) -> str:
+    counted = {0: "no", 1: "one"}.get(number, str(number))
+    return f"{counted} {told}solution{'s' * (number > 1)}"
 
 
 def _settled(system: System, n: int, seed: int) -> Population:
@@ -119,8 +183,13 @@ def _settled(system: System, n: int, seed: int) -> Population:
     (limits,) = long_runs([(EquilibriumEquations(system), x0, p)])
     settled = np.array([limit.status is LimitStatus.SETTLED for limit in limits])
     x = np.array([limit.state for limit in limits]).reshape(n, -1).T
-    fates = Counter(limit.status.name.lower().replace("_", " ") for limit in limits)
-    return Population(values_of(system, np.where(settled, x, np.nan), p), fates)
+    fates = np.array([limit.status.name.lower().replace("_", " ") for limit in limits])
+    return Population(_columns(values_of(system, x, p), settled), fates)
+
+
+def _columns(values: Mapping[str, Floats], present: NDArray[np.bool_]) -> dict[str, Floats]:
+    """Return values (samples,) as those of one solution, NaN where there is none."""
+    return {name: np.where(present, row, np.nan)[:, np.newaxis] for name, row in values.items()}
 
 
 def values_of(system: System, x: Floats, p: Floats) -> dict[str, Floats]:
@@ -142,11 +211,12 @@ def _stationary(system: System, n: int, seed: int, step: float | None) -> Popula
             alike = 0 if _differ(system, ends[-4], end, seed) else _LONG_AFTER
         if alike == _LONG_AFTER:
             break
-    complete = ends[-1].status.values == RunStatus.COMPLETE
-    fates = Counter({STATIONARY if alike == _LONG_AFTER else MOVING: int(complete.sum())})
-    fates += Counter(RunStatus(s).name.lower() for s in ends[-1].status.values[~complete])
-    values = {name: ends[-1][name].values for name in (*system.variables, *system.parameters)}
-    return Population(values, fates, float(ends[-1].time))
+    last, rests = ends[-1], alike == _LONG_AFTER
+    complete = last.status.values == RunStatus.COMPLETE
+    names = [RunStatus(s).name.lower().replace("_", " ") for s in last.status.values]
+    fates = np.where(complete, STATIONARY if rests else MOVING, names)
+    values = {name: last[name].values for name in (*system.variables, *system.parameters)}
+    return Population(_columns(values, complete & rests), fates, float(last.time))
 
 
 def _ends(system: System, n: int, seed: int, step: float | None) -> Iterator[xr.Dataset]:

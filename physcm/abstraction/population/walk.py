@@ -5,18 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-import numpy as np
-
-from physcm.abstraction.population.outcome import (
-    PopulationOutcome,
-    agree_draw_by_draw,
-    compared,
-    corrected,
-)
-from physcm.abstraction.population.samples import High, Low, Population, population
+from physcm.abstraction.population.outcome import PopulationOutcome, compared, corrected
+from physcm.abstraction.population.samples import High, Low, population
+from physcm.abstraction.population.sets import Sets, same_draw_by_draw
 from physcm.abstraction.tau import Tau
-from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import InvalidValue
+from physcm.sim import System
 
 FEWEST = 50
 LEVEL = 0.05
@@ -57,17 +51,14 @@ def populations(
 def _outcome(
     low: Low, high: High, tau: Tau, n: int, seed: int, step: float | None, tests: int
 ) -> PopulationOutcome:
-    below = population(low, n, seed, step)
-    simulated = tau.of(below.values)
-    above = population(high, n, seed, step)
-    if not agree_draw_by_draw(simulated, _read(above, tau)):
-        above = population(high, n, seed + _ANOTHER, step)
-    found = compared(
-        tau.names, simulated, _read(above, tau), (below, above),
-        level=LEVEL, tests=tests, seed=seed,
-    )  # fmt: skip
-    return replace(found, step=step)
+    """Compare both sides; of a system's causal model those solutions count that attract."""
+    attracting = isinstance(low, System)
+    below = Sets.of(population(low, n, seed, step), tau)
 
+    def drawn(seed: int) -> Sets:
+        return Sets.of(population(high, n, seed, step, attracting=attracting), tau, above=True)
 
-def _read(above: Population, tau: Tau) -> Floats:
-    return np.array([above.values[name] for name in tau.names])
+    above = drawn(seed)
+    if not same_draw_by_draw(below, above):
+        above = drawn(seed + _ANOTHER)
+    return replace(compared(below, above, level=LEVEL, tests=tests, seed=seed), step=step)

@@ -192,14 +192,13 @@ def _rests(outcome: Outcome) -> Iterator[_Pair]:
 
 
 def _deciles(outcome: PopulationOutcome) -> Iterator[_Pair]:
-    """Yield the deciles of each variable below beside those above."""
-    for i, name in enumerate(outcome.names):
-        sides = outcome.simulated[i], outcome.predicted[i]
-        if all(np.isfinite(side).any() for side in sides):
-            simulated, predicted = (np.nanquantile(side, _DECILES) for side in sides)
-            scale = float(max(np.abs(simulated).max(), np.abs(predicted).max())) or 1.0
-            for below, above in zip(simulated, predicted, strict=True):
-                yield name, float(above), float(below), scale, outcome.agree
+    """Yield the deciles of each entry of the lists of values below beside those above."""
+    for part in outcome.strata:
+        for name, below, above in zip(part.names, part.below, part.above, strict=True):
+            pair = np.quantile(below, _DECILES), np.quantile(above, _DECILES)
+            scale = float(np.abs(pair).max()) or 1.0
+            for simulated, predicted in zip(*pair, strict=True):
+                yield name, float(predicted), float(simulated), scale, outcome.agree
 
 
 def _chosen(outcome: Outcome) -> list[int]:

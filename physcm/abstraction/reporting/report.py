@@ -20,6 +20,7 @@ from physcm.abstraction.outcome import Outcome
 from physcm.abstraction.population import words
 from physcm.abstraction.population.outcome import PopulationOutcome
 from physcm.abstraction.population.samples import Low
+from physcm.mechanism.codegen import Floats
 from physcm.mechanism.interventions import Intervention, label
 from physcm.sim import System
 from physcm.sim.periodicity import periods
@@ -27,6 +28,7 @@ from physcm.sim.periodicity import periods
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+SIDES = ("simulated", "predicted")
 COLUMNS = ("intervention", "simulation", "prediction", "difference", "agree")
 
 
@@ -76,7 +78,7 @@ class Row:
     def has_equilibrium(self) -> bool:
         """Whether a run from the model's own initial state came to what was predicted."""
         if isinstance(self.outcome, PopulationOutcome):
-            return self.agree
+            return self.outcome.has_equilibrium
         own = slice(None, None, self.outcome.starts)
         return bool((self.outcome.settled & self.outcome.agrees)[own].any())
 
@@ -127,6 +129,8 @@ class Report:
                 f"disagree ({names}{more}). {failed[0].why}"
             )
         if isinstance(first.outcome, PopulationOutcome):
+            if not first.has_equilibrium:
+                return f"There is nothing to compare before anything is done. {first.why}"
             return f"The square commutes under doing nothing and {count}, in law. {first.why}"
         model = "an equilibrium SCM"
         if isinstance(self.high, CausalConstraintsModel):
@@ -184,18 +188,21 @@ class Report:
         Over intervention, variable, sample and start: `simulated`, `predicted`, their
         `absolute_error`, and the `relative_error` in units of the variable's size under that
         intervention (or of its standard deviation, where laws are compared). Over intervention
-        and variable: `difference`, the largest relative error, or the distance of the laws.
+        and variable: `difference`, the largest relative error, or the distance of the laws. Over
+        intervention, sample and start: `simulated_status` and `predicted_status`, in words. Where
+        there is more than one value all are in `simulated_set` and `predicted_set`, with the
+        dimension `solution`.
         """
         names = tuple(dict.fromkeys(name for row in self.rows for name in row.outcome.names))
-        columns = self.rows[0].outcome.simulated.shape[1]
         starts = self.rows[0].outcome.starts
-        shape = (len(self.rows), len(names), columns // starts, starts)
-        numbers = {key: np.full(shape, np.nan) for key in ("simulated", "predicted")}
+        runs = self.rows[0].outcome.simulated.shape[1] // starts, starts
+        shape = (len(self.rows), len(names), *runs)
+        numbers = {key: np.full(shape, np.nan) for key in SIDES}
         difference, units = np.full(shape[:2], np.nan), np.full(shape[:2], np.nan)
         for i, row in enumerate(self.rows):
             at = [names.index(name) for name in row.outcome.names]
             for key, values in numbers.items():
-                values[i, at] = getattr(row.outcome, key).reshape(len(at), *shape[2:])
+                values[i, at] = getattr(row.outcome, key).reshape(len(at), *runs)
             difference[i, at] = row.outcome.difference
             units[i, at] = row.outcome.scale
         dims = ("intervention", "variable", "sample", "start")
@@ -205,9 +212,24 @@ class Report:
         }
         numbers["absolute_error"] = np.abs(numbers["simulated"] - numbers["predicted"])
         numbers["relative_error"] = numbers["absolute_error"] / units[:, :, np.newaxis, np.newaxis]
+        fates = zip(*(row.outcome.fates for row in self.rows), strict=True)
+        statuses = {
+            f"{key}_status": (
+                ("intervention", *dims[2:]),
+                np.reshape(side, (len(self.rows), *runs)),
+            )
+            for key, side in zip(SIDES, fates, strict=True)
+        }
+        sets = {
+            f"{key}_set": ((*dims, "solution"), values)
+            for k, key in enumerate(SIDES)
+            if (values := self._sets(k, names, shape)).shape[-1] > 1
+        }
         return xr.Dataset(
             {key: (dims, values) for key, values in numbers.items()}
             | {"difference": (dims[:2], difference)}
+            | statuses
+            | sets
             | words,
             coords={
                 "intervention": [row.intervention for row in self.rows],
@@ -220,6 +242,18 @@ class Report:
                 "repeat": self.repeat,
             },
         )
+
+    def _sets(self, side: int, names: Sequence[str], shape: tuple[int, ...]) -> Floats:
+        """Return all values of a side, NaN where there are fewer."""
+        most = max(row.outcome.sets[side].shape[-1] for row in self.rows)
+        if most < 2:
+            return np.empty((*shape, most))
+        values = np.full((*shape, most), np.nan)
+        for i, row in enumerate(self.rows):
+            at = [names.index(name) for name in row.outcome.names]
+            own = row.outcome.sets[side]
+            values[i, at, ..., : own.shape[-1]] = own.reshape(len(at), *shape[2:], -1)
+        return values
 
     def __str__(self) -> str:
         """The report as text: the verdict, the evidence, the reasons."""

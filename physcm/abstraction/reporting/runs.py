@@ -8,6 +8,8 @@ import numpy as np
 
 from physcm.abstraction.outcome import Outcome
 from physcm.abstraction.population.outcome import PopulationOutcome
+from physcm.abstraction.population.samples import share
+from physcm.abstraction.population.sets import values_text
 from physcm.abstraction.reporting.html import cell, count, difference, mark, number, table, tone
 from physcm.sim.status import LimitStatus
 
@@ -17,7 +19,7 @@ _MOST_RUNS = 12
 def numbers_of(outcome: Outcome | PopulationOutcome) -> str:
     """Return the tables of an outcome."""
     if isinstance(outcome, PopulationOutcome):
-        return _margins(outcome) + _tests(outcome)
+        return _shares(outcome) + _margins(outcome) + _tests(outcome)
     return _states(outcome) + _runs(outcome)
 
 
@@ -29,34 +31,55 @@ def runs_text(outcome: Outcome | PopulationOutcome) -> str:
     return f"{count(samples, 'sample')} × {count(outcome.starts, 'initial state')}"
 
 
+def _shares(outcome: PopulationOutcome) -> str:
+    """Return the table of how many values samples have, where these are not all alike."""
+    if len(outcome.shares) < 2:
+        return ""
+    sides = outcome.below, outcome.above
+    body = []
+    for kind, p in outcome.shares.items():
+        figures = [share(int((side.kinds == kind).sum()), side.kinds.size) for side in sides]
+        cells = "".join(cell(f, "number") for f in (*figures, f"{p:.2g}"))
+        body.append(f"<tr>{cell(kind, 'name')}{cells}</tr>")
+    head = ("samples with", "below", "above", "p")
+    title = "<h3>How many values a sample has</h3>"
+    return f'{title}<div class="scroll">{table(head, body, numbers={*head[1:]})}</div>'
+
+
 def _margins(outcome: PopulationOutcome) -> str:
-    """Return the table of the law of each variable on its own."""
+    """Return the table of the law of each entry of the lists of values on its own."""
     head = ("variable", "mean below", "above", "sd below", "above ", "distance in sd", "found from")
     body = []
-    for i, name in enumerate(outcome.names):
-        sides = outcome.simulated[i], outcome.predicted[i]
-        known = [side[np.isfinite(side)] for side in sides]
-        figures = [number(float(part.mean())) if part.size else "none" for part in known]
-        figures += [number(float(part.std())) if part.size else "none" for part in known]
-        figures += [difference(outcome.difference[i]), difference(outcome.detectable[i])]
-        body.append(f"<tr>{cell(name, 'name')}{''.join(cell(f, 'number') for f in figures)}</tr>")
+    for part in outcome.strata:
+        detectable = part.detectable(outcome.level_of_lists, outcome.seed)
+        for i, name in enumerate(part.names):
+            sides = part.below[i], part.above[i]
+            figures = [number(float(side.mean())) for side in sides]
+            figures += [number(float(side.std())) for side in sides]
+            figures += [difference(part.shifts[i]), difference(detectable[i])]
+            cells = "".join(cell(f, "number") for f in figures)
+            body.append(f"<tr>{cell(name, 'name')}{cells}</tr>")
+    if not body:
+        return '<p class="note">No sample of both sides has equally many values.</p>'
     return f'<div class="scroll">{table(head, body, numbers={*head[1:]})}</div>'
 
 
 def _tests(outcome: PopulationOutcome) -> str:
     """Return the table of tests; none is needed where both sides agree draw by draw."""
-    if outcome.test is None:
+    tested = [(part, part.test) for part in outcome.strata if part.test]
+    if not tested:
         return ""
-    rows = [(f"{name}", value, outcome.test.p_values[name])
-            for name, value in outcome.test.statistics.items()]  # fmt: skip
+    several = len(outcome.strata) > 1
     body = [
-        f"<tr>{cell(name)}{cell(f'{value:.3g}', 'number')}{cell(f'{p:.2g}', 'number')}</tr>"
-        for name, value, p in rows
+        f"<tr>{cell(name + f', {values_text(part.count)}' * several)}"
+        f"{cell(f'{value:.3g}', 'number')}{cell(f'{test.p_values[name]:.2g}', 'number')}</tr>"
+        for part, test in tested
+        for name, value in test.statistics.items()
     ]
     whole = (
-        f'<p class="note">All together p = {outcome.test.p_value:.2g}; as many values on both '
-        f"sides: p = {outcome.fates_p_value:.2g}; corrected for {count(outcome.tests, 'row')}: "
-        f"p = {outcome.p_value:.2g}.</p>"
+        f'<p class="note">All values together p = {outcome.lists_p_value:.2g}; as many values on '
+        f"both sides: p = {outcome.shares_p_value:.2g}; corrected for "
+        f"{count(outcome.tests, 'row')}: p = {outcome.p_value:.2g}.</p>"
     )
     head = ("test", "statistic", "p")
     return (

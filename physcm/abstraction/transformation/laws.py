@@ -149,7 +149,7 @@ class Draws:
     def values(self, low: Low) -> dict[str, Floats]:
         """Return samples of a model below; all are as the first where nothing is random."""
         n = 1 if isinstance(low, System) and not _is_random(low) else self.n
-        values = population(low, n, self.seed, self.step).values
+        values = population(low, n, self.seed, self.step).alone
         return {k: np.broadcast_to(row, self.n) for k, row in values.items()}
 
     def above(self, image: Interventions) -> SampledLaw:
@@ -157,7 +157,7 @@ class Draws:
         high = self.abstraction.causal_model.do(*image)
 
         def draw(seed: int) -> Floats:
-            values = population(high, self.n, seed, self.step).values
+            values = population(high, self.n, seed, self.step).alone
             return np.array([values[name] for name in self.abstraction.map.names])
 
         return self._law(draw)
