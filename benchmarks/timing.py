@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import time
@@ -35,4 +36,7 @@ def table(title: str, ours: float, peers: Mapping[str, float], unit: str) -> Non
     """Print one line per peer, with how many times as long it takes as we do."""
     print(f"\n{title}\n  {'physcm':28}{ours:12.3f} {unit}")
     for name, value in peers.items():
+        if math.isnan(value):
+            print(f"  {name:28}   not reached")
+            continue
         print(f"  {name:28}{value:12.3f} {unit}   {value / ours:8.1f} times physcm")

@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -63,8 +63,9 @@ class Solver:
     ) -> Iterator[tuple[float, float, Path]]:
         """Yield the steps from state x at time t on: begin, end, interpolant.
 
-        The last reaches the stop. Where the solver cannot go on, or has taken too long, that is
-        one on which nothing is finite: infinite where the state grows without bound, else NaN.
+        The interpolant is for use before the next step. The last step reaches the stop. Where the
+        solver cannot go on, or has taken too long, that is one on which nothing is finite:
+        infinite where the state grows without bound, else NaN.
 
         Args:
             begun: makes SciPy's solver from (t, x, stop).
@@ -87,7 +88,7 @@ class Solver:
                     if late or not can_go_on:
                         yield before, stop, _nowhere(start, solver.y)
                         return
-                    yield solver.t_old, solver.t, solver.dense_output()
+                    yield solver.t_old, solver.t, _interpolant(solver)
                 x = solver.y
             t = end
 
@@ -118,6 +119,12 @@ def _stepped(solver: Any) -> bool:
     return solver.status != "failed" and bool(np.isfinite(solver.y).all())
 
 
+def _interpolant(solver: Any) -> Path:
+    """Return the interpolant of the last step, which costs further rates, made when first used."""
+    made = cache(solver.dense_output)
+    return lambda t: np.asarray(made()(t))
+
+
 def read_off(
     steps: Iterable[tuple[float, float, Path]], times: Floats, x: Floats
 ) -> tuple[Floats, int]:
@@ -126,7 +133,8 @@ def read_off(
     states[:, 0] = x
     for begin, end, path in steps:
         inside = (times > begin) & (times <= end)
-        states[:, inside] = path(times[inside])
+        if inside.any():
+            states[:, inside] = path(times[inside])
         count += 1
     return states, count
 
