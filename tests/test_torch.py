@@ -8,14 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy as sp
+from hypothesis import given
+from hypothesis import strategies as st
 
 from physcm.mechanism import Normal, SetParameter, Uniform, Unsupported
+from physcm.mechanism.randomness import step_normals
 from physcm.sim import System, simulate, zoo
 from physcm.sim.differentiable import differentiable, simulate_torch
 from physcm.sim.torch_engine import Torch
 
 torch = pytest.importorskip("torch", reason='needs pip install "physcm[torch]"')
 torch_sde = pytest.importorskip("physcm.sim.torch_sde", reason="needs torchsde")
+torch_noise = pytest.importorskip("physcm.sim.torch_noise", reason="needs PyTorch")
 
 TIMES = np.linspace(0, 2, 5)
 pair = {"x": 1, "y": 0.5}
@@ -131,13 +135,28 @@ def test_gradients_with_respect_to_held_values_are_true(name: str) -> None:
     assert_slopes(held(system), "held", at, lambda v: system.do(**v))
 
 
+@given(
+    seed=st.integers(0, 2**70),
+    first=st.integers(0, 2**62),
+    step=st.integers(0, 2**62),
+    sources=st.lists(st.text(max_size=5), min_size=1, max_size=3),
+)
+def test_draws_on_a_device_are_those_of_the_counter(
+    seed: int, first: int, step: int, sources: list[str]
+) -> None:
+    samples = first + np.arange(5)
+    drawn = torch_noise.StepNormals(seed, sources, torch.as_tensor(samples)).of(step)
+    expected = np.stack([step_normals(seed, name, samples, step) for name in sources], axis=1)
+    np.testing.assert_allclose(drawn, expected, rtol=1e-12, atol=1e-15)
+
+
 @pytest.mark.parametrize(
     ("kind", "method", "scheme"),
     [*((kind, "euler", "euler-maruyama") for kind in NOISY), ("additive", "srk", "sra1")],
 )
 def test_noise_is_that_of_the_reference_engine(kind: str, method: str, scheme: str) -> None:
     system = NOISY[kind]
-    assert torch_sde.structure(system)[0] == kind
+    assert torch_sde.structure(system, "srk")[0] == kind
     expected = simulate(system, TIMES, n=4, seed=3, step=0.01, engine=scheme)
     computed = differentiable(system, Torch(method))(TIMES, n=4, seed=3, step=0.01)
     for variable, values in computed.items():

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -29,11 +28,11 @@ from torchsde import BaseBrownian, sdeint
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import InvalidValue
 from physcm.mechanism.expression import names_in, substitute
-from physcm.mechanism.randomness import step_normals
 from physcm.mechanism.tensors import TensorFunction
 from physcm.sim.system import System
+from physcm.sim.torch_noise import StepNormals
 
-_NOT_GENERAL = ("milstein", "srk")
+_HIGHER_ORDER = ("milstein", "srk")
 
 
 def solve(
@@ -64,8 +63,8 @@ def solve(
     grid = _on_grid(times, step)
     if len(times) == 1:
         return x[..., None]
-    kind, channels = structure(system)
-    if kind == "general" and method in _NOT_GENERAL:
+    kind, channels = structure(system, method)
+    if kind == "general" and method in _HIGHER_ORDER:
         raise InvalidValue(
             f"`{method}` is for diagonal, scalar or additive noise, and that of the system "
             f"(`{', '.join(map(str, channels))}`) is none of these; use 'auto'"
@@ -84,16 +83,17 @@ def solve(
     return states.permute(2, 1, 0)
 
 
-def structure(system: System) -> tuple[str, tuple[str | None, ...]]:
+def structure(system: System, method: str) -> tuple[str, tuple[str | None, ...]]:
     """Return the kind of the noise in torchsde's terms, and the source of each channel.
 
-    - additive: no coefficient reads a state;
     - diagonal: each state has at most one source, of its own, and a coefficient that reads no
       other state; there is one channel per state;
+    - additive: no coefficient reads a state, and, where the noise is diagonal too, the method has
+      formulas of its own for that;
     - scalar: there is one source;
     - general: anything else.
 
-    >>> structure(System({"x": "0", "y": "0"}, initial={"x": 0, "y": 0}, noise={"x": "x"}))
+    >>> structure(System({"x": "0", "y": "0"}, initial={"x": 0, "y": 0}, noise={"x": "x"}), "euler")
     ('diagonal', ('x', None))
     """
     order = list(system.derived)
@@ -102,11 +102,13 @@ def structure(system: System) -> tuple[str, tuple[str | None, ...]]:
         for key, g in system.noise.items()
     }
     sources = tuple(sorted({source for _, source in system.noise}))
-    if not any(reads.values()):
-        return "additive", sources
-    own = dict(system.noise.keys())
-    if len(own) == len(sources) == len(reads) and all(r <= {k[0]} for k, r in reads.items()):
+    own, constant = dict(system.noise.keys()), not any(reads.values())
+    separate = len(own) == len(sources) == len(reads)
+    separate = separate and all(r <= {k[0]} for k, r in reads.items())
+    if separate and not (constant and method in _HIGHER_ORDER):
         return "diagonal", tuple(own.get(state) for state in system.states)
+    if constant:
+        return "additive", sources
     return ("scalar" if len(sources) == 1 else "general"), sources
 
 
@@ -152,46 +154,53 @@ class _Equation:
         return matrix
 
 
-@dataclass(frozen=True)
 class _Wiener(BaseBrownian):  # type: ignore[misc]
     """The increments of Wiener processes over unit steps, (samples, channels)."""
 
-    channels: Sequence[str | None]
-    samples: NDArray[np.int64]
-    seed: int
-    like: Tensor
+    def __init__(
+        self, channels: Sequence[str | None], samples: NDArray[np.int64], seed: int, like: Tensor
+    ) -> None:
+        sources = [source for source in channels if source is not None]
+        self._noisy = [source is not None for source in channels]
+        self._like, self._samples = like, samples.size
+        # Metal has no double precision.
+        where = torch.device("cpu") if like.device.type == "mps" else like.device
+        numbers = torch.as_tensor(samples, device=where)
+        self._draws = {
+            letter: StepNormals(seed, [f"{letter}({name})" for name in sources], numbers)
+            for letter in "WZ"
+        }
 
     def __call__(
         self, ta: Any, tb: Any = None, return_U: bool = False, return_A: bool = False
     ) -> Any:
         step = round(float(ta))
-        w = self._draws("W", step)
-        return (w, w / 2 + self._draws("Z", step) / math.sqrt(12)) if return_U else w
+        w = self._of("W", step)
+        return (w, w / 2 + self._of("Z", step) / math.sqrt(12)) if return_U else w
 
-    def _draws(self, letter: str, step: int) -> Tensor:
-        columns = [
-            np.zeros(self.samples.size)
-            if source is None
-            else step_normals(self.seed, f"{letter}({source})", self.samples, step)
-            for source in self.channels
-        ]
-        return torch.as_tensor(np.stack(columns, axis=1)).to(self.like)
+    def _of(self, letter: str, step: int) -> Tensor:
+        draws = self._draws[letter].of(step).to(self._like)
+        if all(self._noisy):
+            return draws
+        every = draws.new_zeros(self.shape)
+        every[:, self._noisy] = draws
+        return every
 
     @property
     def dtype(self) -> torch.dtype:
-        return self.like.dtype
+        return self._like.dtype
 
     @property
     def device(self) -> torch.device:
-        return self.like.device
+        return self._like.device
 
     @property
     def shape(self) -> tuple[int, int]:
-        return self.samples.size, len(self.channels)
+        return self._samples, len(self._noisy)
 
     @property
     def levy_area_approximation(self) -> str:
         return "space-time"
 
     def __repr__(self) -> str:
-        return f"_Wiener({self.channels}, seed={self.seed})"
+        return f"_Wiener{self.shape}"
