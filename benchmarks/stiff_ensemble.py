@@ -12,7 +12,7 @@ variables and saved times, relative to the largest value of the variable, at the
 samples, against LSODA at a tolerance of 1e-12. Each engine runs at several tolerances; times are
 interpolated between them at equal errors. LSODA runs in a loop over samples with generated
 Python functions and the exact Jacobian, libroadrunner (CVODE, compiled by LLVM) with
-`resetAll`, new parameters and `simulate`.
+`resetAll`, new parameters and `simulate`. The plot goes to benchmarks/results/stiff_ensemble.png.
 
 Run: python -m benchmarks.stiff_ensemble [FOLDER OF SBML FILES]
 (default: ../shared/data/biomodels beside the checkout; needs the extra `dev`)
@@ -24,7 +24,7 @@ as long at equal error, LSODA in a loop 49 to 249 times.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,8 @@ from pathlib import Path
 import libsbml
 import numpy as np
 import roadrunner
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from benchmarks.timing import best, machine, table
@@ -198,20 +200,35 @@ def cost(errors: Floats, costs: Floats, wanted: float) -> float:
     return float(np.exp(at))
 
 
+def draw(panel: Axes, title: str, curves: Mapping[str, tuple[Floats, Floats]]) -> None:
+    """Draw work against precision."""
+    for name, (errors, costs) in curves.items():
+        panel.loglog(errors, costs, "o-", label=name, markersize=3)
+    panel.set_title(title)
+    panel.set_xlabel("median error")
+    panel.set_ylabel("µs per sample")
+    panel.invert_xaxis()
+    panel.legend(frameon=False, fontsize=8)
+
+
 def main() -> None:
-    """Print a table for each case and error."""
+    """Print a table for each case and error, and draw what lies between."""
     default = Path(__file__).resolve().parents[2] / "shared" / "data" / "biomodels"
+    chosen = cases(Path(sys.argv[1]) if len(sys.argv) > 1 else default)
     print(machine())
-    for title, case in cases(Path(sys.argv[1]) if len(sys.argv) > 1 else default).items():
+    figure = Figure(figsize=(12, 4), layout="constrained")
+    for panel, (title, case) in zip(figure.subplots(1, 3), chosen.items(), strict=True):
         exact = lsoda(case, LSODA_SAMPLES, 1e-12)
         own = curve(partial(fast, case), SAMPLES, exact)
-        curves = {
+        peers = {
             "libroadrunner": curve(Roadrunner(case).states, PEER_SAMPLES, exact),
             "LSODA in a loop": curve(partial(lsoda, case), LSODA_SAMPLES, exact),
         }
         for wanted in ERRORS:
-            peers = {name: cost(*found, wanted) for name, found in curves.items()}
-            table(f"{title}, error {wanted:.0e}", cost(*own, wanted), peers, "us per sample")
+            costs = {name: cost(*found, wanted) for name, found in peers.items()}
+            table(f"{title}, error {wanted:.0e}", cost(*own, wanted), costs, "us per sample")
+        draw(panel, title, {"physcm": own, **peers})
+    figure.savefig(Path(__file__).parent / "results" / "stiff_ensemble.png", dpi=120)
 
 
 if __name__ == "__main__":
