@@ -5,13 +5,15 @@ none in the causal ordering of the equilibrium equations (Blom & Mooij, J. Causa
 2023). A system at rest is moved only by what disturbs an equation that is solved: a factor that
 divides out multiplies zero, as does a friction at velocity 0. So a path begins at the states
 whose equations the input disturbs, and has edges from what occurs in the reduced equation of a
-state to the state.
+state to the state. Derived variables answer at once: a path leads through them only where what
+they read does not cancel (see `physcm.abstraction.ordering.written_out`).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from physcm.abstraction.ordering.written_out import Mechanisms
 from physcm.mechanism.errors import InvalidValue
 from physcm.mechanism.expression import names_in
 from physcm.scm import MixedGraph
@@ -37,29 +39,21 @@ def reached(ordering: CausalOrdering) -> dict[str, tuple[str, ...]]:
     Raises:
         InvalidValue: for equations that are not those of a system.
     """
-    source = ordering.reduced.source if ordering.reduced else None
-    own = {**source.state_of, **source.defined_by} if source else {}
-    if ordering.reduced is None or source is None or not own:
+    reduced, responses = ordering.reduced, ordering.responses
+    if reduced is None or responses is None or not reduced.source.state_of:
         raise InvalidValue(
             "equations alone do not tell what happens over time; make the ordering of a System"
         )
-    reads, responses = ordering.reduced.reads, ordering.responses
-    edges = [(v, name) for f, name in own.items() for v in reads[f] & {*ordering.variables}]
+    source, mechanisms = reduced.source, Mechanisms.of(reduced)
+    slopes, disturbed = mechanisms.generic_slopes(), mechanisms.slopes(responses.value)
+    edges = ((v, x) for x, found in slopes.items() for v in found.keys() & {*ordering.variables})
     graph = MixedGraph(edges, nodes=ordering.variables)
-    starts: dict[str, set[str]] = {f: {own[f]} for f in ordering.equations if f in own}
+    own = {**source.state_of, **source.defined_by}
+    starts = {f: mechanisms.answering(own[f]) for f in ordering.equations if f in own}
+    conserved = {state for law in reduced.laws for state in law.states}
     for name in ordering.inputs:
-        starts[name] = {
-            own[f]
-            for f in own
-            if name in reads[f]
-            and (f not in ordering.equations or responses is None or responses.drives(name, f))
-        }
-        starts[name] |= {
-            state
-            for f in ordering.inputs[name]
-            for state in reads[f] & source.starts.keys()
-            if f not in own and name in names_in(source.starts[state])
-        }
+        starts[name] = {x for x in slopes if name in slopes[x] and name in disturbed[x]}
+        starts[name] |= {x for x in conserved if name in names_in(source.starts[x])}
     return {
         cause: tuple(v for v in ordering.variables if v in graph.descendants(start))
         for cause, start in starts.items()

@@ -4,9 +4,10 @@ Every input of a system (a parameter, or an initial value that a conserved total
 equation is changed a little, from rest, one at a time. The simulation tells how far each variable
 went on the way (`transient`) and where it came to rest (`change`), relative to its size; the
 causal ordering tells which variables the change reaches over time (`reaches`) and which it has an
-effect on at equilibrium (`effect`). A *false claim* is a predicted absence of an effect that is
-seen, a *miss* a predicted effect that is not. A variable that answers and comes back shows
-perfect adaptation.
+effect on at equilibrium (`effect`). A last run, in which nothing is changed, tells how far
+variables stray by errors of integration alone. A *false claim* is a predicted absence of an
+effect that is seen, a *miss* a predicted effect that is not. A variable that answers and comes
+back shows perfect adaptation.
 
 A soft intervention on the equation 0 = r adds a constant to r: to the drift f = q r it adds q
 times this constant, so that what divided out still does.
@@ -33,7 +34,7 @@ from physcm.sim import System, simulate, steady_states
 _MOVED = 1e-7
 _CHANGED = 1e-9
 _ZERO = 1e-9
-_RTOL = 1e-10
+_RTOL, _ROUGH = 1e-10, 1e-6
 _LENGTH, _POINTS = 40.0, 400
 _SHOWN = 12
 
@@ -187,9 +188,12 @@ def _inputs(ordering: CausalOrdering, fixed: System) -> list[str]:
 def _changed(
     fixed: System, ordering: CausalOrdering, rest: xr.Dataset, causes: Sequence[str], step: float
 ) -> System:
-    """Return a system one sample of which has one cause changed, all of them starting at rest."""
+    """Return a system one sample of which has one cause changed, all of them starting at rest.
+
+    In a last sample nothing is changed.
+    """
     forces = _forces(ordering, fixed)
-    count = len(causes)
+    count = len(causes) + 1
     drift, algebraic = dict(fixed.drift), dict(fixed.algebraic)
     parameters: dict[str, Any] = dict(fixed.parameters)
     initial: dict[str, Any] = dict(fixed.initial)
@@ -251,24 +255,27 @@ def _size(ordering: CausalOrdering, label: str, rest: xr.Dataset, fixed: System)
     return max((abs(float(term.xreplace(at))) for term in terms), default=0.0) or 1.0
 
 
-def _responses(changed: System, rest: xr.Dataset, count: int) -> tuple[Floats, Floats]:
+def _responses(changed: System, rest: xr.Dataset, causes: int) -> tuple[Floats, Floats]:
     """Return how far variables went on the way and at rest, (causes, variables)."""
-    names = changed.variables
+    names, count = changed.variables, causes + 1
     after = steady_states(changed, n=count)
     rates = np.abs(rest.eigenvalue_real.values)
     fast = np.abs(rest.eigenvalue_real.values + 1j * rest.eigenvalue_imag.values).max(initial=1e-3)
     slow = rates[rates > 1e-12 * fast].min(initial=fast)
     times = [0.0, *np.geomspace(1e-3 / fast, _LENGTH / slow, _POINTS)]
-    runs = simulate(changed, times, n=count, rtol=_RTOL)
+    rough = simulate(changed, times, n=count, rtol=_ROUGH)
+    sizes = [np.nanmax(np.abs(rough[name].values)) for name in changed.states]
+    atol = [_RTOL * (size or 1.0) for size in sizes]
+    runs = simulate(changed, times, n=count, rtol=_RTOL, atol=atol)
     start = np.array([rest[name].item() for name in names])
     last = np.array([after[name].values for name in names]).T
     path = np.array([runs[name].values for name in names])
     settled = np.array(after.status.values == 0)[:, np.newaxis]
-    on_the_way = np.abs(path - start[:, None, None]).max(axis=2).T
+    on_the_way = np.abs(path - path[:, -1:]).max(axis=2).T
     size = np.maximum(np.abs(start), np.nanmax(on_the_way, axis=0))
     size = np.where(size > 0, size, 1.0)
     change = np.where(settled, np.abs(last - start) / size, np.nan)
-    return np.where(settled, on_the_way / size, np.nan), change
+    return np.where(settled, on_the_way / size, np.nan)[:-1], change[:-1]
 
 
 def _predictions(ordering: CausalOrdering, causes: Sequence[str]) -> xr.Dataset:

@@ -59,9 +59,9 @@ class Responses:
         table = [self._slopes(f, variables) for f in equations]
         return reduce_rows(table, range(len(variables))) < len(variables)
 
-    def drives(self, name: str, equation: str) -> bool:
-        """Say whether a change of an input disturbs an equation that is solved."""
-        return any(self._slopes(equation, [name]))
+    def value(self, expression: sp.Expr) -> int:
+        """Return the value of an expression at the solution, modulo the prime."""
+        return int(self.values.of(expression.xreplace(self.known)))
 
     def vanishing(self) -> set[tuple[str, str]]:
         """Return the (equation or input, variable) pairs between which there is no effect."""
@@ -85,10 +85,7 @@ class Responses:
 
     def _slopes(self, equation: str, names: Sequence[str]) -> list[int]:
         residual = self.residuals[equation]
-        return [self._value(derivative(residual, symbol(name))) for name in names]
-
-    def _value(self, expression: sp.Expr) -> int:
-        return int(self.values.of(expression.xreplace(self.known)))
+        return [self.value(derivative(residual, symbol(name))) for name in names]
 
     def _solve_together(self, equations: Sequence[str], variables: Sequence[str]) -> bool:
         """Give variables the values that solve equations, if these are linear in them."""
@@ -99,8 +96,8 @@ class Responses:
             slopes = [derivative(residual, x) for x in unknowns]
             if any(not unknowns.keys().isdisjoint(slope.free_symbols) for slope in slopes):
                 return False
-            rest = self._value(residual.xreplace(unknowns))
-            table.append([*map(self._value, slopes), -rest % PRIME])
+            rest = self.value(residual.xreplace(unknowns))
+            table.append([*map(self.value, slopes), -rest % PRIME])
         if reduce_rows(table, range(len(variables))) < len(variables):
             return False
         self.values.known |= {x: row[-1] for x, row in zip(unknowns, table, strict=True)}
@@ -112,8 +109,8 @@ class Responses:
         for name in self._open(equation):
             residual, x = self.residuals[equation], symbol(name)
             slope = derivative(residual, x)
-            if x not in slope.free_symbols and (pivot := self._value(slope)):
-                rest = self._value(residual.xreplace({x: sp.S.Zero}))
+            if x not in slope.free_symbols and (pivot := self.value(slope)):
+                rest = self.value(residual.xreplace({x: sp.S.Zero}))
                 self.values.known[x] = -rest * pow(pivot, -1, PRIME) % PRIME
                 self.known.pop(x, None)
                 break
