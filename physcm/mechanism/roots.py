@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.linearization import EPSILON, Flags, Function, Linearized, Problem, inverses
@@ -30,7 +30,7 @@ _STEP = 1e-7
 _UNCERTAIN = 1e-3
 _SLACK = 100.0
 _GROWTH = 10.0
-_HALVINGS = 10
+_FRACTIONS = tuple(0.5 ** np.arange(first, last) for first, last in ((0, 1), (1, 3), (3, 10)))
 _SETTLING = 12
 _WIGGLE = 1e-3
 _MULTIPLES = tuple(10.0**power for power in range(3, 40, 6))
@@ -242,21 +242,37 @@ def _advanced(equations: Problem, x: Floats, low: Floats, high: Floats) -> tuple
         merit = (local.residual**2).sum(axis=0)
     going = np.isfinite(merit) & np.isfinite(step).all(axis=0)
     going &= (merit > 0) & (longest > 4 * EPSILON)
-    waiting = np.flatnonzero(going)
+    reached, stuck = _damped(equations, local, x, step, low, high, np.flatnonzero(going))
+    going[stuck] = False
+    return reached, going
+
+
+def _damped(
+    equations: Problem, local: Linearized, x: Floats, step: Floats, low: Floats, high: Floats,
+    waiting: NDArray[np.intp],
+) -> tuple[Floats, NDArray[np.intp]]:  # fmt: skip
+    """Go the largest fraction of each step that brings equations nearer; say who is stuck.
+
+    Fractions are tried a few at a time, since few points cost hardly more than one.
+    """
     reached = x.copy()
-    fraction = 1.0
-    for _ in range(_HALVINGS):
+    for fractions in _FRACTIONS:
         if not waiting.size:
             break
-        trial = inside(x[:, waiting], fraction * step[:, waiting], low, high)
+        trial = inside(
+            x[:, waiting, np.newaxis], step[:, waiting, np.newaxis] * fractions,
+            low[:, np.newaxis], high[:, np.newaxis],
+        )  # fmt: skip
+        each = np.repeat(waiting, fractions.size)
         with np.errstate(all="ignore"):
-            residual = equations.of(waiting).residual(trial) * local.row[:, waiting]
-            better = (residual**2).sum(axis=0) < (1 - 1e-4 * fraction) * merit[waiting]
-        reached[:, waiting[better]] = trial[:, better]
-        waiting = waiting[~better]
-        fraction /= 2
-    going[waiting] = False
-    return reached, going
+            before = (local.residual[:, waiting] ** 2).sum(axis=0)[:, np.newaxis]
+            left = equations.of(each).residual(trial.reshape(len(x), -1)) * local.row[:, each]
+            after = (left**2).sum(axis=0).reshape(-1, fractions.size)
+            better = after < (1 - 1e-4 * fractions) * before
+        some, first = better.any(axis=1), better.argmax(axis=1)
+        reached[:, waiting[some]] = trial[:, some, first[some]]
+        waiting = waiting[~some]
+    return reached, waiting
 
 
 def _scales_up(equations: Problem, x: Floats, which: Flags) -> Flags:
