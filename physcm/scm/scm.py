@@ -16,19 +16,14 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import sympy as sp
 import xarray as xr
 
-import physcm
-from physcm.mechanism.codegen import Floats
-from physcm.mechanism.declarations import Interval, require_finite, require_mapping
-from physcm.mechanism.errors import InvalidValue, UnknownVariable
+from physcm.mechanism.declarations import Interval
 from physcm.mechanism.expression import to_text
 from physcm.mechanism.interventions import Intervention, listed
-from physcm.mechanism.parser import closest
-from physcm.mechanism.values import Value, as_value, draw, finite
-from physcm.scm import files, validation
+from physcm.mechanism.values import Value
+from physcm.scm import files, sampling, validation
 from physcm.scm.block import Block
 from physcm.scm.certificate import Certificate
 from physcm.scm.certify import certify
@@ -37,9 +32,7 @@ from physcm.scm.graph import MixedGraph
 from physcm.scm.intervene import intervene
 from physcm.scm.margin import acyclify, marginalize
 from physcm.scm.solvability import simplicity, unique_solvability
-from physcm.scm.solve import Solutions, blocks, residual, solve
-from physcm.scm.stability import only_ones, stability, stable_ones
-from physcm.scm.status import flags
+from physcm.scm.solve import blocks, residual
 from physcm.scm.structure import Structure
 from physcm.scm.subsets import selected
 from physcm.scm.twin import twin
@@ -198,13 +191,7 @@ class SCM:
         >>> float(well.sample(1, near={"x": 0.4}, stable=True).x[0])
         1.0
         """
-        samples = np.arange(validation.count(n))
-        chosen = self._near(near) if near else None
-        given = self._drawn({}, samples, seed)
-        solutions = solve(self.blocks, given, samples.size)
-        values = self._selected(solutions, given, chosen, stable=stable)
-        columns: dict[str, Any] = {name: ("sample", values[name]) for name in self.variables}
-        return self._dataset(columns, given, solutions, seed)
+        return sampling.sample(self, n, seed, near or {}, stable=stable)
 
     def solve(
         self, exogenous: Mapping[str, Any] | None = None, *, n: int = 1, seed: int = 0
@@ -231,25 +218,7 @@ class SCM:
         >>> found.x.values.tolist(), found["count"].values.tolist()
         ([[-2.0, 2.0], [0.0, nan], [nan, nan]], [2, 1, 0])
         """
-        given = self._given({} if exogenous is None else exogenous)
-        samples = np.arange(_length(given, validation.count(n)))
-        drawn = self._drawn(given, samples, seed)
-        solutions = solve(self.blocks, drawn, samples.size)
-        rank = np.arange(solutions.sample.size) - np.searchsorted(
-            solutions.sample, solutions.sample
-        )
-        shape = samples.size, max(1, int(solutions.count.max()))
-        columns: dict[str, Any] = {}
-        for name in self.variables:
-            values = np.full(shape, np.nan)
-            values[solutions.sample, rank] = solutions.values[name]
-            columns[name] = (("sample", "solution"), values)
-        if self.dynamics is not None:
-            kinds = np.full(shape, "", dtype="<U8")
-            kinds[solutions.sample, rank] = stability(self, solutions, drawn)
-            columns["stability"] = (("sample", "solution"), kinds)
-        columns["count"] = ("sample", solutions.count)
-        return self._dataset(columns, drawn, solutions, seed)
+        return sampling.solved(self, {} if exogenous is None else exogenous, n, seed)
 
     def counterfactual(
         self,
@@ -369,7 +338,7 @@ class SCM:
         (0.797, 0.855)
         """
         ends = validation.bounds(box, self.variables, self.in_words)
-        given = self._given({} if exogenous is None else exogenous)
+        given = sampling.given(self, {} if exogenous is None else exogenous)
         return certify(self, ends, given, validation.count(effort))
 
     def marginalize(self, names: str | Iterable[str]) -> SCM:
@@ -477,77 +446,3 @@ class SCM:
             for name, mechanism in self.mechanisms.items()
         )
         return "\n".join(lines)
-
-    def _given(self, exogenous: Mapping[str, Any]) -> dict[str, Value]:
-        """Return given exogenous values: numbers, or tuples with one number per sample."""
-        require_mapping("exogenous", exogenous)
-        for name in exogenous:
-            if name not in self.exogenous:
-                remedy = closest(name, self.exogenous)
-                if name in self.parameters:
-                    remedy = f"it is a parameter: use .do(SetParameter({name}=...))"
-                elif name in self.mechanisms:
-                    remedy = f"it is a variable: use .do({name}=...)"
-                raise UnknownVariable(
-                    f"`{name}` is no exogenous variable of {self.in_words}; {remedy}"
-                )
-        return {name: as_value(v, (), f"exogenous `{name}`") for name, v in exogenous.items()}
-
-    def _near(self, near: Mapping[str, float]) -> dict[str, float]:
-        require_mapping("near", near)
-        selected(self.variables, near, self.in_words)
-        return {name: finite(value, f"near `{name}`") for name, value in near.items()}
-
-    def _selected(
-        self, solutions: Solutions, given: Mapping[str, Floats], near: Mapping[str, float] | None,
-        *, stable: bool,
-    ) -> Mapping[str, Floats]:  # fmt: skip
-        if stable:
-            solutions = stable_ones(solutions, stability(self, solutions, given))
-        if near:
-            return solutions.nearest(near)
-        return only_ones(solutions) if stable else solutions.unique()
-
-    def _drawn(
-        self, given: Mapping[str, Value], samples: np.ndarray[Any, np.dtype[np.int64]], seed: int
-    ) -> dict[str, Floats]:
-        values = {**self.exogenous, **self.parameters, **given}
-        drawn = draw(values, samples, seed)
-        require_finite(drawn)
-        return drawn
-
-    def _dataset(
-        self,
-        columns: dict[str, Any],
-        given: Mapping[str, Floats],
-        solutions: Solutions,
-        seed: int,
-    ) -> xr.Dataset:
-        names = (*self.exogenous, *self.parameters)
-        columns |= {name: ("sample", given[name]) for name in names}
-        columns["status"] = flags(solutions.status)
-        return xr.Dataset(
-            columns,
-            coords={"sample": np.arange(solutions.status.size)},
-            attrs={
-                "title": self.name,
-                "scm": self._text,
-                "solved_by": solutions.in_words(),
-                "seed": int(seed),
-                "physcm_version": physcm.__version__,
-            },
-        )
-
-
-def _length(given: Mapping[str, Value], n: int) -> int:
-    """Return the number of samples that arrays of given values tell, or n."""
-    lengths = {name: len(value) for name, value in given.items() if isinstance(value, tuple)}
-    for name, length in lengths.items():
-        first = next(iter(lengths))
-        if length != lengths[first] or n not in (1, length):
-            other = f"n is {n}" if length == lengths[first] else f"`{first}` {lengths[first]}"
-            raise InvalidValue(
-                f"`{name}` has values for {length} samples, but {other}; "
-                "give one number per sample, or a single number"
-            )
-    return next(iter(lengths.values()), n)
