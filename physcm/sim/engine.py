@@ -16,10 +16,14 @@ import scipy
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import InvalidValue
+from physcm.sim.rounding import rounding
 from physcm.sim.status import RunStatus
 from physcm.sim.stepping import FEWEST_STEPS, METHODS, MOST_STEPS, Solver, grown, read_off
 from physcm.sim.switching import switch_times
 from physcm.sim.system import System
+
+ROUGH = 1e-5
+"""The relative tolerance of a run that only looks how large variables become."""
 
 
 @dataclass(frozen=True)
@@ -116,17 +120,33 @@ def tolerances(system: System, times: Floats, x0: Floats, p: Floats, rtol: float
     Real models carry amounts of 1e-16 beside 1e3. The scale of a state is what it takes in a
     rough run, so that neither is computed to the other's accuracy.
     """
-    scale = np.abs(x0)
-    start = np.where(scale > 0, 1e-9 * scale, 1e-30)
+    scale, least = np.abs(x0), rounding(system, times[0], x0, p)
     grid = np.union1d(times, np.linspace(times[0], times[-1], 50))
-    return scaled(integrate(system, grid, x0, p, 1e-5, start).states, scale, rtol)
+    run = integrate(system, grid, x0, p, ROUGH, roughly(scale, least))
+    return scaled(run.states, scale, rtol, least)
 
 
-def scaled(rough: Floats, scale: Floats, rtol: float) -> Floats:
-    """Return a thousandth of rtol times the size of each row of a rough run.
+def roughly(scale: Floats, least: Floats | float = 0.0) -> Floats:
+    """Return absolute tolerances of a run that only looks how large each row becomes.
+
+    Args:
+        scale: of each row at the start.
+        least: what rounding makes of each.
+    """
+    return np.maximum(np.where(scale > 0, 1e-9 * scale, 1e-30), least)
+
+
+def scaled(rough: Floats, scale: Floats, rtol: float, least: Floats | float = 0.0) -> Floats:
+    """Return a thousandth of rtol times the size of each row of a rough run, or more.
 
     The size is the median, so that what grows by decades is accurate while it is small. For
     what decays it is no less than a millionth of the largest value in the first half.
+
+    Args:
+        rough: the run, (rows, times).
+        scale: of each row at its start.
+        rtol: relative tolerance.
+        least: what rounding makes of each row.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -136,7 +156,7 @@ def scaled(rough: Floats, scale: Floats, rtol: float) -> Floats:
         size = np.fmax(median(sizes, axis=1), 1e-6 * early)
         size = np.where(size > 0, size, np.nanmax(sizes, axis=1))
     size = np.where(np.isfinite(size) & (size > 1e-300), size, 1.0)
-    return 1e-3 * rtol * size
+    return np.maximum(1e-3 * rtol * size, least)
 
 
 def _lsoda(

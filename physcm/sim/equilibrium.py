@@ -16,9 +16,8 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from physcm.mechanism.codegen import Floats, Program
+from physcm.mechanism.codegen import Floats
 from physcm.mechanism.linearization import Problem
-from physcm.mechanism.magnitude import size_of_terms
 from physcm.mechanism.roots import newton
 from physcm.sim.conservation import (
     ConservationLaw,
@@ -75,11 +74,6 @@ class EquilibriumEquations:
         pairs = [self.system.bounds.get(name, everything) for name in self.system.states]
         return np.array(pairs, dtype=float).reshape(-1, 2).T
 
-    @cached_property
-    def sizes(self) -> Program:
-        """The sum of the sizes of the terms of each drift, by which a residual is judged."""
-        return self.system.program(tuple(map(size_of_terms, self.system.drift.values())))
-
     def residual(self, x: Floats, p: Floats, total: Floats) -> Floats:
         """Return the equations' left sides, shape (states, points)."""
         f = self.system.rates.vector(0.0, x, p)
@@ -94,7 +88,7 @@ class EquilibriumEquations:
 
     def magnitude(self, x: Floats, p: Floats, total: Floats) -> Floats:
         """Return the sizes of the equations' terms, shape (states, points)."""
-        sizes = self.sizes.vector(0.0, x, p)
+        sizes = self.system.sizes.vector(0.0, x, p)
         sizes[self.dependent] = self.conserved(np.abs(x), np.abs(self.weights)) + np.abs(total)
         return sizes
 

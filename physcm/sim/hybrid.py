@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
 from physcm.sim.agenda import Agenda
-from physcm.sim.engine import ended, scaled
+from physcm.sim.engine import ROUGH, ended, roughly, scaled
 from physcm.sim.instants import Instant
 from physcm.sim.located import first_change
 from physcm.sim.modes import View
@@ -138,20 +138,22 @@ def tolerances(
     plan: Plan[View],
     times: Floats,
     start: Floats,
+    least: Floats,
     rtol: float,
     method: str,
     seconds: float = math.inf,
 ) -> Floats:
     """Return an absolute tolerance per variable, as `engine.tolerances` does for its states."""
     scale = np.abs(start)
-    near = np.where(scale > 0, 1e-9 * scale, 1e-30)
+    near = roughly(scale, least)
     grid = np.union1d(times, np.linspace(times[0], times[-1], 50))
-    return scaled(run(plan, 0, grid, start, rough(near, method, seconds)).values, scale, rtol)
+    seen = run(plan, 0, grid, start, rough(near, method, seconds)).values
+    return scaled(seen, scale, rtol, least)
 
 
 def rough(atol: Floats, method: str, seconds: float) -> Settings:
     """Return the settings of a run that only looks how large the variables become."""
-    return Settings(1e-5, atol, method, seconds, _ROUGH_STEPS, ROUGH_INSTANTS)
+    return Settings(ROUGH, atol, method, seconds, _ROUGH_STEPS, ROUGH_INSTANTS)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from physcm.sim.escape import escapes
 from physcm.sim.extension import extended
 from physcm.sim.period import closed_period, period_of
 from physcm.sim.pursuit import MOST_STEPS, pursue
+from physcm.sim.rounding import fastest_time, rounding
 from physcm.sim.status import LimitStatus, RunStatus
 
 _RTOL = 1e-8
@@ -154,7 +155,8 @@ class _Watch:
         self.system = equations.system
         self.total = equations.weights @ x0
         self.x, self.time = x0, 0.0
-        self.window = self.first_window()
+        self.window = fastest_time(self.system, 0.0, x0, p)
+        self.rounding = rounding(self.system, 0.0, x0, p)
         self.scale = np.abs(x0)
         self.growing = np.zeros(len(x0), dtype=int)
         self.still = self.steps = 0
@@ -163,7 +165,7 @@ class _Watch:
     @property
     def tolerance(self) -> Floats:
         """The absolute tolerance of each state."""
-        return 1e-3 * _RTOL * np.where(self.scale > 0, self.scale, 1e-20)
+        return np.maximum(1e-3 * _RTOL * np.where(self.scale > 0, self.scale, 1e-20), self.rounding)
 
     def fate(self) -> Limit:
         """Return what it has come to."""
@@ -171,12 +173,6 @@ class _Watch:
 
     def ended(self, status: LimitStatus, period: float = np.nan) -> Limit:
         return Limit(status, self.x, self.time, self.scale, period)
-
-    def first_window(self) -> float:
-        """Return the fastest time scale in sight, so that no transient is stepped over."""
-        rates = self.equations.system.rates.jacobian.dense(0.0, self.x, self.p)
-        fastest = np.nanmax(np.abs(np.diag(rates)), initial=0.0)
-        return float(1.0 / fastest) if 0 < fastest < np.inf else 1.0
 
     def rests_at_start(self) -> bool:
         """A start that already solves the equations stays, stable or not."""

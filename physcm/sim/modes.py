@@ -20,6 +20,7 @@ from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.values import draw
 from physcm.sim.engine import integrate
 from physcm.sim.reflection import folded
+from physcm.sim.rounding import rounding
 from physcm.sim.schedule import impulse_values, mode
 from physcm.sim.status import RunStatus
 from physcm.sim.stepping import Path, Solver
@@ -112,6 +113,12 @@ class SystemView(View):
         diverged, states = run.status is RunStatus.DIVERGED, run.states
         states = np.where(np.isnan(states), np.inf, states) if diverged else states
         return states, run.status is RunStatus.STEP_LIMIT
+
+    def rounding(self, t: float, full: Floats) -> Floats:
+        """Return what rounding makes of each variable of the first sample; see `rounding`."""
+        least = np.zeros(full.size)
+        least[self.rows] = rounding(self.system, t, full[self.rows], self.p[:, 0])
+        return least
 
     def trouble(self, column: int, t: float, x: Floats, stop: float, status: RunStatus) -> str:
         """Name the mechanism that has no finite value."""

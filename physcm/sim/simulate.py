@@ -299,7 +299,9 @@ def _hybrid(
     plan = SystemPlan(Modes(system, samples, seed))
     start = plan.modes.start(times[0])
     if atol is None:
-        absolute = hybrid.tolerances(plan, times, start[:, 0], rtol, method, seconds)
+        first = start[:, 0]
+        least = plan.modes.view().rounding(times[0], first)
+        absolute = hybrid.tolerances(plan, times, first, least, rtol, method, seconds)
     else:
         absolute = _spread(system, atol)
     settings = hybrid.Settings(rtol, absolute, method, seconds)

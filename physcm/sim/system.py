@@ -30,6 +30,7 @@ from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.declarations import Interval, require_finite, require_scale
 from physcm.mechanism.expression import TIME, names_in, ordered, symbol
 from physcm.mechanism.interventions import Intervention, is_permanent, listed
+from physcm.mechanism.magnitude import size_of_terms
 from physcm.mechanism.values import Value, draw
 from physcm.sim import validation
 from physcm.sim.intervene import intervene
@@ -258,6 +259,20 @@ class System:
     def rates(self) -> Program:
         """The drift f(t, x, p) of all states, and its Jacobian."""
         return self.program(tuple(self.drift.values()))
+
+    @cached_property
+    def sizes(self) -> Program:
+        """The size of the terms of each drift, by which a zero is judged (`size_of_terms`).
+
+        Terms inside derived variables count: a force k (y - x) of 0 has the size k (|y| + |x|).
+        """
+        inside = {sp.Abs(symbol(name)): symbol(f"size({name})") for name in self.derived}
+        sizes = {
+            inside[sp.Abs(symbol(name))].name: size_of_terms(definition).xreplace(inside)
+            for name, definition in self.derived.items()
+        }
+        outputs = tuple(size_of_terms(f).xreplace(inside) for f in self.drift.values())
+        return Program.over(self.states, tuple(self.parameters), {**self.derived, **sizes}, outputs)
 
     @cached_property
     def outputs(self) -> Program:

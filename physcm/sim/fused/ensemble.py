@@ -13,11 +13,12 @@ from physcm.mechanism.codegen import Floats
 from physcm.mechanism.lanes.blocks import LANES
 from physcm.mechanism.lanes.compiler import Code
 from physcm.mechanism.lanes.pool import share
-from physcm.sim.engine import scaled
+from physcm.sim.engine import ROUGH, roughly, scaled
 from physcm.sim.fused import adaptive, steppers
 from physcm.sim.fused.choice import explicit
 from physcm.sim.fused.numba_engine import RODAS5P, Numba
 from physcm.sim.fused.steppers import Stepper
+from physcm.sim.rounding import rounding
 from physcm.sim.status import RunStatus
 from physcm.sim.stepping import FEWEST_STEPS, HUGE
 from physcm.sim.system import System
@@ -25,7 +26,6 @@ from physcm.sim.system import System
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 _MOST_STEPS = 1_000_000
-ROUGH = 1e-5
 
 
 def follow(
@@ -56,9 +56,10 @@ def follow(
         return np.ones(len(x0)), [RunStatus.COMPLETE] * x0.shape[1]
     if atol is None:
         rough = np.empty((len(x0), 1, len(times)))
-        start = np.where(np.abs(x0[:, 0]) > 0, 1e-9 * np.abs(x0[:, 0]), 1e-30)
+        scale, least = np.abs(x0[:, 0]), rounding(system, times[0], x0[:, 0], p[:, 0])
+        start = roughly(scale, least)
         follow(system, times, x0[:, :1], p[:, :1], ROUGH, start, engine, rough, seconds=seconds)
-        atol = scaled(rough[:, 0], np.abs(x0[:, 0]), rtol)
+        atol = scaled(rough[:, 0], scale, rtol, least)
     run = _Run(system, times, x0, p, rtol, atol, engine, out)
     run.to_the_end(seconds, done)
     return atol, run.ended()

@@ -21,9 +21,9 @@ from physcm.mechanism.errors import Unsupported
 from physcm.mechanism.lanes.compiler import Code, compiled
 from physcm.mechanism.lanes.module import module
 from physcm.sim.agendas import agendas
-from physcm.sim.engine import scaled
+from physcm.sim.engine import ROUGH, roughly, scaled
 from physcm.sim.fused import adaptive
-from physcm.sim.fused.ensemble import ROUGH, Batch, Watch, endings, next_switches
+from physcm.sim.fused.ensemble import Batch, Watch, endings, next_switches
 from physcm.sim.fused.numba_engine import Numba
 from physcm.sim.hybrid import (
     GUARD,
@@ -65,14 +65,14 @@ def follow(
     if atol is None:
         modes = plan.modes
         first = SystemPlan(Modes(modes.system, modes.samples[:1], modes.seed))
-        scale = np.abs(first.modes.start(times[0]))[:, 0]
-        near = np.where(scale > 0, 1e-9 * scale, 1e-30)
+        start = first.modes.start(times[0])
+        scale, least = np.abs(start[:, 0]), first.modes.view().rounding(times[0], start[:, 0])
         grid = np.union1d(times, np.linspace(times[0], times[-1], 50))
         rough = HybridEnsemble(
-            first, grid, first.modes.start(times[0]), ROUGH, near, engine, ROUGH_INSTANTS
+            first, grid, start, ROUGH, roughly(scale, least), engine, ROUGH_INSTANTS
         )
         rough.run(seconds)
-        atol = scaled(rough.saved[:, 0], scale, rtol)
+        atol = scaled(rough.saved[:, 0], scale, rtol, least)
     ensemble = HybridEnsemble(plan, times, plan.modes.start(times[0]), rtol, atol, engine)
     ensemble.run(seconds, done)
     return atol, ensemble

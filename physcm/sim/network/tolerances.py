@@ -8,7 +8,7 @@ import numpy as np
 
 from physcm.mechanism.codegen import Floats
 from physcm.sim import hybrid
-from physcm.sim.engine import scaled
+from physcm.sim.engine import roughly, scaled
 from physcm.sim.network.plan import NetworkPlan
 
 
@@ -22,7 +22,7 @@ def tolerances(
     """
     start = plan.start(times[0])[:, 0]
     scale = _largest(plan, start[:, np.newaxis])[:, 0]
-    near = np.repeat(np.where(scale > 0, 1e-9 * scale, 1e-30), len(plan.network.nodes))
+    near = np.repeat(roughly(scale), len(plan.network.nodes))
     rough = hybrid.rough(near, method, seconds)
     grid = np.union1d(times, np.linspace(times[0], times[-1], 50))
     run = hybrid.run(plan, 0, grid, start, rough)

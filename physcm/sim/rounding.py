@@ -1,0 +1,39 @@
+"""What rounding alone does to a state: no absolute tolerance may be below it.
+
+The forces on a mass at rest between two springs cancel up to 2^-52 of their size. Asked to be
+right to a fraction of where that takes the mass from 0, an integrator finds no step short
+enough: the error shrinks with the step as the state does.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from physcm.mechanism.codegen import Floats
+from physcm.sim.system import System
+
+_EPSILON = float(np.finfo(float).eps)
+
+
+def fastest_time(system: System, t: float, x: Floats, p: Floats) -> float:
+    """Return the shortest time scale at a state, 1 where no state acts on itself.
+
+    >>> decay = System({"x": "-4*x"}, initial={"x": 1})
+    >>> fastest_time(decay, 0.0, np.ones(1), np.empty(0))
+    0.25
+    """
+    rates = np.abs(np.diag(system.rates.jacobian.dense(t, x, p)))
+    fastest = np.nanmax(rates, initial=0.0)
+    return float(1.0 / fastest) if 0 < fastest < np.inf else 1.0
+
+
+def rounding(system: System, t: float, x: Floats, p: Floats) -> Floats:
+    """Return how far rounding of the drift takes each state in the shortest time scale.
+
+    >>> mass = System({"q": "p", "p": "5 - q - p"}, initial={"q": 5, "p": 0})
+    >>> rounding(mass, 0.0, np.array([5.0, 0.0]), np.empty(0)) / 2**-52
+    array([ 0., 10.])
+    """
+    with np.errstate(all="ignore"):
+        moved = _EPSILON * np.array(system.sizes.scalar(t, x, p.tolist()))
+    return np.nan_to_num(moved, nan=0.0, posinf=0.0) * fastest_time(system, t, x, p)
