@@ -60,8 +60,44 @@ def test_a_quartic_energy_needs_degree_four() -> None:
     assert str(law) == "2*v**2 + x**4 - 2*x**2"
 
 
-def test_the_logarithmic_law_of_predator_and_prey_is_not_claimed() -> None:
-    assert first_integrals(zoo.load("lotka_volterra"), degree=4) == ()
+def test_predator_and_prey_have_the_logarithmic_law_of_volterra() -> None:
+    """Volterra (1926): d x - c log x + b y - a log y, of the rates in the zoo."""
+    (law,) = first_integrals(zoo.load("lotka_volterra"), degree=4)
+    prey, predator = map(symbol, ("X1", "X2"))
+    expected = prey + 2 * predator - 3 * sp.log(prey) - 4 * sp.log(predator)
+    assert sp.simplify(law.expression / expected).is_number
+
+
+def test_an_epidemic_has_the_law_of_its_final_size() -> None:
+    """Kermack & McKendrick (1927): S + I - (g/b) log S."""
+    S, I = map(symbol, "SI")
+    (law,) = first_integrals(starting_at_one({"S": "-b*S*I", "I": "b*S*I - g*I"}, b=0.5, g=0.2))
+    assert sp.expand(law.expression / 5) == S + I - sp.Rational(2, 5) * sp.log(S)
+
+
+def test_a_product_of_amounts_is_told_as_a_product_and_not_as_its_logarithm() -> None:
+    """Rock, paper and scissors conserve x y z."""
+    game = {"x": "x*(y - z)", "y": "y*(z - x)", "z": "z*(x - y)"}
+    for degree in (2, 3, 4):
+        assert [str(law) for law in first_integrals(starting_at_one(game), degree)] == ["x*y*z"]
+
+
+def test_logarithms_are_of_amounts_alone() -> None:
+    system = System({"x": "-x*y", "y": "-y"}, initial={"x": -1, "y": 1})
+    assert first_integrals(system) == ()
+    assert len(first_integrals(system.replace(initial={"x": 1, "y": 1}))) == 1
+
+
+def test_a_level_reaches_to_where_logarithms_have_no_value() -> None:
+    """A = A(0) exp(-t), B = B(0) exp(-2 t) come to nothing, and B A(0)^2 = A^2 B(0) on the way."""
+    decay = System({"A": "-A", "B": "-2*B"}, initial={"A": 3, "B": 1})
+    (law,) = first_integrals(decay)
+    A, B = map(symbol, "AB")
+    assert law.level.xreplace({A: sp.S.Zero, B: sp.S.Zero}) == 0
+    run = simulate(decay, np.linspace(0, 3, 10), rtol=1e-10, atol=1e-13)
+    start = {symbol("A(0)"): 3, symbol("B(0)"): 1}
+    for a, b in zip(run.A.values[0], run.B.values[0], strict=True):
+        assert float(law.level.xreplace(start | {A: a, B: b})) == pytest.approx(0, abs=1e-8)
 
 
 @pytest.mark.parametrize("name", ["basic_enzyme", "mapk_cascade", "seir"])
@@ -71,7 +107,7 @@ def test_products_of_linear_laws_are_no_new_laws(name: str) -> None:
 
 def test_products_of_a_quadratic_and_a_linear_law_are_no_new_laws() -> None:
     system = starting_at_one({"x": "v", "v": "-x", "A": "-A*x", "B": "A*x"})
-    assert [str(law) for law in first_integrals(system, degree=3)] == ["v**2 + x**2"]
+    assert [str(law) for law in first_integrals(system, 3)] == ["v - log(A)", "v**2 + x**2"]
 
 
 def test_a_law_of_a_rational_drift_is_found() -> None:

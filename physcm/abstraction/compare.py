@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 
 from physcm.abstraction.constraints import CausalConstraintsModel
 from physcm.abstraction.equations import is_random
-from physcm.abstraction.outcome import UNKNOWN, Outcome
+from physcm.abstraction.laws import selecting_laws
+from physcm.abstraction.outcome import CONTINUUM, UNKNOWN, Outcome
 from physcm.abstraction.population.samples import values_of
+from physcm.abstraction.selection import level_kinds, on_levels
 from physcm.abstraction.sizes import carried, reached
 from physcm.abstraction.tau import Tau
 from physcm.abstraction.together import Families
@@ -26,8 +28,8 @@ from physcm.mechanism.codegen import Floats
 from physcm.mechanism.expression import symbol
 from physcm.mechanism.interventions import Interventions, SetParameter
 from physcm.scm import SCM
-from physcm.sim import System
-from physcm.sim.equilibrium import EquilibriumEquations, stabilities
+from physcm.sim import FirstIntegral, System
+from physcm.sim.equilibrium import EquilibriumEquations
 from physcm.sim.long_run import Limit, long_runs
 from physcm.sim.starts import spread_starts
 from physcm.sim.status import LimitStatus
@@ -40,7 +42,7 @@ Causal: TypeAlias = "SCM | CausalConstraintsModel"
 
 def variables_of(model: Causal) -> tuple[str, ...]:
     """Return the endogenous variables of a causal model."""
-    return (model.scm if isinstance(model, CausalConstraintsModel) else model).variables
+    return model.variables
 
 
 def compare(
@@ -86,8 +88,9 @@ def _outcome(
     """Solve the causal model for the draws of runs whose limits are known."""
     low = equations.system
     high = high.do(SetParameter(_drawn_values(low, high, p)))
+    curved = high.curved if isinstance(high, CausalConstraintsModel) else ()
     if isinstance(high, CausalConstraintsModel):
-        x0 = _alike(equations, x0, p, starts)
+        x0 = _alike(equations, curved, x0, p, starts)
     solved = high.solve(_initial_values(low, high, x0), n=n * starts, seed=seed)
     solutions = np.array(
         [solved[name].transpose("sample", "solution").values for name in tau.names]
@@ -97,18 +100,21 @@ def _outcome(
         np.array(rows).reshape(len(limits), -1).T
         for rows in ([run.state for run in limits], [run.scale for run in limits])
     )
+    answers = _answers(solved)
+    unread = selecting_laws(low) if CONTINUUM in answers and not curved else ()
     return Outcome(
         tau.names,
         limits,
         np.where(settled, tau.of(values_of(low, x, p)), np.nan),
         solutions,
-        *_kinds(equations, tau, solutions, p),
-        _answers(solved),
+        *_kinds(equations, curved, tau, solutions, x0, p),
+        answers,
         starts,
         tolerance,
         seed,
         reached(low, tau, scale, p),
         carried(low, tau, x, p, settled),
+        tuple(map(str, unread)),
     )
 
 
@@ -123,8 +129,11 @@ def _drawn_values(low: System, high: Causal, p: Floats) -> dict[str, tuple[float
     }
 
 
-def _alike(equations: EquilibriumEquations, x0: Floats, p: Floats, starts: int) -> Floats:
-    """Return one start of a sample for all that have its parameters and conserved totals.
+def _alike(
+    equations: EquilibriumEquations, curved: Sequence[FirstIntegral], x0: Floats, p: Floats,
+    starts: int,
+) -> Floats:  # fmt: skip
+    """Return one start of a sample for all that have its parameters and values of all laws.
 
     Initial values enter constraints by these alone, so that such starts are one problem.
     """
@@ -132,6 +141,7 @@ def _alike(equations: EquilibriumEquations, x0: Floats, p: Floats, starts: int) 
     totals, sizes = equations.weights @ x0, np.abs(equations.weights) @ np.abs(x0)
     same = (np.abs(totals - totals[:, first]) <= _ROUNDING * sizes).all(axis=0)
     same &= (p == p[:, first]).all(axis=0)
+    same &= on_levels(equations, curved, x0, x0[:, first], p, _ROUNDING)
     return np.where(same, x0[:, first], x0)
 
 
@@ -143,8 +153,9 @@ def _initial_values(low: System, high: Causal, x0: Floats) -> dict[str, Floats]:
 
 
 def _kinds(
-    equations: EquilibriumEquations, tau: Tau, solutions: Floats, p: Floats
-) -> tuple[NDArray[np.str_], Floats]:
+    equations: EquilibriumEquations, curved: Sequence[FirstIntegral], tau: Tau, solutions: Floats,
+    x0: Floats, p: Floats,
+) -> tuple[NDArray[np.str_], Floats]:  # fmt: skip
     """Say of each solution whether the dynamics stay near it, where it names all states.
 
     Returns:
@@ -160,10 +171,8 @@ def _kinds(
     elif columns.size:
         rows = np.array([tau.names.index(name) for name in states], dtype=np.int64)
         x = solutions[rows[:, np.newaxis], columns, which]
-        slopes = equations.system.rates.jacobian.batch(0.0, x, p[:, columns])
-        values = equations.spectra(slopes, np.where(x != 0, np.abs(x), 1.0))
-        kinds[columns, which] = stabilities(values)
-        rates[columns, which] = -values.real.max(axis=1, initial=-np.inf)
+        told = level_kinds(equations, curved, x, x0[:, columns], p[:, columns])
+        kinds[columns, which], rates[columns, which] = told
     return kinds, rates
 
 

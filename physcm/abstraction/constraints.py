@@ -8,11 +8,11 @@ each with the interventions under which it is active:
 - 0 = f_i(X) is active unless X_i is held,
 - c . X = c . X(0) is active unless a variable that takes part in it is held.
 
-Under any one intervention the active constraints are again a set of structural equations:
-each active law takes the place of an equation that follows from the others. A linear law does so
-everywhere. A polynomial one does so only where its gradient does not vanish, and would add
-solutions elsewhere: it is listed, followed through interventions and used for closed forms, in
-which no equation is left out, and is no part of the structural equations.
+Under any one intervention the active constraints are again a set of structural equations. An
+active linear law takes the place of an equation that follows from the others. A nonlinear one
+cannot: where its gradient vanishes it tells less. Where the other equations leave a continuum of
+states, it stands beside them with a multiplier (`physcm.abstraction.unfolding`); where these are
+isolated, it says which of them can be reached (`physcm.abstraction.selection`).
 """
 
 from __future__ import annotations
@@ -27,12 +27,16 @@ import sympy as sp
 import xarray as xr
 
 from physcm.abstraction.answer import Answer, answer
-from physcm.abstraction.equations import equilibrium_scm
+from physcm.abstraction.equations import equilibrium_scm, starts_read
 from physcm.abstraction.laws import Law, LawChange, law_change, laws_of
+from physcm.abstraction.parametric import in_parameters
+from physcm.abstraction.selection import only_solution, selected
 from physcm.mechanism.expression import initial_symbol, symbol, to_text
 from physcm.mechanism.interventions import Hold, Intervention, label
 from physcm.scm import SCM, MixedGraph
+from physcm.scm.status import SolutionStatus
 from physcm.sim import FirstIntegral, System, conservation_laws, first_integrals
+from physcm.sim.equilibrium import EquilibriumEquations
 from physcm.sim.settle import require_autonomous
 
 
@@ -107,8 +111,33 @@ class CausalConstraintsModel:
         return tuple(c for c in self.constraints if c.is_active(self.system.held))
 
     @cached_property
+    def curved(self) -> tuple[FirstIntegral, ...]:
+        """The nonlinear laws under the interventions made so far, in parameters if they can be."""
+        found = first_integrals(self.system, self.degree) if self.degree > 1 else ()
+        return tuple(in_parameters(self.system, law) or law for law in found)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The endogenous variables."""
+        return self.system.variables
+
+    @cached_property
     def scm(self) -> SCM:
-        """The active constraints as structural equations, for this intervention alone."""
+        """The active constraints as structural equations, for this intervention alone.
+
+        Nonlinear laws are among them, each with a multiplier that is 0 in every solution, if the
+        other equations leave a continuum of states.
+        """
+        if not self.curved:
+            return self._without_curved
+        levels = starts_read(self.system, [law.level for law in self.curved])
+        plain = self._without_curved.replace(exogenous={**self._without_curved.exogenous, **levels})
+        if (plain.solve().status != SolutionStatus.CONTINUUM).all():
+            return plain
+        return equilibrium_scm(self.system, conservation_laws(self.system), self.curved)
+
+    @cached_property
+    def _without_curved(self) -> SCM:
         return equilibrium_scm(self.system, conservation_laws(self.system))
 
     def do(self, *interventions: Intervention, **holds: Any) -> CausalConstraintsModel:
@@ -155,16 +184,28 @@ class CausalConstraintsModel:
         A = (A(0) + B(0))/(k + 1)
         B = k*(A(0) + B(0))/(k + 1)
         """
-        curved = first_integrals(self.system, self.degree) if self.degree > 1 else ()
-        return answer(self.system, self.scm, curved)
+        return answer(self.system, self._without_curved, self.curved)
 
-    def sample(self, n: int, seed: int = 0) -> xr.Dataset:
-        """Return the equilibrium of each sample, as `SCM.sample` does."""
-        return self.scm.sample(n, seed)
+    def sample(self, n: int, seed: int = 0, *, stable: bool = False) -> xr.Dataset:
+        """Return the equilibrium of each sample, as `SCM.sample` does.
+
+        >>> epidemic = System(
+        ...     {"S": "-2*S*I", "I": "2*S*I - I"}, initial={"S": 0.99, "I": 0.01}, name="SIR"
+        ... )
+        >>> float(constraints_model(epidemic, degree=2).sample(1, stable=True).S[0].round(6))
+        0.199796
+        """
+        if not self.curved:
+            return self.scm.sample(n, seed, stable=stable)
+        return only_solution(self.solve(n=n, seed=seed), stable=stable)
 
     def solve(self, exogenous: Mapping[str, Any] | None = None, **options: Any) -> xr.Dataset:
         """Return all solutions of the active constraints, as `SCM.solve` does."""
-        return self.scm.solve(exogenous, **options)
+        found = self.scm.solve(exogenous, **options)
+        if not self.curved:
+            return found
+        own = [name for name in self.scm.variables if name not in self.variables]
+        return selected(found.drop_vars(own), EquilibriumEquations(self.system), self.curved)
 
     def graph(self) -> MixedGraph:
         """Return the graph of the active constraints as structural equations."""

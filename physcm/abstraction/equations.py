@@ -20,45 +20,57 @@ has no natural label; holding its variable then removes an equation that another
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import sympy as sp
 
+from physcm.abstraction.unfolding import unfolded
 from physcm.mechanism.distributions import Distribution
 from physcm.mechanism.expression import derivative, initial_symbol, names_in, symbol
 from physcm.mechanism.values import Value
 from physcm.scm import SCM
-from physcm.sim import System
+from physcm.sim import FirstIntegral, System
 from physcm.sim.conservation import ConservationLaw, known_parameters
 
 _POINTS = 5
 
 
-def equilibrium_scm(system: System, laws: tuple[ConservationLaw, ...]) -> SCM:
+def equilibrium_scm(
+    system: System, laws: Sequence[ConservationLaw], curved: Sequence[FirstIntegral] = ()
+) -> SCM:
     """Return the structural equations of a system at rest, with no claim that it comes to rest.
 
     A conservation law takes the place of the equation of the state that it determines: that
-    equation follows from the others.
+    equation follows from the others. A nonlinear law stands beside them, with a multiplier (see
+    `physcm.abstraction.unfolding`).
     """
     mechanisms = {name: structural_equation(system, name) for name in system.states}
     for group in system.held_together:
         mechanisms |= _relabeled(system, [name for name in group if name in system.drift])
+    mechanisms |= unfolded(system, laws, curved)
     mechanisms |= {law.determines: _conserved(law) for law in laws}
     mechanisms |= dict(system.derived)
     determined = {law.determines for law in laws}
     moving = {k: f for k, f in system.drift.items() if f != 0 and k not in determined}
     random = {k: v for k, v in system.parameters.items() if is_random(v)}
     fixed = {k: v for k, v in system.parameters.items() if not is_random(v)}
+    amounts = {s.name for law in curved for s in law.amounts}
+    domains = {**system.bounds, **{name: _above_zero(system, name) for name in amounts}}
     return SCM(
         mechanisms,
-        exogenous=random | _starts(system, [*mechanisms.values(), *moving.values()]),
+        exogenous=random | starts_read(system, [*mechanisms.values(), *moving.values()]),
         parameters=fixed,
         name=system.name,
-        domains=system.bounds,
+        domains=domains,
         guesses=_at_start(system),
-        dynamics=moving,
+        dynamics=None if curved else moving,
     )
+
+
+def _above_zero(system: System, name: str) -> tuple[float, float]:
+    low, high = system.bounds.get(name, (0.0, math.inf))
+    return max(low, 0.0), high
 
 
 def _at_start(system: System) -> dict[str, float]:
@@ -225,8 +237,12 @@ def _rational(number: object) -> sp.Expr:
     return sp.Rational(str(number))
 
 
-def _starts(system: System, read: Iterable[sp.Basic]) -> dict[str, Value]:
-    """Return the initial values that these or parameters read, as exogenous variables."""
+def starts_read(system: System, read: Iterable[sp.Basic]) -> dict[str, Value]:
+    """Return the initial values that these or parameters read, as exogenous variables.
+
+    >>> starts_read(System({"x": "-x"}, initial={"x": 2}), [symbol("x") - initial_symbol("x")])
+    {'x(0)': 2.0}
+    """
     values = {f"{name}(0)": value for name, value in system.initial.items()}
     texts = [*read, *(v for v in system.parameters.values() if _is_text(v))]
     needed: dict[str, Value] = {}

@@ -14,6 +14,7 @@ from physcm.abstraction.constraints import CausalConstraintsModel
 from physcm.abstraction.equations import equilibrium_scm
 from physcm.abstraction.explain import reason_for
 from physcm.abstraction.family import families_of, require_alike
+from physcm.abstraction.laws import laws_of
 from physcm.abstraction.outcome import Outcome
 from physcm.abstraction.tau import Tau
 from physcm.mechanism.errors import (
@@ -26,7 +27,7 @@ from physcm.mechanism.errors import (
 )
 from physcm.mechanism.interventions import Family, label
 from physcm.scm import SCM
-from physcm.sim import System, conservation_laws
+from physcm.sim import System
 from physcm.sim.settle import require_autonomous
 from physcm.sim.status import LimitStatus
 
@@ -37,6 +38,7 @@ def equilibrate(
     system: System,
     interventions: Family = (),
     *,
+    degree: int = 1,
     seed: int = 0,
 ) -> Causal:
     """Return the causal model of a system's equilibria, having checked that there is one.
@@ -47,13 +49,14 @@ def equilibrate(
     Args:
         system: autonomous and without noise.
         interventions: a family under which the system must be stable as well.
+        degree: the largest degree of conservation laws to look for, as in `constraints_model`.
         seed: for random parameters and for the initial states tried.
 
     Raises:
         NoEquilibrium: if it oscillates or diverges, or moves where no equilibrium is.
         NotStable: if its only equilibria repel.
         NotUnique: if several states attract, or the limit depends on the initial state in
-            ways that no linear conservation law accounts for.
+            ways that no conservation law of the degree accounts for.
         NotConverged: if no solution of the equations was found though the system settles, or
             a run was given up on its way while there may be an equilibrium.
         Unsupported: for a system with noise or explicit time.
@@ -62,7 +65,7 @@ def equilibrate(
     >>> print(equilibrate(tank).mechanisms["h"])
     q/k
     """
-    model = equilibrium_model(system)
+    model = equilibrium_model(system, degree)
     families = families_of(interventions)
     if isinstance(model, SCM):
         for do in families:
@@ -76,7 +79,7 @@ def equilibrate(
     return model
 
 
-def equilibrium_model(system: System) -> Causal:
+def equilibrium_model(system: System, degree: int = 1) -> Causal:
     """Return the causal model of a system's equilibrium equations, stable or not.
 
     Raises:
@@ -86,9 +89,9 @@ def equilibrium_model(system: System) -> Causal:
     if not isinstance(system, System):
         raise InvalidValue(f"`{system!r}` is no System; make one, or load it from the zoo")
     require_autonomous(system)
-    laws = conservation_laws(system)
-    if any(not law.is_trivial for law in laws):
-        return CausalConstraintsModel(system, laws)
+    laws = laws_of(system, degree)
+    if any(len(law.states) > 1 for law in laws):
+        return CausalConstraintsModel(system, laws, degree)
     return equilibrium_scm(system, ())
 
 
@@ -101,6 +104,8 @@ def _failure(system: System, outcome: Outcome, under: str) -> PhyscmError:
     remedy = "ask `commutes` for the interventions under which it does settle"
     if kind is NotUnique:
         remedy = "choose the initial state to select one"
+        if outcome.selecting:
+            remedy = "give `degree=3`, so that nonlinear laws are read"
     reason = reason_for(outcome, column).rstrip(".")
     return kind(f"{name} {lead} equilibrium SCM: {reason}; {remedy}")
 

@@ -21,7 +21,7 @@ from itertools import combinations
 import numpy as np
 
 from physcm.abstraction.family import families_of, hold_each
-from physcm.abstraction.laws import Law, laws_of
+from physcm.abstraction.laws import Law, laws_of, selecting_laws
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import NoEquilibrium, PhyscmError
 from physcm.mechanism.interventions import Family, Hold, label
@@ -149,7 +149,8 @@ def scm_exists(
     Args:
         system: autonomous and without noise.
         interventions: what to do, besides nothing; unless told, holds of each state in turn.
-        degree: the largest degree of conservation laws to vary.
+        degree: the largest degree of conservation laws to vary; nonlinear ones of low degree are
+            named as well where nothing else tells two runs apart.
         seed: as in `simulate`.
         sample: whose parameters and initial values to take.
 
@@ -222,16 +223,23 @@ class _Trial:
         """Return two runs in words."""
         system = self.equations.system
         columns = self.x0[:, which]
-        program = system.program(tuple(law.expression for law in self.laws))
-        values = program.vector(0.0, columns, self.p[:, which])
-        laws = {
-            str(law): (float(a), float(b))
-            for law, (a, b) in zip(self.laws, values, strict=True)
-            if abs(a - b) > _DIFFERENT * max(abs(a), abs(b))
-        }
+        laws = self.differing(self.laws, which)
+        laws = laws or self.differing(selecting_laws(system), which)
         first, second = (dict(zip(system.states, x.tolist(), strict=True)) for x in columns.T)
         ends = [self.state(limits[k].state) for k in which]
         return Pair(self.name, (first, second), (ends[0], ends[1]), laws)
+
+    def differing(
+        self, laws: Sequence[Law], which: tuple[int, int]
+    ) -> dict[str, tuple[float, float]]:
+        """Return the laws that have different values at the starts of two runs, and the values."""
+        program = self.equations.system.program(tuple(law.expression for law in laws))
+        values = program.vector(0.0, self.x0[:, which], self.p[:, which])
+        return {
+            str(law): (float(a), float(b))
+            for law, (a, b) in zip(laws, values, strict=True)
+            if abs(a - b) > _DIFFERENT * max(abs(a), abs(b))
+        }
 
     def state(self, x: Floats) -> dict[str, float]:
         """Return all variables at a state."""

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from physcm.abstraction.outcome import UNKNOWN, Outcome
+from physcm.abstraction.outcome import CONTINUUM, UNKNOWN, Outcome
 from physcm.sim.status import LimitStatus
 
 _DID = {
@@ -58,7 +58,7 @@ def _answer(outcome: Outcome, column: int) -> str:
 
 _ANSWERS = {
     "none": "no solution",
-    "continuum": "infinitely many",
+    CONTINUUM: "infinitely many",
     "not_found": "none found",
 }
 
@@ -132,11 +132,8 @@ def _motion(outcome: Outcome, column: int) -> str:
 def _why_differ(outcome: Outcome, column: int) -> str:
     attracting = int(outcome.attracting[column].sum())
     answer = outcome.answers[column]
-    if answer == "continuum":
-        return (
-            "The equilibrium equations leave a continuum of states: where the system rests "
-            "depends on where it starts, which equations without time do not tell."
-        )
+    if answer == CONTINUUM:
+        return _why_continuum(outcome)
     if not outcome.settled[column]:
         return _why_restless(outcome, column, attracting)
     if answer == "not_found":
@@ -149,6 +146,18 @@ def _why_differ(outcome: Outcome, column: int) -> str:
     if attracting == 0:
         return _why_unexpected_rest(outcome, column)
     return _why_elsewhere(outcome, column)
+
+
+def _why_continuum(outcome: Outcome) -> str:
+    left = (
+        "The equilibrium equations leave a continuum of states: where the system rests depends on "
+        "where it starts, which equations without time do not tell"
+    )
+    if not outcome.selecting:
+        return f"{left}."
+    laws = " and ".join(outcome.selecting)
+    keep = "keeps its" if len(outcome.selecting) == 1 else "keep their"
+    return f"{left}. On the way {laws} {keep} initial value."
 
 
 def _why_restless(outcome: Outcome, column: int, attracting: int) -> str:

@@ -16,11 +16,14 @@ from typing import TypeAlias
 
 import sympy as sp
 
+from physcm.abstraction.parametric import in_parameters
+from physcm.mechanism.errors import Unsupported
 from physcm.mechanism.expression import symbol, to_text
 from physcm.sim import ConservationLaw, FirstIntegral, System, conservation_laws, first_integrals
 from physcm.sim.conservation import known_parameters
 from physcm.sim.integrals import is_conserved
 
+_LOW_DEGREES = (2, 3)
 Law: TypeAlias = "ConservationLaw | FirstIntegral"
 
 
@@ -55,6 +58,25 @@ def laws_of(system: System, degree: int = 1) -> tuple[Law, ...]:
     """
     nonlinear = first_integrals(system, degree) if degree > 1 else ()
     return (*conservation_laws(system), *nonlinear)
+
+
+def selecting_laws(system: System) -> tuple[FirstIntegral, ...]:
+    """Return nonlinear laws of the lowest degree at which any are found, in parameters if they can.
+
+    Laws of a degree above 3 are not looked for.
+
+    >>> chase = System({"x": "-x*y", "y": "-y"}, initial={"x": 1, "y": 1})
+    >>> [str(law) for law in selecting_laws(chase)]
+    ['y - log(x)']
+    """
+    for degree in _LOW_DEGREES:
+        try:
+            found = first_integrals(system, degree)
+        except Unsupported:
+            return ()
+        if found:
+            return tuple(in_parameters(system, law) or law for law in found)
+    return ()
 
 
 def law_change(label: str, laws: Sequence[Law], done: System, degree: int = 1) -> LawChange:

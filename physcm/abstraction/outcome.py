@@ -39,6 +39,8 @@ class Outcome:
         reached: the largest value that each variable took along the runs, (variables,).
         carried: what uncertainty of the states at rest, each of its own size, would do to each
             variable, (variables,).
+        selecting: nonlinear laws of the system that the causal model does not read, looked for
+            where its equations leave a continuum of states.
     """
 
     names: tuple[str, ...]
@@ -53,6 +55,7 @@ class Outcome:
     seed: int
     reached: Floats
     carried: Floats
+    selecting: tuple[str, ...] = ()
 
     @property
     def statuses(self) -> NDArray[np.int64]:
@@ -125,7 +128,7 @@ class Outcome:
         """Which columns agree: both at the same state, or neither with a state to rest in."""
         attracting = self.attracting.sum(axis=1)
         same = self.settled & (attracting == 1) & (self.matches & self.attracting).any(axis=1)
-        restless = ~self.settled & (attracting == 0) & ~self._answered("continuum")
+        restless = ~self.settled & (attracting == 0) & ~self._answered(CONTINUUM)
         undecided = self._answered("not_found") & (self.statuses != LimitStatus.DIVERGED)
         broken_off = self.statuses == LimitStatus.BROKEN_OFF
         return np.asarray(same | (restless & ~undecided & ~broken_off))
@@ -146,5 +149,7 @@ class Outcome:
 
 
 _RESOLVED = 1e-3
+CONTINUUM = "continuum"
+"""The answer of a causal model whose equations have infinitely many solutions."""
 UNKNOWN = "unknown"
 """The kind of a solution that does not say where all states of the system are."""

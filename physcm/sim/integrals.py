@@ -1,16 +1,17 @@
-"""Polynomial first integrals: nonlinear c(X) with grad c . f(X) = 0 identically, found exactly.
+"""First integrals: nonlinear c(X) with grad c . f(X) = 0 identically, found exactly.
 
-Among the polynomials of degree d in the states these are the left null space of the matrix of
-values grad m_k(X) . f(X), over all monomials m_k and at generic points X (see
-`physcm.sim.modular`). The drift f need not be a polynomial: its quotients are exact, and of any
-other function nothing but its arguments matters.
+Among the polynomials of degree d in the states, and logarithms of amounts beside them, these are
+the left null space of the matrix of values grad m_k(X) . f(X), over all monomials m_k and
+logarithms and at generic points X (see `physcm.sim.modular`). The drift f need not be a
+polynomial: its quotients are exact, and of any other function nothing but its arguments matters.
 
 Products and sums of conserved quantities are conserved again. Only what is no polynomial in
 others is returned, beside the linear laws of `conservation_laws`.
 
-    oscillator           x' = v, v' = -w^2 x         w^2 x^2 + v^2
-    free rigid body      I1 w1' = (I2 - I3) w2 w3    energy and the square of the momentum
-    predator and prey    only a logarithmic one, which is no polynomial
+    oscillator           x' = v, v' = -w^2 x           w^2 x^2 + v^2
+    free rigid body      I1 w1' = (I2 - I3) w2 w3      energy and the square of the momentum
+    epidemic             S' = -b S I, I' = b S I - g I    S + I - (g/b) log S
+    predator and prey    x' = x (a - b y), y' = y (d x - c)    d x - c log x + b y - a log y
 
 A law whose gradient does not vanish where the system rests makes states of rest depend on the
 initial state, as a linear one does. One whose gradient does, such as energy at the bottom of a
@@ -19,7 +20,7 @@ well, says that nothing comes to rest there that has another value of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from math import prod
@@ -30,7 +31,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from physcm.mechanism.errors import InvalidValue, Unsupported
-from physcm.mechanism.expression import symbol, to_text
+from physcm.mechanism.expression import initial_symbol, symbol, to_text
 from physcm.sim.conservation import conservation_laws, numbered
 from physcm.sim.modular import Values, left_null_space, lift, reduced_rows
 from physcm.sim.system import System
@@ -43,21 +44,57 @@ Points: TypeAlias = NDArray[np.object_]
 
 @dataclass(frozen=True)
 class FirstIntegral:
-    """A polynomial in the states that keeps its initial value.
+    """A function of the states that keeps its initial value.
 
     Attributes:
-        expression: the polynomial, for the given values of the parameters.
+        expression: a polynomial, with logarithms of states beside it where these are positive.
+        values: of the parameters in it, which decide signs, if it holds for all of their values;
+            None if it holds for the given values alone, as numbers.
 
     >>> FirstIntegral(symbol("x") ** 2 + symbol("v") ** 2).states
     ('v', 'x')
     """
 
     expression: sp.Expr
+    values: tuple[tuple[str, sp.Expr], ...] | None = None
 
     @property
     def states(self) -> tuple[str, ...]:
         """The states that take part."""
-        return tuple(sorted(s.name for s in self.expression.free_symbols))
+        parameters = {name for name, _ in self.values or ()}
+        return tuple(sorted({s.name for s in self.expression.free_symbols} - parameters))
+
+    @property
+    def amounts(self) -> tuple[sp.Symbol, ...]:
+        """The states of which it has the logarithm, which stay positive or stay zero."""
+        return tuple(sorted((e.args[0] for e in self.expression.atoms(sp.log)), key=str))
+
+    @property
+    def level(self) -> sp.Expr:
+        """What vanishes where the law has its value at the start, as far as amounts of zero.
+
+        P(x) + sum_i c_i log x_i keeps its value where x^a e^(P(x) - P(x0)) x0^b = x^b x0^a, with a
+        the positive and b the negative c_i, without their sign and in units of the smallest one.
+
+        >>> x = symbol("x")
+        >>> FirstIntegral(x - 2 * sp.log(x)).level
+        -x + x(0)*exp(x/2 - x(0)/2)
+        """
+        at_start = {symbol(name): initial_symbol(name) for name in self.states}
+        whole = sp.expand(self.expression)
+        powers = {x: whole.coeff(sp.log(x)) for x in self.amounts}
+        rest = whole - sp.expand(sp.Add(*(c * sp.log(x) for x, c in powers.items())))
+        rise = rest - rest.xreplace(at_start)
+        if not powers:
+            return rise
+        numbers = {symbol(name): value for name, value in self.values or ()}
+        signed = {x: c * sp.sign(c.xreplace(numbers)) for x, c in powers.items()}
+        unit = min(signed.values(), key=lambda c: float(c.xreplace(numbers)))
+        up, down = (
+            sp.Mul(*(x ** (signed[x] / unit) for x, c in powers.items() if c == sign * signed[x]))
+            for sign in (1, -1)
+        )
+        return up * down.xreplace(at_start) * sp.exp(rise / unit) - down * up.xreplace(at_start)
 
     def __str__(self) -> str:
         return to_text(self.expression)
@@ -66,15 +103,17 @@ class FirstIntegral:
 def first_integrals(
     system: System, degree: int = 2, *, beyond: Sequence[sp.Expr] = ()
 ) -> tuple[FirstIntegral, ...]:
-    """Return the polynomial first integrals of a system that are no polynomials in others.
+    """Return the first integrals of a system that are no polynomials in others.
 
-    The linear ones are not among them: these are the `conservation_laws`. What is found holds for
-    the given values of the parameters.
+    They are polynomials in the states, and sums of these with multiples of the logarithms of
+    amounts: of states that cannot be negative, or begin positive. The linear ones are not among
+    them: these are the `conservation_laws`. What is found holds for the given values of the
+    parameters.
 
     Args:
         system: without noise; explicit time may not occur.
         degree: the largest degree to look for.
-        beyond: further polynomials that are known to be conserved.
+        beyond: further expressions of that kind that are known to be conserved.
 
     Raises:
         InvalidValue: for a degree below 2.
@@ -93,58 +132,85 @@ def first_integrals(
             f"{system.in_words} has {len(system.states)} states, and thus `{size}` monomials up to "
             f"degree {degree}, more than {_MOST}; ask for a lower degree"
         )
-    known = [law.expression for law in conservation_laws(system)]
-    known = [sp.Poly(e, *map(symbol, system.states)) for e in (*known, *beyond)]
-    found: list[sp.Poly] = []
+    known = [*(law.expression for law in conservation_laws(system)), *beyond]
+    found: list[sp.Expr] = []
     for d in range(2, degree + 1):
         found += _new(system, d, [*known, *found])
-    return tuple(FirstIntegral(poly.as_expr()) for poly in found)
+    return tuple(map(FirstIntegral, found))
 
 
 def is_conserved(system: System, expression: sp.Expr) -> bool:
-    """Say whether a polynomial in the states is a first integral.
+    """Say whether a polynomial in the states, with logarithms beside it, is a first integral.
 
     >>> is_conserved(System({"x": "y", "y": "-x"}, initial={"x": 1, "y": 0}), symbol("x") ** 2)
     False
     """
-    poly = sp.Poly(expression, *map(symbol, system.states))
-    values = _rates(system, 1, tuple(poly.monoms()))
-    weights = [_residue(c) for c in poly.coeffs()]
+    weights = _weights(expression)
+    values = _rates(system, 1, tuple(weights))
+    residues = [_residue(c) for c in weights.values()]
     return not any(
-        sum(w * v for w, v in zip(weights, column, strict=True)) % _PRIME
+        sum(w * v for w, v in zip(residues, column, strict=True)) % _PRIME
         for column in zip(*values, strict=True)
     )
 
 
-def _new(system: System, degree: int, known: Sequence[sp.Poly]) -> list[sp.Poly]:
-    """Return the first integrals of a degree beyond all products of known ones."""
-    monomials = tuple(_monomials(len(system.states), degree))
-    first, second = (_beyond(system, salt, monomials, degree, known) for salt in (1, 2))
+def _new(system: System, degree: int, known: Sequence[sp.Expr]) -> list[sp.Expr]:
+    """Return the first integrals of a degree beyond all products of known ones.
+
+    Logarithms come first and are eliminated first, so that laws without any come out as such.
+    """
+    states = [symbol(name) for name in system.states]
+    monomials = [_product(states, powers) for powers in _monomials(len(states), degree)]
+    terms = (*map(sp.log, _amounts(system)), *monomials)
+    first, second = (_beyond(system, salt, terms, degree, known) for salt in (1, 2))
     if first is None or first != second:
         raise Unsupported(
             f"a first integral of {system.in_words} has coefficients that depend on parameters "
             "drawn at random; give those parameters fixed values"
         )
-    symbols = tuple(map(symbol, system.states))
-    return [sp.Poly(dict(zip(monomials, row, strict=True)), *symbols) for row in first]
+    return [_law(dict(zip(terms, row, strict=True))) for row in first]
+
+
+def _law(weights: Mapping[sp.Expr, sp.Rational]) -> sp.Expr:
+    """Return the sum of weighted terms; of logarithms alone, the monomial of which it is the log.
+
+    >>> x, y = map(symbol, "xy")
+    >>> _law({sp.log(x): sp.Integer(1), sp.log(y): sp.Integer(2), x: sp.Integer(0)})
+    x*y**2
+    """
+    told = {term: c for term, c in weights.items() if c}
+    logarithms = {term.args[0]: c for term, c in told.items() if term.func == sp.log}
+    if len(logarithms) == len(told) and all(c.is_Integer and c > 0 for c in told.values()):
+        return sp.Mul(*(x**c for x, c in logarithms.items()))
+    downward = all(c < 0 for term, c in told.items() if term.func != sp.log)
+    sign = -1 if downward and len(logarithms) < len(told) else 1
+    return sp.Add(*(sign * c * term for term, c in told.items()))
+
+
+def _amounts(system: System) -> list[sp.Symbol]:
+    """Return the states whose logarithm can be part of a law."""
+    begin = system.draw(np.array([0]), 0)[0][:, 0]
+    return [
+        symbol(name)
+        for name, value in zip(system.states, begin, strict=True)
+        if value > 0 or system.bounds.get(name, (-np.inf,))[0] >= 0
+    ]
 
 
 def _beyond(
-    system: System, salt: int, monomials: tuple[Powers, ...], degree: int, known: Sequence[sp.Poly]
+    system: System, salt: int, terms: tuple[sp.Expr, ...], degree: int, known: Sequence[sp.Expr]
 ) -> list[list[sp.Rational]] | None:
     """Return coefficients found from one set of points; None if they are not rational."""
-    place = {powers: k for k, powers in enumerate(monomials)}
+    place = {term: k for k, term in enumerate(terms)}
     products = []
-    for poly in _products(known, degree):
-        row = [0] * len(monomials)
-        for powers, coefficient in poly.terms():
-            if any(powers):
-                row[place[powers]] = _residue(coefficient)
-        products.append(row)
-    columns = range(len(monomials))
-    laws = left_null_space(_rates(system, salt, monomials), _PRIME)
+    for expression in _products(known, degree):
+        weights = _weights(expression)
+        if weights.keys() <= place.keys():
+            residues = {place[term]: _residue(c) for term, c in weights.items()}
+            products.append([residues.get(k, 0) for k in range(len(terms))])
+    laws = left_null_space(_rates(system, salt, terms), _PRIME)
     for row in reduced_rows(products, _PRIME):
-        pivot = next(k for k in columns if row[k])
+        pivot = next(k for k, v in enumerate(row) if v)
         laws = [
             [(v - law[pivot] * w) % _PRIME for v, w in zip(law, row, strict=True)] for law in laws
         ]
@@ -170,39 +236,50 @@ def _monomials(states: int, degree: int) -> Iterator[Powers]:
             yield tuple(chosen.count(i) for i in range(states))
 
 
-def _products(known: Sequence[sp.Poly], degree: int) -> Iterator[sp.Poly]:
-    """Yield all products of known polynomials up to a degree."""
-    most = [degree // max(1, poly.total_degree()) for poly in known]
+def _product(states: Sequence[sp.Symbol], powers: Powers) -> sp.Expr:
+    return sp.Mul(*(x**e for x, e in zip(states, powers, strict=True)))
+
+
+def _products(known: Sequence[sp.Expr], degree: int) -> Iterator[sp.Expr]:
+    """Yield known laws, logarithms of monomials, and all products of polynomials up to a degree."""
+    polynomials = [(e, _degree(e)) for e in known if not e.has(sp.log)]
+    yield from (e for e in known if e.has(sp.log))
+    yield from (sp.expand_log(sp.log(e), force=True) for e in known if not e.is_Add)
+    most = [degree // max(1, d) for _, d in polynomials]
     for count in range(1, max(most, default=0) + 1):
-        for chosen in combinations_with_replacement(known, count):
-            if sum(poly.total_degree() for poly in chosen) <= degree:
-                yield prod(chosen[1:], start=chosen[0])
+        for chosen in combinations_with_replacement(polynomials, count):
+            if sum(d for _, d in chosen) <= degree:
+                yield prod(e for e, _ in chosen)
 
 
-def _rates(system: System, salt: int, monomials: tuple[Powers, ...]) -> list[list[int]]:
-    """Return grad m_k . f of monomials at random points, modulo the prime, (monomials, points)."""
+def _degree(expression: sp.Expr) -> int:
+    return int(sp.Poly(expression, *expression.free_symbols).total_degree())
+
+
+def _weights(expression: sp.Expr) -> dict[sp.Expr, sp.Rational]:
+    """Return the coefficient of each term but the constant one."""
+    weights = sp.expand(expression).as_coefficients_dict()
+    return {term: c for term, c in weights.items() if not term.is_number}
+
+
+def _rates(system: System, salt: int, terms: tuple[sp.Expr, ...]) -> list[list[int]]:
+    """Return grad m_k . f of terms m_k at random points, modulo the prime, (terms, points)."""
     derived, drift = numbered(system)
-    values = Values(salt, len(monomials) + 4, system.states, _PRIME)
+    values = Values(salt, len(terms) + 4, system.states, _PRIME)
     for name, expression in derived:
         values.known[name] = values.of(expression)
-    x = [values.row(symbol(name)) for name in system.states]
-    f = [np.array(values.row(e), dtype=object) for e in drift]
-    largest = max(max(powers) for powers in monomials)
-    powered = [
-        [np.array([pow(v, e, _PRIME) for v in row], dtype=object) for e in range(largest + 1)]
-        for row in x
-    ]
-    return [list(_rate(powers, powered, f)) for powers in monomials]
+    f = {
+        symbol(name): np.array(values.row(e), dtype=object)
+        for name, e in zip(system.states, drift, strict=True)
+    }
+    return [values.spread(_rate(term, values, f)) for term in terms]
 
 
-def _rate(powers: Powers, powered: Sequence[Sequence[Points]], f: Sequence[Points]) -> Points:
-    """Return sum_i e_i m/x_i f_i of the monomial m with exponents e, at points."""
-    total: Points = 0 * f[0]
-    members = [i for i, power in enumerate(powers) if power]
-    for i in members:
-        others = prod(powered[j][powers[j]] for j in members if j != i)
-        total = total + powers[i] * powered[i][powers[i] - 1] * others % _PRIME * f[i]
-    return np.asarray(total % _PRIME)
+def _rate(term: sp.Expr, values: Values, f: Mapping[sp.Symbol, Points]) -> Points:
+    """Return sum_i dm/dx_i f_i of a monomial or a logarithm m at points."""
+    members = sorted(term.free_symbols, key=str)
+    slopes = (np.asarray(values.of(sp.diff(term, x)), dtype=object) * f[x] for x in members)
+    return np.asarray(sum(slopes, start=0 * f[members[0]]) % _PRIME)
 
 
 def _residue(c: sp.Rational) -> int:
