@@ -3,7 +3,8 @@
 Question: under which holds does each model of the zoo, and each model of BioModels where the files
 are present, have the equilibria that its causal model says? Where it has not, what is the cause,
 and does a computation that shares no solver with the check (`benchmarks.second_opinion`) confirm
-it? The exit status is the number of causes that are not confirmed.
+it? And are the effects and adaptations that the causal ordering predicts the ones that are seen
+(`benchmarks.effects`)? The exit status is the number of claims that are not confirmed.
 
 Run: python -m benchmarks.verdicts [--write] [--kind zoo | biomodels] [NAME ...]
 (BioModels: ../shared/data/biomodels beside the checkout; --write puts the tables into
@@ -16,14 +17,15 @@ import argparse
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks import second_opinion as second
+from benchmarks.effects import ADAPTED_HEAD, EFFECTS_HEAD, effects
 from benchmarks.second_opinion import Floats, Flow, Opinion
+from benchmarks.tables import PAGE, markdown, models, written
 from benchmarks.timing import machine
 from physcm.abstraction import (
     CausalConstraintsModel,
@@ -35,15 +37,12 @@ from physcm.abstraction import (
 )
 from physcm.abstraction.outcome import Outcome
 from physcm.mechanism import Unsupported
-from physcm.sim import System, zoo
+from physcm.sim import System
 from physcm.sim.equilibrium import EquilibriumEquations
 from physcm.sim.long_run import Limit
 from physcm.sim.starts import spread_starts
 from physcm.sim.status import LimitStatus
 
-ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "verdicts.md"
-BIOMODELS = ROOT.parent / "shared" / "data" / "biomodels"
 HEAD = ("model", "verdict", "cause", "under", "second opinion", "s")
 NOT_CONFIRMED = "NOT CONFIRMED"
 
@@ -250,51 +249,35 @@ def both(*opinions: Opinion) -> Opinion:
     return Opinion(all(o.holds for o in opinions), "; ".join(o.text for o in opinions))
 
 
-def models(kinds: Sequence[str], chosen: Sequence[str]) -> Iterator[tuple[str, str, System]]:
-    """Yield the kind, name and system of each model."""
-    for name in zoo.names() if "zoo" in kinds else ():
-        if not chosen or name in chosen:
-            yield "zoo", name, zoo.load(name)
-    for path in sorted(BIOMODELS.glob("*.xml")) if "biomodels" in kinds else ():
-        name = path.stem.removeprefix("BIOMD").lstrip("0")
-        if not chosen or name in chosen:
-            yield "biomodels", name, System.from_sbml(path)
-
-
-def markdown(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
-
-
-def written(page: str, kind: str, lines: Sequence[str]) -> str:
-    """Return a page with the table of a kind, between its markers, replaced."""
-    begin, end = f"<!-- {kind}: begin -->", f"<!-- {kind}: end -->"
-    before, _, rest = page.partition(begin)
-    _, _, after = rest.partition(end)
-    return "\n".join([before + begin, *lines, end + after])
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     reader = argparse.ArgumentParser()
     reader.add_argument("names", nargs="*")
     reader.add_argument("--kind", choices=("zoo", "biomodels"), action="append")
     reader.add_argument("--write", action="store_true")
     options = reader.parse_args(arguments)
+    if options.write and options.names:
+        reader.error("--write is for all models; leave out the names")
     print(machine())
     tables: dict[str, list[str]] = {}
     unconfirmed = 0
     for kind, name, system in models(options.kind or ("zoo", "biomodels"), options.names):
-        if kind not in tables:
-            tables[kind] = [markdown(HEAD), markdown(["---"] * len(HEAD))]
-            print(*tables[kind], sep="\n")
-        found = line(name, system)
-        unconfirmed += len(found.unconfirmed)
-        rows = [markdown(row) for row in found.rows]
-        tables[kind] += rows
-        print(*rows, sep="\n", flush=True)
+        found, moved = line(name, system), effects(name, system)
+        unconfirmed += len(found.unconfirmed) + (moved.unconfirmed if moved else 0)
+        parts = {kind: (HEAD, found.rows)}
+        if moved:
+            parts |= {
+                f"{kind} effects": (EFFECTS_HEAD, [moved.row]),
+                f"{kind} adaptation": (ADAPTED_HEAD, moved.adapted_rows),
+            }
+        for place, (head, rows) in parts.items():
+            cells = [markdown(row) for row in rows]
+            table = tables.setdefault(place, [markdown(head), markdown(["---"] * len(head))])
+            table += cells
+            print(*cells, sep="\n", flush=True)
     if options.write:
         page = PAGE.read_text(encoding="utf-8")
-        for kind, lines in tables.items():
-            page = written(page, kind, lines)
+        for place, lines in tables.items():
+            page = written(page, place, lines)
         PAGE.write_text(page, encoding="utf-8")
     return unconfirmed
 

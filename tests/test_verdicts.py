@@ -131,6 +131,21 @@ def test_the_lorenz_system_is_chaotic_and_a_limit_cycle_is_not(second: Any) -> N
     assert not second.chaotic(second.Flow.of(LIMIT_CYCLE), at(1, 0)).holds
 
 
+def test_of_the_sniffer_the_response_adapts_and_the_other_species_does_not(second: Any) -> None:
+    """R' = S - X R, X' = S - X rests at X = S, R = 1 (Tyson, Chen & Novak 2003, figure 1d)."""
+    sniffer = System(
+        {"R": "S - X*R", "X": "S - X"},
+        algebraic={"rate": "X*R"},
+        parameters={"S": 1},
+        initial={"R": 1, "X": 1},
+    )
+    before, after = (second.Flow.of(sniffer.replace(parameters={"S": S})) for S in (1, 1.01))
+    assert second.adapts(before, after, at(1, 1), ["R"]).holds
+    assert not second.adapts(before, after, at(1, 1), ["X"]).holds
+    assert not second.adapts(before, after, at(1, 1), ["R", "rate"]).holds
+    assert not second.adapts(before, before, at(1, 1), ["R"]).holds  # nothing moves it
+
+
 def test_noise_that_vanishes_with_the_drift_is_told_from_noise_that_does_not(second: Any) -> None:
     for noise, expected in (("0.3", True), ("x - 0.5", False)):
         assert second.noisy(DECAY.replace(noise={"x": noise})).holds is expected

@@ -46,14 +46,21 @@ def reached(ordering: CausalOrdering) -> dict[str, tuple[str, ...]]:
         )
     source, mechanisms = reduced.source, Mechanisms.of(reduced)
     slopes, disturbed = mechanisms.generic_slopes(), mechanisms.slopes(responses.value)
-    edges = ((v, x) for x, found in slopes.items() for v in found.keys() & {*ordering.variables})
+    totals = mechanisms.conserved(slopes)
+    edges = (
+        (v, x)
+        for x, found in slopes.items()
+        for v in found.keys() & {*ordering.variables}
+        if x not in totals
+    )
     graph = MixedGraph(edges, nodes=ordering.variables)
     own = {**source.state_of, **source.defined_by}
     starts = {f: mechanisms.answering(own[f]) for f in ordering.equations if f in own}
     conserved = {state for law in reduced.laws for state in law.states}
     for name in ordering.inputs:
-        starts[name] = {x for x in slopes if name in slopes[x] and name in disturbed[x]}
-        starts[name] |= {x for x in conserved if name in names_in(source.starts[x])}
+        moved = {x for x in conserved if name in names_in(source.starts[x])}
+        moved |= {x for x in totals if not moved.isdisjoint(slopes[x])}
+        starts[name] = moved | {x for x in slopes if name in slopes[x] and name in disturbed[x]}
     return {
         cause: tuple(v for v in ordering.variables if v in graph.descendants(start))
         for cause, start in starts.items()
