@@ -15,7 +15,7 @@ from physcm.mechanism.codegen import Floats
 from physcm.mechanism.interventions import label
 from physcm.sim import System, conservation_laws, equilibria, settle
 from physcm.sim.conservation import totals
-from physcm.sim.periodicity import periods
+from physcm.sim.periodicity import free_angles
 from physcm.sim.status import LimitStatus
 
 _SAME = 1e-5
@@ -28,7 +28,7 @@ def run(model: str, do: Sequence[str], seed: int) -> None:
     interventions = read_interventions(do, original)
     system = original.do(*interventions)
     with working("searching equilibria"):
-        turns = _free_angles(system)
+        turns = free_angles(system)
         found = within_one_turn(equilibria(system, seed=seed), system, turns)
         limit = settle(system, seed=seed)
         conserved = _conserved(system, seed)
@@ -47,12 +47,6 @@ def run(model: str, do: Sequence[str], seed: int) -> None:
     for line in conserved:
         say(f"Conserved: {line}")
     say(f"Long run from the initial state: {_long_run(limit, found, system, turns)}")
-
-
-def _free_angles(system: System) -> Mapping[str, float]:
-    """Return the periods of states that no conservation law ties to others."""
-    tied = {name for law in conservation_laws(system) for name, _ in law.coefficients}
-    return {name: period for name, period in periods(system).items() if name not in tied}
 
 
 def within_one_turn(found: xr.Dataset, system: System, turns: Mapping[str, float]) -> xr.Dataset:

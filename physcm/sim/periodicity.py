@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import sympy as sp
 
 from physcm.mechanism.expression import symbol
+from physcm.sim.conservation import conservation_laws
 from physcm.sim.system import System
 
 _WAVES = (sp.sin, sp.cos, sp.tan)
@@ -31,6 +32,12 @@ def periods(system: System) -> Mapping[str, float]:
     mechanisms = sp.Tuple(*program.outputs, *(e for _, e in program.definitions))
     found = {name: _period(mechanisms, symbol(name)) for name in system.states}
     return {name: period for name, period in found.items() if period is not None}
+
+
+def free_angles(system: System) -> Mapping[str, float]:
+    """Return the periods of states that no conservation law ties to others."""
+    tied = {name for law in conservation_laws(system) for name, _ in law.coefficients}
+    return {name: period for name, period in periods(system).items() if name not in tied}
 
 
 def _period(mechanisms: sp.Tuple, x: sp.Symbol) -> float | None:

@@ -18,8 +18,8 @@ import numpy as np
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.expression import to_text
 from physcm.sim.bifurcation.crossing import directions
-from physcm.sim.bifurcation.curve import Curve
-from physcm.sim.bifurcation.explore import explore
+from physcm.sim.bifurcation.curve import Curve, Point
+from physcm.sim.bifurcation.explore import NUDGE, explore, is_upright
 from physcm.sim.bifurcation.found import Continuation, SpecialPoint
 from physcm.sim.bifurcation.hopf import first_lyapunov
 from physcm.sim.bifurcation.special import Event
@@ -126,7 +126,7 @@ def _described(found: Continuation, group: list[Seen]) -> SpecialPoint:
             l1 = first_lyapunov(curve, event.u, event.omega)
             return replace(point, period=2 * np.pi / event.omega, first_lyapunov=l1)
         case "branch point":
-            return replace(point, kind=_kind_of_crossing(curve, event.u))
+            return _crossing(curve, event.u, point)
         case "bound":
             return replace(point, what=found.sweep.system.states[event.what])
         case "kink":
@@ -134,14 +134,26 @@ def _described(found: Continuation, group: list[Seen]) -> SpecialPoint:
     return point
 
 
-def _kind_of_crossing(curve: Curve, u: Floats) -> str:
+def _crossing(curve: Curve, u: Floats, point: SpecialPoint) -> SpecialPoint:
     """Say how branches cross: with one of them upright, both slanted, or not known."""
-    size = curve.units.at(u)
-    ways = [d / size / np.linalg.norm(d / size) for d in directions(curve, u)]
+    ways = [curve.start(u, direction) for direction in directions(curve, u)]
     if len(ways) < 2:
-        return "branch point"
-    upright = any(abs(way[-1]) <= _UPRIGHT for way in ways)
-    return "pitchfork" if upright else "transcritical"
+        return point
+    upright = next((way for way in ways if abs(way.tangent[-1]) <= _UPRIGHT), None)
+    if upright is None:
+        return replace(point, kind="transcritical")
+    sides = [side for way in ways for side in _sides(curve, way)]
+    if any(is_upright(side) for side in _sides(curve, upright)):
+        return replace(point, kind="line")
+    return replace(point, kind="pitchfork", stability=tuple(side.stability for side in sides))
+
+
+def _sides(curve: Curve, point: Point) -> Iterator[Point]:
+    """Yield the points of a curve next to one of its points."""
+    for way in (point, point.reversed()):
+        near, _ = curve.ahead(way, NUDGE, point.u + NUDGE * way.direction)
+        if near is not None:
+            yield curve.point(near, way.direction)
 
 
 def _loose_ends(found: Continuation) -> Iterator[SpecialPoint]:

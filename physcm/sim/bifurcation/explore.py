@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.roots import distinct
 from physcm.sim.bifurcation.crossing import directions
-from physcm.sim.bifurcation.curve import Units
+from physcm.sim.bifurcation.curve import Point, Units
 from physcm.sim.bifurcation.pieces import Pieces
 from physcm.sim.bifurcation.sweep import Sweep
 from physcm.sim.bifurcation.tracing import Branch, Tracer
@@ -20,7 +21,9 @@ from physcm.sim.equilibrium import scatter
 _INSIDE = (0.145898, 0.381966, 0.618034, 0.854102)
 """Shares of the range that no special value is likely to lie at, by the golden ratio."""
 _MOST_BRANCHES = 100
-_NUDGE = 0.01
+_LEVEL, _EDGE = 1e-9, 1e-3
+NUDGE = 0.01
+"""How far along a curve to look, in units, to see which curve it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +62,10 @@ def explore(sweep: Sweep, starts: int) -> Explored:
     typical = float(np.median(sizes[sizes > 0])) if (sizes > 0).any() else 1.0
     units = Units.of(sweep, np.where(sizes > 0, sizes, typical))
     explorer = _Explorer(Tracer(Pieces(sweep), units))
-    for u in known:
-        explorer.begin(u)
-    for u in _inside(sweep, units, starts):
+    start = ends[0][1]
+    homed = [turned(u, start, sweep.turns) for u in (*known, *_inside(sweep, units, starts))]
+    angles = np.isfinite(sweep.turns)
+    for u in sorted(homed, key=lambda u: float(np.abs(u[:-1] - start)[angles].sum())):
         explorer.begin(u)
     complete = explorer.complete and explorer.isolated
     return Explored(explorer.tracer, tuple(explorer.branches), complete)
@@ -80,6 +84,18 @@ def _inside(sweep: Sweep, units: Units, starts: int) -> Iterator[Floats]:
         roots = roots[:, converged]
         roots = roots[:, distinct(roots, np.maximum(np.abs(roots), typical[:, np.newaxis]))]
         yield from (np.append(x, value) for x in roots.T if equations.is_feasible(x, typical))
+
+
+def turned(u: Floats, near: Floats, turns: Floats) -> Floats:
+    """Return a point with its angles turned to within half a turn of some states.
+
+    >>> turned(np.array([7.0, 7.0, 1.0]), np.zeros(2), np.array([2 * np.pi, np.inf])).round(2)
+    array([0.72, 7.  , 1.  ])
+    """
+    angles = np.flatnonzero(np.isfinite(turns))
+    u = u.copy()
+    u[angles] -= turns[angles] * np.round((u[angles] - near[angles]) / turns[angles])
+    return u
 
 
 class _Explorer:
@@ -115,8 +131,28 @@ class _Explorer:
         curve = self.tracer.curve(u)
         start = curve.start(u, direction)
         for way in (start, start.reversed()):
-            near, _ = curve.ahead(way, _NUDGE, u + _NUDGE * way.direction)
+            near, _ = curve.ahead(way, NUDGE, u + NUDGE * way.direction)
             if near is not None and self.tracer.feasible(near):
-                places = (branch.place(near, self.tracer) for branch in self.branches)
-                return all(place is None for place in places)
+                if is_upright(curve.point(near, way.direction)):
+                    self.isolated = False
+                    return False
+                return not any(self._is_on(branch, near) for branch in self.branches)
         return False
+
+    def _is_on(self, branch: Branch, u: Floats) -> bool:
+        """Say whether a branch passes through a point, or a point whole turns away."""
+        turns = np.append(self.tracer.sweep.turns, np.inf)
+        points = [point.u for point in branch.points]
+        least = np.ceil((np.min(points, axis=0) - u) / turns - _EDGE)
+        most = np.floor((np.max(points, axis=0) - u) / turns + _EDGE)
+        ways = (range(int(a), int(b) + 1) for a, b in zip(least, most, strict=True))
+        copies = (u + np.where(np.isfinite(turns), turns, 0.0) * way for way in product(*ways))
+        return any(branch.place(copy, self.tracer) is not None for copy in copies)
+
+
+def is_upright(point: Point) -> bool:
+    """Say whether a curve stands still in the swept number next to where it sets out.
+
+    That is a line of equilibria at one value, which are not isolated.
+    """
+    return bool(abs(point.tangent[-1]) <= _LEVEL)

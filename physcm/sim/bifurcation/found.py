@@ -35,11 +35,12 @@ class SpecialPoint:
     """A point at which something happens to a branch of equilibria.
 
     Attributes:
-        kind: "fold", "Hopf", "transcritical" or "pitchfork" (branches cross), "branch point"
-            (they cross in a more degenerate way, and what crosses is not followed), "kink" (a case
-            of min, max, |x| or a piecewise mechanism is decided), "bound" (a state comes to the
-            end of what it can physically take), "unbounded" (a state has outgrown every size),
-            "lost" or "stopped" (the branch is followed no further).
+        kind: "fold", "Hopf", "transcritical" or "pitchfork" (branches cross), "line" (one of
+            them stays at one value, and is not followed), "branch point" (they cross in a more
+            degenerate way, and what crosses is not followed), "kink" (a case of min, max, |x| or
+            a piecewise mechanism is decided), "bound" (a state comes to the end of what it can
+            physically take), "unbounded" (a state has outgrown every size), "lost" or "stopped"
+            (the branch is followed no further).
         value: of what is swept.
         state: every state and derived variable.
         branches: the branches that meet here, as positions.
@@ -65,18 +66,26 @@ class SpecialPoint:
 
     @property
     def criticality(self) -> str:
-        """Of a Hopf point: supercritical, subcritical, degenerate, or "" where not known."""
-        if np.isnan(self.first_lyapunov):
-            return ""
+        """Supercritical, subcritical or degenerate, or "" where that is not known or not asked.
+
+        A Hopf point is told by its first Lyapunov coefficient, a pitchfork by whether the
+        symmetric pair is stable (three of four sides are) or not (one of four).
+        """
         names = {-1: "supercritical", 0: "degenerate", 1: "subcritical"}
-        return names[int(np.sign(self.first_lyapunov))]
+        if not np.isnan(self.first_lyapunov):
+            return names[int(np.sign(self.first_lyapunov))]
+        stable = sorted(side == "stable" for side in self.stability)
+        pairs = {(False, True, True, True): -1, (False, False, False, True): 1}
+        sign = pairs.get(tuple(stable)) if self.kind == "pitchfork" else None
+        return "" if sign is None else names[sign]
 
     def __str__(self) -> str:
         state = ", ".join(f"{name} = {value:.6g}" for name, value in self.state.items())
         more = {"bound": f" of {self.what}", "kink": f" where {self.what} = 0"}.get(self.kind, "")
-        if self.kind == "Hopf":
-            words = (self.criticality, f"period {self.period:.6g}")
-            more = f" ({', '.join(word for word in words if word)})"
+        if self.kind in ("Hopf", "pitchfork"):
+            period = f"period {self.period:.6g}" if self.kind == "Hopf" else ""
+            words = ", ".join(word for word in (self.criticality, period) if word)
+            more = f" ({words})" if words else ""
         return f"{self.kind}{more} at {state}"
 
 
@@ -177,6 +186,12 @@ class Continuation:
             f"{len(self.curves)} branches of equilibria, {count} points"
         ]
         lines += [] if self.complete else [_INCOMPLETE]
+        lines += [
+            f"  the equations repeat in `{name}` with the period {turn:.6g}: what is whole turns "
+            "apart counts once"
+            for name, turn in zip(sweep.system.states, sweep.turns, strict=True)
+            if np.isfinite(turn)
+        ]
         lines += [f"  {sweep.name} = {point.value:.8g}: {point}" for point in self.points]
         lines += ["in the long run:"]
         lines += [f"  {interval}" for interval in self.intervals]
@@ -190,10 +205,10 @@ class Continuation:
         for k, branch in enumerate(self.curves):
             seen: list[Point] = []
             for a, b in pairwise(branch.points):
-                gap = b.u[-1] - a.u[-1]
-                share = (value - a.u[-1]) / gap if gap else np.nan
-                if not 0 <= share <= 1:
+                low, high = sorted((a.u[-1], b.u[-1]))
+                if not low <= value <= high or low == high:
                     continue
+                share = (value - a.u[-1]) / (b.u[-1] - a.u[-1])
                 guess = a.u + share * (b.u - a.u)
                 curve = self.tracer.on(b.piece)
                 u = curve.where(last, value, guess)

@@ -32,6 +32,7 @@ _MARKS = {
     "Hopf": ("D", "#009e73"),
     "transcritical": ("X", "#8e5ea2"),
     "pitchfork": ("P", "#8e5ea2"),
+    "line": ("_", "#8e5ea2"),
     "branch point": ("s", "#8e5ea2"),
     "kink": ("^", "#1b2733"),
     "bound": ("|", "#1b2733"),

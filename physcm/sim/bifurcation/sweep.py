@@ -21,6 +21,7 @@ from physcm.mechanism.interventions import Hold, Mode, SetParameter, Shift
 from physcm.mechanism.parser import closest
 from physcm.mechanism.values import Value, draw
 from physcm.sim.equilibrium import EquilibriumEquations
+from physcm.sim.periodicity import free_angles
 from physcm.sim.settle import require_autonomous
 from physcm.sim.system import System
 
@@ -49,6 +50,12 @@ class Sweep:
     def equations(self) -> EquilibriumEquations:
         """The equilibrium equations, with conservation laws in place of dependent rows."""
         return EquilibriumEquations(self.system)
+
+    @cached_property
+    def turns(self) -> Floats:
+        """The period of each state, infinite where the equations do not repeat, (states,)."""
+        angles = free_angles(self.system)
+        return np.array([angles.get(name, np.inf) for name in self.system.states])
 
     @cached_property
     def given(self) -> dict[str, float]:

@@ -87,9 +87,9 @@ class Switch:
             case "transcritical":
                 return "two equilibria cross and exchange their stability"
             case "pitchfork":
-                return (
-                    "an equilibrium loses its stability to a symmetric pair, or a pair ends in it"
-                )
+                return _PITCHFORK[self.cause.criticality]
+            case "line":
+                return "equilibria fill a line, from one of which to the other the state can move"
             case "kink":
                 return _at_a_kink(self.before.stable, self.after.stable)
             case "bound":
@@ -107,6 +107,13 @@ _HOPF = {
     "subcritical": "an equilibrium loses its stability, and the state leaves its neighborhood",
     "degenerate": "an equilibrium loses its stability by growing oscillations",
     "": "an equilibrium loses its stability by growing oscillations",
+}
+
+_PITCHFORK = {
+    "supercritical": "an equilibrium loses its stability to a symmetric pair of stable ones",
+    "subcritical": "an equilibrium loses its stability where it meets a symmetric pair of "
+    "unstable ones, and the state leaves its neighborhood",
+    "": "an equilibrium loses its stability to a symmetric pair, or a pair ends in it",
 }
 
 
