@@ -9,7 +9,7 @@ solution is also asked whether it attracts, by the eigenvalues of the intervened
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import xarray as xr
@@ -20,6 +20,7 @@ from physcm.abstraction.equations import is_random
 from physcm.abstraction.laws import selecting_laws
 from physcm.abstraction.outcome import CONTINUUM, UNKNOWN, Outcome
 from physcm.abstraction.population.samples import values_of
+from physcm.abstraction.rests import rests_together
 from physcm.abstraction.selection import level_kinds, on_levels
 from physcm.abstraction.sizes import carried, reached
 from physcm.abstraction.tau import Tau
@@ -30,7 +31,7 @@ from physcm.mechanism.interventions import Interventions, SetParameter
 from physcm.scm import SCM
 from physcm.sim import FirstIntegral, System
 from physcm.sim.equilibrium import EquilibriumEquations
-from physcm.sim.long_run import Limit, long_runs
+from physcm.sim.long_run import Ensemble, Limit, long_runs
 from physcm.sim.starts import spread_starts
 from physcm.sim.status import LimitStatus
 
@@ -38,6 +39,16 @@ _ROUNDING = 1e-12
 _MANY_RUNS = 2000
 
 Causal: TypeAlias = "SCM | CausalConstraintsModel"
+
+
+class _Solved(NamedTuple):
+    """What the causal model says of runs, in the words of `Outcome`."""
+
+    solutions: Floats
+    answers: tuple[str, ...]
+    kinds: NDArray[np.str_]
+    rates: Floats
+    unread: tuple[str, ...]
 
 
 def variables_of(model: Causal) -> tuple[str, ...]:
@@ -52,7 +63,8 @@ def compare(
 ) -> list[Outcome]:  # fmt: skip
     """Run both ways under each of some interventions.
 
-    Where there are many runs, those under interventions that agree plainly are done together.
+    Where there are many runs, those under interventions that agree plainly are done together, and
+    of the others those that come to rest.
 
     Args:
         low: the system.
@@ -65,56 +77,98 @@ def compare(
         tau: takes values of the system to values of the causal model.
         done: called with the number of runs each time that the fate of some is known.
     """
-    outcomes: dict[int, Outcome] = {}
-    if len(families) * n * starts >= _MANY_RUNS and isinstance(high, SCM):
+    together: dict[int, Outcome | Floats] = {}
+    runs = n * starts
+    if len(families) * runs >= _MANY_RUNS and isinstance(high, SCM):
         together = Families.of(
             low, high, families, tau, n=n, seed=seed, starts=starts, tolerance=tolerance
-        )
-        outcomes = together.agreeing(done)
+        ).agreeing(done)
+    outcomes = {k: found for k, found in together.items() if isinstance(found, Outcome)}
     left = [place for place in range(len(families)) if place not in outcomes]
     systems = [EquilibriumEquations(low.do(*families[place][0])) for place in left]
     begins = [(own, *spread_starts(own, n, seed, starts)) for own in systems]
-    limits = long_runs(begins, done)
+    doing = [families[place][0] for place in left]
+    limits = _limits(low, doing, begins, done, many=len(left) * runs >= _MANY_RUNS)
     for place, (own, x0, p), fates in zip(left, begins, limits, strict=True):
-        above = high.do(*families[place][1])
-        outcomes[place] = _outcome(own, above, x0, p, tuple(fates), n, seed, starts, tolerance, tau)
+        solutions = together.get(place)
+        if isinstance(solutions, np.ndarray):
+            solved = _judged(own, (), tau, solutions[:, :, np.newaxis], ("unique",) * runs, x0, p)
+        else:
+            solved = _solved(own, high.do(*families[place][1]), x0, p, tau, n, seed, starts)
+        outcomes[place] = _outcome(own, p, fates, solved, seed, starts, tolerance, tau)
     return [outcomes[place] for place in range(len(families))]
 
 
-def _outcome(
-    equations: EquilibriumEquations, high: Causal, x0: Floats, p: Floats,
-    limits: tuple[Limit, ...], n: int, seed: int, starts: int, tolerance: float, tau: Tau,
-) -> Outcome:  # fmt: skip
-    """Solve the causal model for the draws of runs whose limits are known."""
+def _limits(
+    low: System, families: Sequence[Interventions], begins: Sequence[Ensemble],
+    done: Callable[[int], None], *, many: bool,
+) -> list[tuple[Limit, ...]]:  # fmt: skip
+    """Follow all runs until their fate is known, of many those that come to rest together."""
+    if not many:
+        return [tuple(fates) for fates in long_runs(begins, done)]
+    known = rests_together(low, families, begins)
+    missing = [np.array([limit is None for limit in limits], dtype=bool) for limits in known]
+    done(int(sum((~none).sum() for none in missing)))
+    rest = [
+        (own, x0[:, none], p[:, none]) for (own, x0, p), none in zip(begins, missing, strict=True)
+    ]
+    later = [iter(fates) for fates in long_runs(rest, done)]
+    return [
+        tuple(limit or next(fates) for limit in limits)
+        for limits, fates in zip(known, later, strict=True)
+    ]
+
+
+def _solved(
+    equations: EquilibriumEquations, high: Causal, x0: Floats, p: Floats, tau: Tau, n: int,
+    seed: int, starts: int,
+) -> _Solved:  # fmt: skip
+    """Return all solutions of the causal model for the draws of runs."""
     low = equations.system
     high = high.do(SetParameter(_drawn_values(low, high, p)))
     curved = high.curved if isinstance(high, CausalConstraintsModel) else ()
     if isinstance(high, CausalConstraintsModel):
         x0 = _alike(equations, curved, x0, p, starts)
     solved = high.solve(_initial_values(low, high, x0), n=n * starts, seed=seed)
-    solutions = np.array(
-        [solved[name].transpose("sample", "solution").values for name in tau.names]
-    )
+    solutions = [solved[name].transpose("sample", "solution").values for name in tau.names]
+    return _judged(equations, curved, tau, np.array(solutions), _answers(solved), x0, p)
+
+
+def _judged(
+    equations: EquilibriumEquations, curved: Sequence[FirstIntegral], tau: Tau, solutions: Floats,
+    answers: tuple[str, ...], x0: Floats, p: Floats,
+) -> _Solved:  # fmt: skip
+    """Return solutions with what the dynamics say of each."""
+    kinds, rates = _kinds(equations, curved, tau, solutions, x0, p)
+    unread = selecting_laws(equations.system) if CONTINUUM in answers and not curved else ()
+    return _Solved(solutions, answers, kinds, rates, tuple(map(str, unread)))
+
+
+def _outcome(
+    equations: EquilibriumEquations, p: Floats, limits: tuple[Limit, ...],
+    solved: _Solved, seed: int, starts: int, tolerance: float, tau: Tau,
+) -> Outcome:  # fmt: skip
+    """Hold the limits of runs against the solutions."""
+    low = equations.system
     settled = np.array([limit.status is LimitStatus.SETTLED for limit in limits])
     x, scale = (
         np.array(rows).reshape(len(limits), -1).T
         for rows in ([run.state for run in limits], [run.scale for run in limits])
     )
-    answers = _answers(solved)
-    unread = selecting_laws(low) if CONTINUUM in answers and not curved else ()
     return Outcome(
         tau.names,
         limits,
         np.where(settled, tau.of(values_of(low, x, p)), np.nan),
-        solutions,
-        *_kinds(equations, curved, tau, solutions, x0, p),
-        answers,
+        solved.solutions,
+        solved.kinds,
+        solved.rates,
+        solved.answers,
         starts,
         tolerance,
         seed,
         reached(low, tau, scale, p),
         carried(low, tau, x, p, settled),
-        tuple(map(str, unread)),
+        solved.unread,
     )
 
 

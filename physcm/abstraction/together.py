@@ -5,7 +5,8 @@ code follows all runs under all interventions to rest, and another solves the ca
 of them. The flow is followed with a tolerance of about 1e-3 to where it rests, and the state next
 to that is made exact. An intervention under which every run comes to rest at a stable equilibrium,
 and every solution is provably the only one and is that equilibrium, needs no second look; of all
-others nothing is said here, and each is looked at on its own (see `physcm.abstraction.compare`).
+others the solutions are kept where each is the only one, and the rest is looked at anew (see
+`physcm.abstraction.compare`).
 """
 
 from __future__ import annotations
@@ -76,16 +77,20 @@ class Families:
         known = {place: numbers for place, numbers in above.items() if numbers is not None}
         return cls(low, high, below, known, tau, n, seed, starts, tolerance)
 
-    def agreeing(self, done: Callable[[int], None]) -> dict[int, Outcome]:
-        """Return the outcomes of the interventions under which everything plainly agrees."""
-        found: dict[int, Outcome] = {}
+    def agreeing(self, done: Callable[[int], None]) -> dict[int, Outcome | Floats]:
+        """Return the outcomes of the interventions under which everything plainly agrees.
+
+        In place of other outcomes there are the solutions, (variables, runs), where these are
+        known and say nothing of where a run starts.
+        """
+        found: dict[int, Outcome | Floats] = {}
         each = max(1, _AT_ONCE // self.runs)
         places = list(self.above)
         for first in range(0, len(places), each):
             some = places[first : first + each]
-            outcomes = self._outcomes(some)
-            done(len(outcomes) * self.runs)
-            found |= outcomes
+            parts = self._outcomes(some)
+            done(sum(isinstance(part, Outcome) for part in parts.values()) * self.runs)
+            found |= parts
         return found
 
     @property
@@ -97,7 +102,11 @@ class Families:
     def _begins(self) -> tuple[Floats, Floats]:
         return spread_starts(EquilibriumEquations(self.low), self.n, self.seed, self.starts)
 
-    def _outcomes(self, places: Sequence[int]) -> dict[int, Outcome]:
+    @cached_property
+    def _reads_start(self) -> bool:
+        return any(name.endswith("(0)") for name in self.high.exogenous)
+
+    def _outcomes(self, places: Sequence[int]) -> dict[int, Outcome | Floats]:
         stack = set_to(self.low, [self.below[place] for place in places], *self._begins)
         try:
             answers = resting(stack, Numba().workers)
@@ -106,21 +115,23 @@ class Families:
         predicted = self._solved(places)
         if predicted is None:
             return {}
-        parts = {
-            place: self._outcome(
-                stack, answers, predicted, slice(k * self.runs, (k + 1) * self.runs)
-            )
-            for k, place in enumerate(places)
-        }
-        return {place: outcome for place, outcome in parts.items() if outcome is not None}
+        found: dict[int, Outcome | Floats] = {}
+        for k, place in enumerate(places):
+            own = slice(k * self.runs, (k + 1) * self.runs)
+            solutions = predicted[:, own]
+            outcome = self._outcome(stack, answers, solutions, own)
+            if outcome is not None:
+                found[place] = outcome
+            elif np.isfinite(solutions).all() and not self._reads_start:
+                found[place] = solutions
+        return found
 
     def _solved(self, places: Sequence[int]) -> Floats | None:
         """Return the solution of each run, (variables, runs), NaN where none is the only one."""
         x0, p = self._begins
         drawn = dict(zip(self.low.parameters, p, strict=True))
         drawn |= {f"{name}(0)": row for name, row in zip(self.low.states, x0, strict=True)}
-        reads_start = any(name.endswith("(0)") for name in self.high.exogenous)
-        once = 1 if reads_start else self.starts
+        once = 1 if self._reads_start else self.starts
         each, settings = self.runs // once, [self.above[i] for i in places]
 
         def spread(name: str, base: Floats | float) -> Floats:
@@ -144,11 +155,10 @@ class Families:
         return np.repeat(rows, once, axis=1)
 
     def _outcome(
-        self, stack: Stack, answers: Answers, predicted: Floats, own: slice
+        self, stack: Stack, answers: Answers, solutions: Floats, own: slice
     ) -> Outcome | None:
         """Return the outcome of one intervention, if everything agrees."""
         rests = (answers.status[own] == RestStatus.REACHED) & (answers.stability[own] == "stable")
-        solutions = predicted[:, own]
         if not (rests.all() and np.isfinite(solutions).all()):
             return None
         p, scale = stack.p[:, own], answers.scale[:, own]

@@ -27,7 +27,8 @@ from physcm.sim.pursuit import MOST_STEPS, pursue
 from physcm.sim.rounding import fastest_time, rounding
 from physcm.sim.status import LimitStatus, RunStatus
 
-_RTOL = 1e-8
+RTOL = 1e-8
+"""The relative tolerance with which samples are followed."""
 _NEAR_ZERO = 1e-9
 _STILL = 1e-7
 _SLOW = 1e-2
@@ -132,7 +133,7 @@ def _follow(watches: Sequence[_Watch], times: Floats, x: Floats) -> list[Traject
     system = watches[0].system
     p = np.column_stack([watch.p for watch in watches])
     atol = np.column_stack([watch.tolerance for watch in watches])
-    runs = pursue(system, times, x, p, _RTOL, atol)
+    runs = pursue(system, times, x, p, RTOL, atol)
     wrong = np.column_stack([
         watch.crossing(run.states) & ~watch.crossing(start[:, np.newaxis]).any()
         for watch, run, start in zip(watches, runs, x.T, strict=True)
@@ -140,7 +141,7 @@ def _follow(watches: Sequence[_Watch], times: Floats, x: Floats) -> list[Traject
     columns = np.flatnonzero(wrong.any(axis=0))
     if columns.size:
         atol = np.where(wrong, _TINY, atol)[:, columns]
-        again = pursue(system, times[columns], x[:, columns], p[:, columns], _RTOL, atol)
+        again = pursue(system, times[columns], x[:, columns], p[:, columns], RTOL, atol)
         for k, run in zip(columns.tolist(), again, strict=True):
             if run.status is RunStatus.COMPLETE and not watches[k].crossing(run.states).any():
                 runs[k] = run
@@ -165,7 +166,7 @@ class _Watch:
     @property
     def tolerance(self) -> Floats:
         """The absolute tolerance of each state."""
-        return np.maximum(1e-3 * _RTOL * np.where(self.scale > 0, self.scale, 1e-20), self.rounding)
+        return np.maximum(1e-3 * RTOL * np.where(self.scale > 0, self.scale, 1e-20), self.rounding)
 
     def fate(self) -> Limit:
         """Return what it has come to."""

@@ -18,7 +18,7 @@ from physcm.mechanism.codegen import Floats
 from physcm.mechanism.lanes.pool import share
 from physcm.sim.certified import Certified, certified
 from physcm.sim.equilibrium import EquilibriumEquations
-from physcm.sim.fused.rest import MOVES, RESTS, Paths, followed, sought
+from physcm.sim.fused.rest import MOVES, RESTS, ROUGH, Paths, followed, sought
 from physcm.sim.stacked import Stack
 from physcm.sim.status import RestStatus
 
@@ -79,20 +79,25 @@ class Answers:
         self.status[columns] = status
 
 
-def resting(stack: Stack, threads: int) -> Answers:
+def resting(stack: Stack, threads: int, rtol: float = ROUGH) -> Answers:
     """Return the equilibria of a stack's columns, as far as they are found all together.
+
+    Args:
+        stack: the columns.
+        threads: how many run at once.
+        rtol: with which the flow is followed.
 
     Raises:
         Unsupported: for a function that lanes do not have.
     """
-    return _Search(stack, threads).run()
+    return _Search(stack, threads, rtol).run()
 
 
 class _Search:
     """A stack and the answers so far."""
 
-    def __init__(self, stack: Stack, threads: int) -> None:
-        self.stack, self.threads = stack, threads
+    def __init__(self, stack: Stack, threads: int, rtol: float) -> None:
+        self.stack, self.threads, self.rtol = stack, threads, rtol
         self.name, self.rates, self.p = stack.system.name, stack.rates, stack.parameters
         self.answers = Answers.none(*stack.x0.shape)
         self.equations = [
@@ -102,7 +107,7 @@ class _Search:
 
     def run(self) -> Answers:
         going, x = np.arange(self.stack.columns.size), self.stack.x0
-        for most_steps in (_STEPS, _MORE_STEPS):
+        for most_steps in (_STEPS, _MORE_STEPS) if self.rtol >= ROUGH else (_MORE_STEPS,):
             paths = self.reach(going, x, most_steps)
             moving = paths.status == MOVES
             self.seek(going, paths, moving & (self.answers.status[going] == UNKNOWN))
@@ -117,7 +122,7 @@ class _Search:
         """
         paths = followed(
             self.name, self.rates, x, self.p[:, columns], most_steps=most_steps,
-            threads=self.threads,
+            threads=self.threads, rtol=self.rtol,
         )  # fmt: skip
         answers = self.answers
         answers.scale[:, columns] = np.fmax(answers.scale[:, columns], paths.scale)

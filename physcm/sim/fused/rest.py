@@ -1,9 +1,9 @@
 """Where samples come to rest: pseudo-transient continuation, and Newton's method.
 
-Continuation follows the flow by Rodas5P with a rough tolerance. As a sample comes to rest its
-error vanishes and its steps grow; since the method is L-stable, long steps are steps of Newton's
-method, and the end is approached faster than exponentially. What keeps moving, on a cycle for
-instance, is given up after a number of steps; its time average is where Newton's method sets
+Continuation follows the flow by Rodas5P, unless told with a rough tolerance. As a sample comes to
+rest its error vanishes and its steps grow; since the method is L-stable, long steps are steps of
+Newton's method, and the end is approached faster than exponentially. What keeps moving, on a cycle
+for instance, is given up after a number of steps; its time average is where Newton's method sets
 out, as steps of the linearly implicit Euler method,
 
     (1 - s J) u = s f(x),   x <- x + a u,
@@ -34,8 +34,11 @@ from physcm.sim.fused.steppers import METHOD
 RESTS, MOVES, LOST = 1, 2, 3
 """What became of a sample: it came to rest, kept moving, or had no step that it could take."""
 
-_RTOL, _ATOL, _FLOOR = 1e-3, 1e-6, 1e-12
-"""Tolerances: relative, of each state's largest value, and of the largest of all at the start."""
+ROUGH = 1e-3
+"""A relative tolerance with which the flow is followed."""
+_ATOL, _FLOOR = 1e-3, 1e-12
+"""Tolerances: of each state's largest value, beside the relative one, and of the largest of all at
+the start."""
 _STILL, _STILL_STEPS, _NOTHING = 1e-7, 3, 1e-9
 _FIRST, _SHORTEST, _TINY = 1e-2, 1e-14, 1e-300
 _ITERATIONS, _LONGER, _CLOSE = 50, 2.0, 1e-9
@@ -66,8 +69,9 @@ class Paths:
 
 
 def followed(
-    name: str, rates: Program, x0: Floats, p: Floats, *, most_steps: int, threads: int
-) -> Paths:
+    name: str, rates: Program, x0: Floats, p: Floats, *, most_steps: int, threads: int,
+    rtol: float = ROUGH,
+) -> Paths:  # fmt: skip
     """Follow an autonomous flow from each sample's state until it rests.
 
     Args:
@@ -77,6 +81,7 @@ def followed(
         p: (parameters, samples).
         most_steps: how many steps a sample may try.
         threads: how many run at once.
+        rtol: the relative tolerance.
 
     Raises:
         Unsupported: for a function that lanes do not have.
@@ -88,7 +93,7 @@ def followed(
     def work(low: int, high: int, stop: NDArray[np.int64]) -> None:
         follow(
             stepper.method, stepper.system, stepper.stages, stepper.storage, p, paths.x,
-            paths.mean, paths.scale, paths.time, paths.status, low, high, most_steps, stop,
+            paths.mean, paths.scale, paths.time, paths.status, low, high, most_steps, rtol, stop,
         )  # fmt: skip
 
     if count:
@@ -124,7 +129,7 @@ def sought(
 @Kernel
 def follow(
     code: Any, system: Any, stages: int, storage: int, parameters: Any, state: Any, mean: Any,
-    scale: Any, time: Any, status: Any, low: int, high: int, most: int, stop: Any,
+    scale: Any, time: Any, status: Any, low: int, high: int, most: int, rtol: float, stop: Any,
 ) -> None:  # fmt: skip
     """Follow the samples low, ..., high - 1 until they rest.
 
@@ -142,6 +147,7 @@ def follow(
         low: the first sample.
         high: the first beyond.
         most: steps of a sample at the most.
+        rtol: the relative tolerance.
         stop: the work breaks off when this is not 0, (1).
     """
     n = state.shape[0]
@@ -154,7 +160,7 @@ def follow(
     weight, floor = np.zeros(LANES), np.zeros(LANES)
     sample, tally, still = np.full(LANES, -1), np.zeros(LANES, np.int64), np.zeros(LANES, np.int64)
     for i in range(LANES):
-        l[_COUNT, i], l[_RELATIVE, i] = n, _RTOL
+        l[_COUNT, i], l[_RELATIVE, i] = n, rtol
         l[_END, i], l[_LAST, i], l[_LONGEST, i] = np.inf, np.inf, np.inf
     everything = (
         n, system.ctypes.data, l.ctypes.data, x.ctypes.data, p.ctypes.data, k.ctypes.data,
@@ -173,7 +179,7 @@ def follow(
                     floor[i] = max(floor[i], _FLOOR * largest[r, i])
                 floor[i] = floor[i] if floor[i] > 0.0 else _FLOOR
                 for r in range(n):
-                    tolerance[r, i] = _ATOL * largest[r, i] + floor[i]
+                    tolerance[r, i] = _ATOL * rtol * largest[r, i] + floor[i]
                 l[_TIME, i], l[_STEP, i], since[i], tally[i], still[i] = 0.0, 0.0, 0.0, 0, 0
                 waiting += 1
                 active += 1
@@ -193,7 +199,7 @@ def follow(
                 if weight[i] > 0.0:
                     integral[r, i] += weight[i] * (x[r, i] + z[r, i])
                     largest[r, i] = max(largest[r, i], size)
-                    tolerance[r, i] = _ATOL * largest[r, i] + floor[i]
+                    tolerance[r, i] = _ATOL * rtol * largest[r, i] + floor[i]
                 change = abs(z[r, i] - x[r, i]) / (size + _NOTHING * largest[r, i] + _TINY)
                 moved[i] = max(moved[i], change)
         invoke(code[_COMMIT], (n, l.ctypes.data, x.ctypes.data, k.ctypes.data, z.ctypes.data))
