@@ -16,8 +16,9 @@ import numpy as np
 
 from physcm.mechanism.codegen import Floats
 from physcm.sim.certified import Certified, certified
-from physcm.sim.equilibrium import EquilibriumEquations, scatter, stability
+from physcm.sim.equilibrium import EquilibriumEquations, stability
 from physcm.sim.long_run import Limit
+from physcm.sim.multistart import scatter, size_of_states
 from physcm.sim.status import LimitStatus, RestStatus
 
 _STARTS, _AT_ONCE = 64, 2**22
@@ -71,7 +72,9 @@ class Sample:
 
     def starts(self, limit: Limit) -> Floats:
         """Return points from which Newton's method is to set out, (states, points)."""
-        spread = scatter(self.equations, _scale(limit)[:, 0], self.total[:, 0], _STARTS)
+        spread = scatter(
+            self.equations, size_of_states(self.x0[:, 0], limit), self.total[:, 0], _STARTS
+        )
         return np.column_stack([limit.state, self.x0, spread])
 
     def first(self, roots: Floats, limit: Limit) -> Certified | None:
@@ -140,7 +143,7 @@ def _roots(samples: Sequence[Sample], limits: Sequence[Limit]) -> list[Floats]:
 
 
 def _scale(limit: Limit) -> Floats:
-    """Return the size of each state, (states, 1)."""
+    """Return the size of each state on the way, (states, 1)."""
     return np.asarray(np.where(limit.scale > 0, limit.scale, 1.0)[:, np.newaxis])
 
 

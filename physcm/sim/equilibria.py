@@ -15,8 +15,9 @@ import numpy as np
 import xarray as xr
 
 from physcm.mechanism.codegen import Floats
-from physcm.sim.equilibrium import EquilibriumEquations, scatter, stability
-from physcm.sim.long_run import Limit, long_run, long_runs
+from physcm.sim.equilibrium import EquilibriumEquations, stability
+from physcm.sim.long_run import long_run, long_runs
+from physcm.sim.multistart import every_root, scatter, size_of_states
 from physcm.sim.provenance import provenance
 from physcm.sim.settle import require_autonomous
 from physcm.sim.status import LimitStatus
@@ -58,7 +59,7 @@ def equilibria(system: System, *, seed: int = 0, sample: int = 0, starts: int = 
         system: autonomous and without noise.
         seed: as in `simulate`.
         sample: whose parameters and initial values to take.
-        starts: from how many points Newton's method sets out.
+        starts: from how many points at a time Newton's method sets out.
 
     Returns:
         A dataset over `equilibrium`: each state and derived variable, `stability` (stable,
@@ -86,17 +87,16 @@ def find(equations: EquilibriumEquations, x0: Floats, p: Floats, starts: int) ->
     """Return the feasible equilibria with the conserved totals of x0, in order of the states."""
     total = equations.weights @ x0
     first = long_run(equations, x0, p)
-    scale = _scale(x0, first)
+    scale = size_of_states(x0, first)
     points = scatter(equations, scale, total, starts)
     others = points[:, equations.meets(points, total)][:, :_INTEGRATIONS]
     many = np.repeat(p[:, np.newaxis], others.shape[1], axis=1)
     limits = [first, *long_runs([(equations, others, many)])[0]]
     settled = [limit.state for limit in limits if limit.status is LimitStatus.SETTLED]
     candidates = [(_polished(equations, state, p), "integration") for state in settled]
-    begin = np.column_stack([x0, *settled, points])
-    roots, converged = equations.roots(begin, p, total)
-    candidates += [(root, "newton") for root in roots.T[converged]]
     scale = np.maximum.reduce([scale, *(np.abs(state) for state in settled)])
+    roots = every_root(equations, np.column_stack([x0, *settled]), p, total, scale, starts)
+    candidates += [(root, "newton") for root in roots.T]
     kept: list[Equilibrium] = []
     for state, found_by in candidates:
         if equations.is_feasible(state, scale) and not _known(state, kept, scale):
@@ -116,13 +116,6 @@ def _polished(equations: EquilibriumEquations, state: Floats, p: Floats) -> Floa
     """Bring the end of a run onto the root that it approaches, where there is one."""
     roots, converged = equations.roots(state[:, np.newaxis], p, equations.weights @ state)
     return roots[:, 0] if converged[0] else state
-
-
-def _scale(x0: Floats, limit: Limit) -> Floats:
-    """Return the size of each state, from where it starts and ends."""
-    sizes = np.maximum(np.abs(x0), np.abs(limit.state))
-    typical = np.median(sizes[sizes > 0]) if (sizes > 0).any() else 1.0
-    return np.where(sizes > 0, sizes, typical)
 
 
 def _known(state: Floats, kept: list[Equilibrium], scale: Floats) -> bool:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
@@ -217,25 +216,6 @@ def _bounded(matrices: Floats) -> Floats:
     steep = _STEEP * np.maximum(1.0, sizes.max(axis=(1, 2), initial=0.0))[:, None, None]
     infinite = np.where(np.isinf(matrices), np.sign(matrices) * steep, matrices)
     return np.where(np.isnan(infinite), 0.0, infinite)
-
-
-def scatter(equations: EquilibriumEquations, scale: Floats, total: Floats, count: int) -> Floats:
-    """Return start points spread over six decades around the scale of each state.
-
-    States that may be negative take both signs. Of the points, those that can be brought to
-    the conserved totals come first.
-    """
-    size = len(scale)
-    if size == 0:
-        return np.zeros((0, 1))
-    points = scipy.stats.qmc.Halton(2 * size, seed=20).random(count).T
-    low, high = equations.bounds
-    sign = np.where((points[size:] < 0.5) & (low < 0)[:, None], -1.0, 1.0)
-    starts = sign * scale[:, None] * 10.0 ** (6 * points[:size] - 4)
-    starts = np.clip(starts, low[:, None], high[:, None])
-    starts = brought_to_totals(equations, starts, total[:, np.newaxis])
-    meets = equations.meets(starts, total)
-    return np.concatenate([starts[:, meets], starts[:, ~meets]], axis=1)
 
 
 def brought_to_totals(equations: EquilibriumEquations, x: Floats, totals: Floats) -> Floats:

@@ -9,14 +9,13 @@ from itertools import product
 import numpy as np
 
 from physcm.mechanism.codegen import Floats
-from physcm.mechanism.roots import distinct
 from physcm.sim.bifurcation.crossing import directions
 from physcm.sim.bifurcation.curve import Point, Units
 from physcm.sim.bifurcation.pieces import Pieces
 from physcm.sim.bifurcation.sweep import Sweep
 from physcm.sim.bifurcation.tracing import Branch, Tracer
 from physcm.sim.equilibria import find
-from physcm.sim.equilibrium import scatter
+from physcm.sim.multistart import every_root
 
 _INSIDE = (0.145898, 0.381966, 0.618034, 0.854102)
 """Shares of the range that no special value is likely to lie at, by the golden ratio."""
@@ -79,11 +78,8 @@ def _inside(sweep: Sweep, units: Units, starts: int) -> Iterator[Floats]:
         equations = sweep.equations
         total = equations.weights @ x0
         typical = units.typical[:-1]
-        begin = np.column_stack([x0, scatter(equations, typical, total, starts)])
-        roots, converged = equations.roots(begin, p, total)
-        roots = roots[:, converged]
-        roots = roots[:, distinct(roots, np.maximum(np.abs(roots), typical[:, np.newaxis]))]
-        yield from (np.append(x, value) for x in roots.T if equations.is_feasible(x, typical))
+        roots = every_root(equations, x0[:, np.newaxis], p, total, typical, starts)
+        yield from (np.append(x, value) for x in roots.T)
 
 
 def turned(u: Floats, near: Floats, turns: Floats) -> Floats:

@@ -1,0 +1,129 @@
+"""All roots of the equilibrium equations that Newton's method finds from many starts.
+
+The first starts are spread over six decades around the size of each state: half of them each
+state on its own, half all states by nearly one factor, since where states feed each other they
+are large or small together. The next lie about the roots that these led to,
+
+    x = a + theta (b - a), -1 < theta < 2,   or   x_i = one of a_i, b_i, c_i, ...,
+
+shaken by 1 to 100 percent, with a, b, c any of these roots: between two attractors lies a third
+root, beyond it in line with them another, and of switches that hardly feel each other every
+combination. That is done over and over until it brings nothing new.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy
+
+from physcm.mechanism.codegen import Floats
+from physcm.mechanism.roots import distinct
+from physcm.sim.equilibrium import EquilibriumEquations, brought_to_totals
+from physcm.sim.long_run import Limit
+from physcm.sim.status import LimitStatus
+
+_DECADES, _BELOW = 6.0, 4.0
+_MOST_ROUNDS = 8
+_SEED = 20
+_SHAKEN = -2.0
+_FAINT = 1e-3
+
+
+def every_root(
+    equations: EquilibriumEquations, begin: Floats, p: Floats, total: Floats, scale: Floats,
+    starts: int,
+) -> Floats:  # fmt: skip
+    """Return the feasible roots that Newton's method finds, each once, (states, roots).
+
+    A dissipative system has an odd number of regular equilibria (Poincare and Hopf: their
+    indices add up to one), so that an even number is looked at twice before it is believed.
+
+    Args:
+        equations: the equilibrium equations.
+        begin: where to begin besides, (states, any).
+        p: the parameters, (parameters,).
+        total: the conserved totals, (laws,).
+        scale: the size of each state, (states,).
+        starts: how many points to set out from at a time.
+
+    >>> from physcm.sim import System
+    >>> five = System({"x": "-(x - 5)*(x - 4)*(x - 3)*(x - 2)*(x - 1)"}, initial={"x": 0})
+    >>> equations = EquilibriumEquations(five)
+    >>> none = np.empty(0)
+    >>> np.sort(every_root(equations, np.zeros((1, 1)), none, none, np.ones(1), 20)).round(6)
+    array([[1., 2., 3., 4., 5.]])
+    """
+    points, roots, barren = scatter(equations, scale, total, starts), np.empty((len(scale), 0)), 0
+    points = np.column_stack([begin, points])
+    for again in range(_MOST_ROUNDS):
+        known = roots.shape[1]
+        found, converged = equations.roots(points, p, total)
+        roots = _once(equations, np.column_stack([roots, found[:, converged]]), scale)
+        barren = barren + 1 if roots.shape[1] == known else 0
+        if not 0 < roots.shape[1] <= starts // 2:  # so many are hardly isolated
+            break
+        if barren > 1 or (barren and known % 2):
+            break
+        points = about(equations, roots, scale, total, starts, again)
+    return roots
+
+
+def size_of_states(x0: Floats, limit: Limit) -> Floats:
+    """Return the size of each state, from where it starts and, unless that is nowhere, ends."""
+    ends = limit.status is not LimitStatus.DIVERGED
+    sizes = np.maximum(np.abs(x0), np.abs(limit.state)) if ends else np.abs(x0)
+    typical = np.median(sizes[sizes > 0]) if (sizes > 0).any() else 1.0
+    return np.where(sizes > 0, sizes, typical)
+
+
+def scatter(equations: EquilibriumEquations, scale: Floats, total: Floats, count: int) -> Floats:
+    """Return points (states, count) spread over six decades around the size of each state.
+
+    States that may be negative take both signs. Of the points, those that can be brought to
+    the conserved totals come first.
+    """
+    size = len(scale)
+    if size == 0:
+        return np.zeros((0, 1))
+    low, high = equations.bounds
+    draws = _uniforms(2 * size + 2, count)
+    common, spread = draws[2 * size :]
+    share = np.where(np.arange(count) % 2, 1.0, spread**2)
+    decades = np.clip(common + share * (draws[:size] - common), 0.0, 1.0)
+    sign = np.where((draws[size : 2 * size] < 0.5) & (low < 0)[:, None], -1.0, 1.0)
+    starts = sign * scale[:, None] * 10.0 ** (_DECADES * decades - _BELOW)
+    starts = np.clip(starts, low[:, None], high[:, None])
+    starts = brought_to_totals(equations, starts, total[:, np.newaxis])
+    meets = equations.meets(starts, total)
+    return np.concatenate([starts[:, meets], starts[:, ~meets]], axis=1)
+
+
+def about(
+    equations: EquilibriumEquations, roots: Floats, scale: Floats, total: Floats, count: int,
+    again: int,
+) -> Floats:  # fmt: skip
+    """Return points (states, count) about some roots (states, roots), other ones each time."""
+    size, known = roots.shape
+    low, high = (end[:, np.newaxis] for end in equations.bounds)
+    draws = _uniforms(2 * size + 4, count, 1 + again)
+    a, b, theta, strength = draws[2 * size :]
+    one, other = (roots[:, (known * u).astype(int)] for u in (a, b))
+    line = one + (3 * theta - 1) * (other - one)
+    mixed = np.take_along_axis(roots, (known * draws[:size]).astype(int), axis=1)
+    x = np.where(np.arange(count) % 2, line, mixed)
+    shake = scipy.special.ndtri(draws[size : 2 * size]) * 10 ** (_SHAKEN * strength)
+    wide = np.maximum(np.ptp(roots, axis=1), scale)[:, np.newaxis]
+    amounts = np.maximum(np.abs(x), _FAINT * scale[:, np.newaxis]) * np.exp(2 * shake)
+    x = np.where(low >= 0, amounts, x + shake * wide)
+    return brought_to_totals(equations, np.clip(x, low, high), total[:, np.newaxis])
+
+
+def _uniforms(size: int, count: int, again: int = 0) -> Floats:
+    """Return evenly spread numbers between 0 and 1, (size, count)."""
+    return np.asarray(scipy.stats.qmc.Halton(size, seed=_SEED + again).random(count).T)
+
+
+def _once(equations: EquilibriumEquations, roots: Floats, scale: Floats) -> Floats:
+    """Return each feasible root once."""
+    roots = roots[:, equations.are_feasible(roots, scale[:, np.newaxis])]
+    return roots[:, distinct(roots, np.maximum(np.abs(roots), scale[:, np.newaxis]))]
