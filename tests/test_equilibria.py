@@ -122,6 +122,32 @@ def test_an_oscillation_that_dies_out_slowly_has_settled() -> None:
     assert outcome(System({"q": "p", "p": "-q - 0.01*p"}, initial={"q": 1, "p": 0})) == ["settled"]
 
 
+@pytest.mark.parametrize("damping", [0.2, 0.002, 2e-5])
+@pytest.mark.parametrize("push", [1e-18, 1e-12, 1e-6])
+def test_a_damped_body_next_to_its_rest_has_settled(damping: float, push: float) -> None:
+    body = System({"x": "v", "v": f"1 - x - {damping}*v"}, initial={"x": 1, "v": push})
+    assert outcome(body) == ["settled"]
+
+
+def test_small_oscillations_about_a_far_center_are_still_periodic() -> None:
+    body = System({"x": "v", "v": "1 - x"}, initial={"x": 1, "v": 1e-4})
+    settled = settle(body)
+    assert named(settled) == ["periodic"]
+    assert float(settled.period[0]) == pytest.approx(2 * np.pi, rel=1e-6)
+
+
+def test_a_steady_drift_of_something_large_is_no_equilibrium() -> None:
+    tank = System(
+        {"level": "1e-3 + z", "z": "-z"}, initial={"level": 1e6, "z": 1e-6}, bounds={"z": AMOUNT}
+    )
+    assert outcome(tank) == ["diverged"]
+    assert equilibria(tank).sizes["equilibrium"] == 0
+    rossler = zoo.load("roessler").do(y=1.2)  # x' = -1.2 - z, z' = 0.2 + z (x - 5.7)
+    found = equilibria(rossler)
+    np.testing.assert_allclose([found.x[0], found.z[0]], [5.7 + 0.2 / 1.2, -1.2])
+    assert found.sizes["equilibrium"] == 1
+
+
 def test_a_growing_oscillation_has_diverged() -> None:
     assert outcome(System({"q": "p", "p": "-q + 0.1*p"}, initial={"q": 1, "p": 0})) == ["diverged"]
 

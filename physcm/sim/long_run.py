@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -32,6 +33,8 @@ RTOL = 1e-8
 _NEAR_ZERO = 1e-9
 _STILL = 1e-7
 _SLOW = 1e-2
+_FAINT = 1e-3
+_STEADY = 0.1
 _WINDOWS = 64
 _POINTS = 1024
 _AT_ONCE = 2**22
@@ -39,7 +42,8 @@ _GROWING_WINDOWS = 20
 _GREW = 10
 _PAST = 100.0
 _PERIODS = 40
-NEAR = 1e-6
+_FINEST = 1e-5
+NEAR, _LOOSE = 1e-6, 1e-3
 """How close to an equilibrium a run counts as settled, relative to the size of each state."""
 _TINY, _BOUNDLESS = 1e-300, 1e150
 """A state smaller than the one is as good as 0; one beyond the other has no square."""
@@ -124,7 +128,9 @@ def _together(watches: Sequence[_Watch]) -> Iterator[list[_Watch]]:
             yield group[low : low + many]
 
 
-def _follow(watches: Sequence[_Watch], times: Floats, x: Floats) -> list[Trajectory]:
+def _follow(
+    watches: Sequence[_Watch], times: Floats, x: Floats, rtol: float = RTOL
+) -> list[Trajectory]:
     """Integrate samples from states (states, samples) at time 0 over times (samples, times).
 
     What all but dies out before it returns, as an infection between epidemics, is smaller than
@@ -133,7 +139,7 @@ def _follow(watches: Sequence[_Watch], times: Floats, x: Floats) -> list[Traject
     system = watches[0].system
     p = np.column_stack([watch.p for watch in watches])
     atol = np.column_stack([watch.tolerance for watch in watches])
-    runs = pursue(system, times, x, p, RTOL, atol)
+    runs = pursue(system, times, x, p, rtol, atol)
     wrong = np.column_stack([
         watch.crossing(run.states) & ~watch.crossing(start[:, np.newaxis]).any()
         for watch, run, start in zip(watches, runs, x.T, strict=True)
@@ -141,7 +147,7 @@ def _follow(watches: Sequence[_Watch], times: Floats, x: Floats) -> list[Traject
     columns = np.flatnonzero(wrong.any(axis=0))
     if columns.size:
         atol = np.where(wrong, _TINY, atol)[:, columns]
-        again = pursue(system, times[columns], x[:, columns], p[:, columns], RTOL, atol)
+        again = pursue(system, times[columns], x[:, columns], p[:, columns], rtol, atol)
         for k, run in zip(columns.tolist(), again, strict=True):
             if run.status is RunStatus.COMPLETE and not watches[k].crossing(run.states).any():
                 runs[k] = run
@@ -159,6 +165,8 @@ class _Watch:
         self.window = fastest_time(self.system, 0.0, x0, p)
         self.rounding = rounding(self.system, 0.0, x0, p)
         self.scale = np.abs(x0)
+        here = equations.eigenvalues(x0, p, self.positive_scale())
+        self.scale = np.maximum(self.scale, _FAINT * self.natural(x0, here))
         self.growing = np.zeros(len(x0), dtype=int)
         self.still = self.steps = 0
         self.limit: Limit | None = None
@@ -174,6 +182,16 @@ class _Watch:
 
     def ended(self, status: LimitStatus, period: float = np.nan) -> Limit:
         return Limit(status, self.x, self.time, self.scale, period)
+
+    def natural(self, x: Floats, eigenvalues: NDArray[np.complex128]) -> Floats:
+        """Return how far the terms of each rate would take a state in the shortest time in sight.
+
+        Those of x' = r x are no larger than r x, which may be tiny and grow; those of a velocity
+        are forces, by whose rounding it moves even at rest.
+        """
+        sizes = self.system.sizes.vector(0.0, x[:, np.newaxis], self.p[:, np.newaxis])[:, 0]
+        fastest = np.abs(eigenvalues).max(initial=0.0)
+        return np.where(np.isfinite(sizes), sizes, 0.0) / (fastest if fastest > 0 else np.inf)
 
     def rests_at_start(self) -> bool:
         """A start that already solves the equations stays, stable or not."""
@@ -195,7 +213,7 @@ class _Watch:
             self.limit = (
                 self.diverged(before)
                 or self.settled(run.states)
-                or self.at_rest(run.states)
+                or self.at_rest(times, run.states)
                 or self.periodic(times, run.states)
             )
         if self.limit is None and self.steps >= MOST_STEPS:
@@ -231,38 +249,56 @@ class _Watch:
         root = roots[:, 0]
         if not converged[0] or not self.equations.is_feasible(root, self.scale):
             return None
-        near = NEAR * np.abs(root) + _NEAR_ZERO * self.positive_scale()
-        if (np.abs(self.x - root) > near).any():
+        values = self.equations.eigenvalues(root, self.p, self.positive_scale())
+        size = np.maximum(np.abs(root), self.natural(root, values))
+        near = _nearness(values) * size + _NEAR_ZERO * self.positive_scale()
+        if (np.abs(self.x - root) > near).any() or stability(values) != "stable":
             return None
-        kind = stability(self.equations.eigenvalues(root, self.p, self.positive_scale()))
-        return self.ended(LimitStatus.SETTLED) if kind == "stable" else None
+        self.x = root
+        return self.ended(LimitStatus.SETTLED)
 
-    def at_rest(self, states: Floats) -> Limit | None:
+    def at_rest(self, times: Floats, states: Floats) -> Limit | None:
         """Certify a limit that doubling the time no longer moves, past every time scale.
 
         In time t^-a, towards a marginal equilibrium of x' = -x^m, the rate m x^(m-1) stays
-        above 1/t; what is slower than that has not begun to move.
+        above 1/t; what is slower than that has not begun to move. What drifts at a constant rate
+        does not rest, however little that is beside its size.
         """
         self.still = self.still + 1 if self.moved(states) < _STILL else 0
         resting = self.still >= 3 and self.time * self.slowest() > 1
+        resting = resting and not self.drifts(times, states).any()
         return self.ended(LimitStatus.SETTLED) if resting else None
+
+    def drifts(self, times: Floats, states: Floats) -> NDArray[np.bool_]:
+        """Say which states end with the rate that they had on average since a quarter of the run.
+
+        Neither do so in an approach, be it as slow as t^-a, nor where they rest, rounding aside.
+        """
+        begin = times.size // 4
+        mean = (states[:, -1] - states[:, begin]) / (times[-1] - times[begin])
+        now = self.system.rates.vector(0.0, states[:, -1:], self.p[:, np.newaxis])[:, 0]
+        return np.asarray((mean != 0) & (np.abs(now - mean) < _STEADY * np.abs(mean)))
 
     def periodic(self, times: Floats, states: Floats) -> Limit | None:
         scale = self.positive_scale()
         guess = period_of(times, states, scale, self.paths)
         if guess is None:
             return None
+        # Beside a small swing the usual error of integration can keep up what dies out.
+        swing = np.ptp(states, axis=1) / scale
+        rtol = RTOL * float(np.clip(swing[swing > _STILL].min(initial=1.0), _FINEST, 1.0))
+        paths = partial(self.paths, rtol=rtol)
         cycles = np.linspace(0.0, _PERIODS * guess, 200 * _PERIODS)
-        orbit = self.paths(cycles, self.x[:, np.newaxis])[:, 0]
+        orbit = paths(cycles, self.x[:, np.newaxis])[:, 0]
         if not np.isfinite(orbit).all():
             return None
-        period = closed_period(cycles, orbit, scale, self.paths)
+        period = closed_period(cycles, orbit, scale, paths)
         return None if period is None else self.ended(LimitStatus.PERIODIC, period)
 
-    def paths(self, times: Floats, x: Floats) -> Floats:
+    def paths(self, times: Floats, x: Floats, rtol: float = RTOL) -> Floats:
         """Return the states (states, starts, times) from some states (states, starts) at time 0."""
         count = x.shape[1]
-        runs = _follow([self] * count, np.tile(times, (count, 1)), x)
+        runs = _follow([self] * count, np.tile(times, (count, 1)), x, rtol)
         return np.stack([run.states for run in runs], axis=1)
 
     def diverged(self, before: Floats) -> Limit | None:
@@ -295,3 +331,14 @@ class _Watch:
 
     def positive_scale(self) -> Floats:
         return np.where(self.scale > 0, self.scale, 1.0)
+
+
+def _nearness(eigenvalues: NDArray[np.complex128]) -> float:
+    """Return how close a run comes to an equilibrium with these eigenvalues, relative to its size.
+
+    Each turn about it brings in the error of integration, of which light damping takes away a
+    small part, Re(l) / |l|.
+    """
+    slowest = eigenvalues[:1]
+    turns = np.abs(slowest) / np.maximum(np.abs(slowest.real), _TINY)
+    return float(np.clip(RTOL * turns.max(initial=0.0), NEAR, _LOOSE))
