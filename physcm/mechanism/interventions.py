@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Window: TypeAlias = tuple[Any, Any]
 DIRECTIONS = ("up", "down", "both")
+_NUMBERS = (int, float)
 
 
 @dataclass(frozen=True)
@@ -357,10 +358,14 @@ def label(intervention: Intervention | Iterable[Intervention]) -> str:
                 changed |= values
             case _:
                 return ", ".join(map(_label, given))
-    holds = ", ".join(f"{name} = {_short(value)}" for name, value in held.items())
-    parts = [f"do({holds})"] if holds else []
-    parts += [f"{name} = {_short(value)}" for name, value in changed.items()]
+    parts = [_settings(changed)] if changed else []
+    if held:
+        parts.insert(0, f"do({_settings(held)})")
     return ", ".join(parts) or "nothing"
+
+
+def _settings(values: Mapping[str, Any]) -> str:
+    return ", ".join([f"{name} = {_short(value)}" for name, value in values.items()])
 
 
 def _label(intervention: Intervention | EdgeIntervention) -> str:
@@ -430,4 +435,4 @@ def _written(intervention: Any, *content: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, int | float) else str(value)
+    return f"{value:.6g}" if isinstance(value, _NUMBERS) else str(value)

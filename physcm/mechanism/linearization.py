@@ -25,8 +25,8 @@ Flags: TypeAlias = NDArray[np.bool_]
 Function: TypeAlias = Callable[..., Floats]
 
 EPSILON = float(np.finfo(float).eps)
-_WILD = 1e8
-_RIDGE = 1e-10
+WILD = 1e8
+RIDGE = 1e-10
 
 
 @dataclass(frozen=True)
@@ -148,12 +148,12 @@ def solved(matrix: Floats, side: Floats) -> Floats:
         except np.linalg.LinAlgError:
             regular, singular = _without_singular(matrix)
             z = np.asarray(np.linalg.solve(regular, right), dtype=float)
-        singular |= np.abs(z[:, :, 0]).max(axis=1, initial=0.0) > _WILD
+        singular |= np.abs(z[:, :, 0]).max(axis=1, initial=0.0) > WILD
     if singular.any():
         across = matrix[singular].transpose(0, 2, 1)
         normal = across @ matrix[singular]
         largest = np.abs(normal).max(axis=(1, 2), keepdims=True, initial=1.0)
-        normal += _RIDGE * largest * np.eye(unknowns)
+        normal += RIDGE * largest * np.eye(unknowns)
         z[singular] = np.linalg.solve(normal, across @ right[singular])
     return np.where(undefined, np.nan, z[:, :, 0].T)
 

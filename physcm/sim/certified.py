@@ -16,8 +16,8 @@ from physcm.mechanism.codegen import Floats
 from physcm.mechanism.linearization import EPSILON, Linearized, Problem
 from physcm.sim.equilibrium import EquilibriumEquations, stabilities
 
-_NEAR, _NEAR_ZERO = 1e-5, 1e-9
-_RESIDUAL, _STEP, _FLAT = 1e-9, 1e-8, 1e-9
+NEAR, NEAR_ZERO = 1e-5, 1e-9
+RESIDUAL, STEP, _FLAT = 1e-9, 1e-8, 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +35,16 @@ class Certified:
     eigenvalues: NDArray[np.complex128]
     stability: NDArray[np.str_]
     degenerate: NDArray[np.bool_]
+
+    @classmethod
+    def judged(
+        cls, x: Floats, near: NDArray[np.bool_], eigenvalues: NDArray[np.complex128]
+    ) -> Certified:
+        """Return points that are equilibria where `near`, with their eigenvalues."""
+        sizes = np.abs(eigenvalues)
+        flat = (sizes <= _FLAT * sizes.max(axis=1, keepdims=True, initial=0.0)).any(axis=1)
+        kinds = np.where(near, stabilities(eigenvalues), "")
+        return cls(np.where(near, x, np.nan), eigenvalues, kinds, np.asarray(flat))
 
     def at(self, which: NDArray[np.bool_]) -> Certified:
         """Return some of the points."""
@@ -60,32 +70,28 @@ def certified(
     with np.errstate(all="ignore"):
         local = Linearized.at(problem, x)
         step = local.step() * local.column
-        near = _no_longer(step, _NEAR, x, scale)
+        near = _no_longer(step, NEAR, x, scale)
         x = _cleared(problem, np.where(near, x + step, x), scale)
         local = Linearized.at(problem, x)
-        near &= _solves(local) & _no_longer(local.step() * local.column, _STEP, x, scale)
+        near &= _solves(local) & _no_longer(local.step() * local.column, STEP, x, scale)
         near &= equations.are_feasible(x, scale)
-    x = np.where(near, x, np.nan)
     values = equations.spectra(local.slopes, np.where(scale > 0, scale, 1.0))
-    kinds = np.where(near, stabilities(values), "")
-    sizes = np.abs(values)
-    flat = (sizes <= _FLAT * sizes.max(axis=1, keepdims=True, initial=0.0)).any(axis=1)
-    return Certified(x, values, kinds, np.asarray(flat))
+    return Certified.judged(x, near, values)
 
 
 def _no_longer(step: Floats, share: float, x: Floats, scale: Floats) -> NDArray[np.bool_]:
     """Say where steps are small beside the point, or beside what a state was at its largest."""
-    return np.asarray((np.abs(step) <= share * np.abs(x) + _NEAR_ZERO * scale).all(axis=0))
+    return np.asarray((np.abs(step) <= share * np.abs(x) + NEAR_ZERO * scale).all(axis=0))
 
 
 def _solves(local: Linearized) -> NDArray[np.bool_]:
     """Say where the equations hold, up to a small part of their terms."""
-    return np.asarray((np.abs(local.residual) <= _RESIDUAL / EPSILON * local.noise).all(axis=0))
+    return np.asarray((np.abs(local.residual) <= RESIDUAL / EPSILON * local.noise).all(axis=0))
 
 
 def _cleared(problem: Problem, x: Floats, scale: Floats) -> Floats:
     """Return points with 0 in place of what has all but died out, where the equations allow it."""
-    cleared = np.where(np.abs(x) <= _NEAR_ZERO * scale, 0.0, x)
+    cleared = np.where(np.abs(x) <= NEAR_ZERO * scale, 0.0, x)
     which = np.flatnonzero((cleared != x).any(axis=0))
     if which.size:
         holds = _solves(Linearized.at(problem.of(which), cleared[:, which]))

@@ -175,9 +175,19 @@ def numbered(
     system: System, varied: Collection[str] = ()
 ) -> tuple[tuple[tuple[sp.Symbol, sp.Expr], ...], tuple[sp.Expr, ...]]:
     """Return derived variables and drifts with all known parameters as numbers."""
-    known = known_parameters(system, varied)
-    derived = tuple((symbol(name), e.xreplace(known)) for name, e in system.derived.items())
-    return derived, tuple(e.xreplace(known) for e in system.drift.values())
+    known = tuple(known_parameters(system, varied).items())
+    return _numbered(known, tuple(system.derived.items()), tuple(system.drift.items()))
+
+
+@lru_cache(maxsize=256)
+def _numbered(
+    known: tuple[tuple[sp.Symbol, sp.Expr], ...],
+    derived: tuple[tuple[str, sp.Expr], ...],
+    drift: tuple[tuple[str, sp.Expr], ...],
+) -> tuple[tuple[tuple[sp.Symbol, sp.Expr], ...], tuple[sp.Expr, ...]]:
+    numbers = dict(known)
+    definitions = tuple((symbol(name), e.xreplace(numbers)) for name, e in derived)
+    return definitions, tuple(e.xreplace(numbers) for _, e in drift)
 
 
 @lru_cache(maxsize=256)

@@ -26,9 +26,9 @@ from physcm.sim.conservation import (
 )
 from physcm.sim.system import System
 
-_NEGLIGIBLE = 1e-9
+NEGLIGIBLE = 1e-9
 _SWEEPS = 60
-_STEEP = 1e6
+STEEP = 1e6
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class EquilibriumEquations:
         """What each state can physically take, shape (2, states)."""
         everything = (-np.inf, np.inf)
         pairs = [self.system.bounds.get(name, everything) for name in self.system.states]
-        return np.array(pairs, dtype=float).reshape(-1, 2).T
+        return np.ascontiguousarray(np.array(pairs, dtype=float).reshape(-1, 2).T)
 
     def residual(self, x: Floats, p: Floats, total: Floats) -> Floats:
         """Return the equations' left sides, shape (states, points)."""
@@ -170,7 +170,7 @@ class EquilibriumEquations:
         """Say which points (states, points) have the conserved totals, rounding aside."""
         sizes = np.abs(self.weights) @ np.abs(x) + np.abs(total)[:, np.newaxis]
         misses = np.abs(self.weights @ x - total[:, np.newaxis])
-        return np.asarray((misses <= _NEGLIGIBLE * sizes).all(axis=0))
+        return np.asarray((misses <= NEGLIGIBLE * sizes).all(axis=0))
 
     def is_feasible(self, x: Floats, scale: Floats) -> bool:
         """Say whether every variable lies within its bounds, rounding aside."""
@@ -179,14 +179,14 @@ class EquilibriumEquations:
     def are_feasible(self, x: Floats, scale: Floats) -> NDArray[np.bool_]:
         """Say at which points (states, points) that is so."""
         low, high = self.bounds[:, :, np.newaxis]
-        slack = _NEGLIGIBLE * scale
+        slack = NEGLIGIBLE * scale
         return np.asarray(((x >= low - slack) & (x <= high + slack)).all(axis=0))
 
     def rests(self, x: Floats, p: Floats, total: Floats) -> bool:
         """Say whether x solves the equations up to rounding."""
         x, p, total = x[:, np.newaxis], p[:, np.newaxis], total[:, np.newaxis]
         residual = np.abs(self.residual(x, p, total))
-        return bool((residual <= _NEGLIGIBLE * self.magnitude(x, p, total)).all())
+        return bool((residual <= NEGLIGIBLE * self.magnitude(x, p, total)).all())
 
 
 def stability(eigenvalues: NDArray[np.complex128]) -> str:
@@ -213,7 +213,7 @@ def _bounded(matrices: Floats) -> Floats:
     if np.isfinite(matrices).all():
         return matrices
     sizes = np.where(np.isfinite(matrices), np.abs(matrices), 0.0)
-    steep = _STEEP * np.maximum(1.0, sizes.max(axis=(1, 2), initial=0.0))[:, None, None]
+    steep = STEEP * np.maximum(1.0, sizes.max(axis=(1, 2), initial=0.0))[:, None, None]
     infinite = np.where(np.isinf(matrices), np.sign(matrices) * steep, matrices)
     return np.where(np.isnan(infinite), 0.0, infinite)
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
-from physcm.mechanism.lanes.pool import share
-from physcm.sim.certified import Certified, certified
+from physcm.sim.certified import Certified
 from physcm.sim.equilibrium import EquilibriumEquations
+from physcm.sim.fused.certificates import certified_together
 from physcm.sim.fused.rest import MOVES, RESTS, ROUGH, Paths, followed, sought
 from physcm.sim.stacked import Stack
 from physcm.sim.status import RestStatus
@@ -28,7 +28,6 @@ UNKNOWN = -1
 """The status of a column that is still to be looked at."""
 
 _STEPS, _MORE_STEPS = 64, 1000
-_GRAIN = 512
 _STABLE, _UNSTABLE = "stable", "unstable"
 
 
@@ -162,13 +161,10 @@ class _Search:
         scale: Floats, status: RestStatus, accept: Callable[[Certified, Integers], Flags],
     ) -> None:  # fmt: skip
         """Do that for columns in which the same states are held."""
-
-        def work(low: int, high: int, stop: Integers) -> None:
-            own = which[low:high]
-            there = columns[own]
-            total = equations.conserved(self.stack.x0[:, there])
-            found = certified(equations, x[:, own], self.stack.p[:, there], total, scale[:, own])
-            good = (found.stability != "") & accept(found, own)
-            self.answers.take(there[good], found.at(good), status)
-
-        share(work, which.size, threads=self.threads, grain=_GRAIN)
+        own, start = columns[which], self.stack.x0[:, columns[which]]
+        found = certified_together(
+            self.rates, equations, x[:, which], self.p[:, own], equations.conserved(start),
+            scale[:, which], threads=self.threads,
+        )  # fmt: skip
+        good = (found.stability != "") & accept(found, which)
+        self.answers.take(own[good], found.at(good), status)

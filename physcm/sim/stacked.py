@@ -9,9 +9,9 @@ shifts, other mechanisms) makes a system of its own.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -27,6 +27,8 @@ from physcm.mechanism.values import finite
 from physcm.sim.conservation import conservation_laws
 from physcm.sim.system import System
 
+_NUMBERS = (float, int)
+Integers: TypeAlias = NDArray[np.int64]
 Numbers: TypeAlias = Mapping[str, float]
 """What parameters and held states get, by name."""
 
@@ -54,16 +56,7 @@ class Stack:
     @cached_property
     def rates(self) -> Program:
         """The drift, times a parameter `free` of each state that is 0 where it is held."""
-        if not self.held.any():
-            return self.system.rates
-        system, names = self.system, [f"free({name})" for name in self.system.states]
-        drifts = zip(names, system.drift.values(), strict=True)
-        return Program.over(
-            system.states,
-            (*system.parameters, *names),
-            system.derived,
-            tuple(sp.Mul(symbol(name), drift, evaluate=False) for name, drift in drifts),
-        )
+        return _that_may_stop(self.system.rates) if self.held.any() else self.system.rates
 
     @cached_property
     def parameters(self) -> Floats:
@@ -81,6 +74,22 @@ class Stack:
             (tuple(names[kind]), np.flatnonzero(which.ravel() == i))
             for i, kind in enumerate(kinds.T)
         ]
+
+
+@lru_cache(maxsize=256)
+def _that_may_stop(rates: Program) -> Program:
+    """Return rates, times a parameter `free` of each state."""
+    given = rates.written or rates
+    names = [f"free({name})" for name in given.variables]
+    return Program.over(
+        given.variables,
+        (*given.parameters, *names),
+        dict(given.definitions),
+        tuple(
+            sp.Mul(symbol(name), drift, evaluate=False)
+            for name, drift in zip(names, given.outputs, strict=True)
+        ),
+    )
 
 
 def stacked(system: System, families: Sequence[Interventions], n: int, seed: int) -> list[Stack]:
@@ -132,18 +141,18 @@ def _numbers(system: System, family: Interventions, plain: frozenset[str]) -> Nu
             ):
                 require_within(system.bounds.get(name, (-math.inf, math.inf)), name, value)
                 numbers[name] = finite(value, f"do({name})")
-            case SetParameter(values=values, during=None) if all(
-                _is_number(value) and name in plain and name in system.parameters
-                for name, value in values.items()
-            ):
-                numbers |= {k: finite(v, f"parameter `{k}`") for k, v in values.items()}
+            case SetParameter(values=values, during=None):
+                for name, value in values.items():
+                    if not (_is_number(value) and name in plain and name in system.parameters):
+                        return None
+                    numbers[name] = finite(value, f"parameter `{name}`")
             case _:
                 return None
     return numbers
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, float | int) and not isinstance(value, bool)
+    return isinstance(value, _NUMBERS) and not isinstance(value, bool)
 
 
 def _plain(system: System) -> frozenset[str]:
@@ -164,20 +173,37 @@ def set_to(system: System, families: Sequence[Numbers], x0: Floats, p: Floats) -
         x0: the states at the start of the runs of each family, (states, runs).
         p: the parameters, (parameters, runs).
     """
-    runs = x0.shape[1]
-    x, q = np.tile(x0, len(families)), np.tile(p, len(families))
-    held, varied = np.zeros(x.shape, dtype=bool), set[str]()
-    place = {name: i for i, name in enumerate(system.parameters)}
-    index = {name: i for i, name in enumerate(system.states)}
+    size, runs = len(families), x0.shape[1]
+    x, q = (np.tile(v, size).reshape(len(v), size, runs) for v in (x0, p))
+    held = np.zeros(x.shape, dtype=bool)
+    set_in, value_in = _places(system.parameters, families)
+    q[set_in] = value_in
+    held_in, value_in = _places(system.states, families)
+    x[held_in], held[held_in] = value_in, True
+    varied = frozenset(np.array([*system.parameters], dtype=object)[np.unique(set_in[0])])
+    columns = size * runs
+    return Stack(
+        system, varied, np.arange(columns), x.reshape(len(x), columns),
+        q.reshape(len(q), columns), held.reshape(len(x), columns),
+    )  # fmt: skip
+
+
+def _places(
+    names: Iterable[str], families: Sequence[Numbers]
+) -> tuple[tuple[Integers, Integers], Floats]:
+    """Return where families set some of the names, as places of both, and to what, (any, 1)."""
+    index = {name: i for i, name in enumerate(names)}
+    rows: list[int] = []
+    columns: list[int] = []
+    given: list[float] = []
     for k, values in enumerate(families):
-        own = slice(runs * k, runs * (k + 1))
         for name, value in values.items():
             if name in index:
-                x[index[name], own], held[index[name], own] = value, True
-            else:
-                q[place[name], own] = value
-                varied.add(name)
-    return Stack(system, frozenset(varied), np.arange(x.shape[1]), x, q, held)
+                rows.append(index[name])
+                columns.append(k)
+                given.append(value)
+    places = np.array(rows, dtype=np.int64), np.array(columns, dtype=np.int64)
+    return places, np.array(given, dtype=float)[:, np.newaxis]
 
 
 def _has_laws(system: System, varied: frozenset[str]) -> bool:

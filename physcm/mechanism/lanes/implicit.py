@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import sympy as sp
 
@@ -36,12 +37,16 @@ class Implicit:
     Attributes:
         text: a module.
         rows: how many rows the block q has.
+        places: the row and column of each slope in J, and the row of q in which `slopes`, the
+            first part of `prepare`, puts that place of 1 - s J.
     """
 
     text: str
     rows: int
+    places: Mapping[Place, int]
 
 
+@lru_cache(maxsize=256)
 def implicit(name: str, rates: Program) -> Implicit:
     """Return the code for the rates of a system.
 
@@ -78,7 +83,8 @@ def implicit(name: str, rates: Program) -> Implicit:
         *way.equations(order, slopes, right, declarations),
         sequence("prepare", typed("t x p s f q"), calls),
     ]
-    return Implicit(assembled(name, bodies, declarations), len(order.rows) + len(moving))
+    text = assembled(name, bodies, declarations)
+    return Implicit(text, len(order.rows) + len(moving), rows)
 
 
 def _slopes(

@@ -58,6 +58,11 @@ def library_function(name: str) -> int:
     return int(get_cython_function_address("scipy.special.cython_special", name))
 
 
+def lapack_function(name: str) -> int:
+    """Return the address of a function of SciPy's LAPACK, for `invoke`."""
+    return int(get_cython_function_address("scipy.linalg.cython_lapack", name))
+
+
 def part(function: Callable[..., Any]) -> Any:
     """Compile a function for use inside kernels, of which it becomes a part."""
     return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)

@@ -28,6 +28,7 @@ from physcm.mechanism.lanes.blocks import LANES
 from physcm.mechanism.lanes.native import Kernel, invoke, part
 from physcm.mechanism.lanes.pool import share
 from physcm.sim.fused import steppers
+from physcm.sim.fused.local import load
 from physcm.sim.fused.rows import Row
 from physcm.sim.fused.steppers import METHOD
 
@@ -172,7 +173,7 @@ def follow(
         for i in range(LANES):
             if sample[i] < 0 and waiting < high:
                 sample[i], fresh = waiting, True
-                _load(x, p, state, parameters, i, waiting)
+                load(x, p, state, parameters, i, waiting)
                 floor[i] = 0.0
                 for r in range(n):
                     integral[r, i], largest[r, i] = 0.0, scale[r, waiting]
@@ -261,7 +262,7 @@ def seek(
         for i in range(LANES):
             if sample[i] < 0 and waiting < high:
                 sample[i], s[i], tally[i] = waiting, first[waiting], 0
-                _load(x, p, state, parameters, i, waiting)
+                load(x, p, state, parameters, i, waiting)
                 waiting += 1
                 active += 1
         if active == 0:
@@ -299,15 +300,6 @@ def seek(
                     state[r, sample[i]] = x[r, i] if found else np.nan
                 sample[i] = -1
                 active -= 1
-
-
-@part
-def _load(x: Any, p: Any, state: Any, parameters: Any, lane: int, sample: int) -> None:
-    """Put a sample into a lane."""
-    for r in range(x.shape[0]):
-        x[r, lane] = state[r, sample]
-    for r in range(p.shape[0]):
-        p[r, lane] = parameters[r, sample]
 
 
 @part
