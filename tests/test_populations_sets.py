@@ -32,7 +32,7 @@ def test_a_model_with_several_solutions_agrees_with_itself_draw_by_draw() -> Non
 
 def test_sets_of_one_law_agree_and_the_report_says_what_was_compared() -> None:
     report = commutes(well("e"), well("f"), [], n=600)
-    assert report.ok, report
+    assert report.all_agree, report
     assert "The shares of samples with 3 values" in report.verdict
     assert "as lists in ascending order" in report.verdict
 
@@ -63,7 +63,7 @@ def test_values_that_tau_makes_the_same_are_one() -> None:
     roots = SCM({"x": "x**2 == e"}, {"e": Uniform(0, 1)})
     square = Abstraction(roots, SCM({"z": "e"}, {"e": Uniform(0, 1)}), {"z": "x**2"})
     report = square.commutes([], n=100)
-    assert report.ok, report
+    assert report.all_agree, report
     assert report.rows[0].simulation == "1 value"
 
 
@@ -109,7 +109,7 @@ def test_unstable_solutions_do_not_count_against_the_model_of_a_system() -> None
     growth = System({"x": "x*(r - x)"}, parameters={"r": Uniform(1, 2)}, initial={"x": 1})
     rest = SCM({"x": "x*(s - x) == 0"}, {"s": Uniform(1, 2)}, dynamics={"x": "x*(s - x)"})
     report = commutes(growth, rest, [], n=100)
-    assert report.ok, report
+    assert report.all_agree, report
 
 
 def test_the_table_has_all_values_and_statuses() -> None:

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from physcm.abstraction import Abstraction, equilibrium_model, hold_each, random_interventions
+from physcm.abstraction import (
+    Abstraction,
+    equilibrium_model,
+    hold_each,
+    random_interventions,
+    search,
+)
+from physcm.abstraction.random_family import KINDS
 from physcm.mechanism import Hold, InvalidValue, Normal, SetParameter
 from physcm.scm import SCM, LinearSCM
 from physcm.sim import System, zoo
@@ -75,3 +82,49 @@ def test_random_interventions_on_what_is_no_model_are_an_error() -> None:
 def test_a_budget_that_is_no_count_is_an_error(count: object) -> None:
     with pytest.raises(InvalidValue, match="count is `"):
         Abstraction(PREY, equilibrium_model(PREY)).search(count)  # type: ignore[arg-type]
+
+
+STRUCTURAL = SCM(
+    {"x": "e", "y": "x + a*f", "z": "z**3 + z == y"},
+    {"e": Normal(0, 1), "f": Normal(0, 1)}, {"a": 1},
+)  # fmt: skip
+
+
+def test_random_interventions_have_all_kinds_that_are_asked_for() -> None:
+    noisy = System({"x": "a - x"}, parameters={"a": 1}, initial={"x": 0}, noise={"x": 1})
+    for model in (noisy, STRUCTURAL):
+        family = random_interventions(model, 60, kinds=KINDS)
+        assert {type(one) for do in family for one in do} == {*KINDS}
+        for do in family:
+            model.do(*do)
+
+
+def test_nothing_is_added_to_what_an_equation_gives() -> None:
+    family = random_interventions(STRUCTURAL, 80, kinds=KINDS)
+    assert {type(one) for do in family for one in do if getattr(one, "name", "") == "z"} == {Hold}
+
+
+def test_the_search_draws_all_kinds_that_both_models_can_perform() -> None:
+    def kinds(square: Abstraction) -> set[type]:
+        report = square.search(30, n=60)
+        return {type(one) for row in report.rows for one in row.do}
+
+    assert kinds(Abstraction(STRUCTURAL, STRUCTURAL)) == {*KINDS}
+    assert kinds(Abstraction(PREY, equilibrium_model(PREY))) == {Hold, SetParameter}
+
+
+def test_values_that_print_alike_are_trials_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    close = [(Hold("y", 0.25 + k * 1e-9),) for k in range(6)]
+    monkeypatch.setattr(search, "random_interventions", lambda *_, **__: close)
+    assert len(Abstraction(PREY, equilibrium_model(PREY)).search(6).rows) == 7
+
+
+def test_models_that_share_no_intervention_are_an_error() -> None:
+    total = Abstraction(PREY, SCM({"all": "x0"}, {"x0": 1}), {"all": "x + y"})
+    with pytest.raises(InvalidValue, match="none can be performed by both models"):
+        total.search(5)
+
+
+def test_a_kind_that_is_none_is_an_error() -> None:
+    with pytest.raises(InvalidValue, match="kinds has `'Hold'`; give some of Hold, SetParameter"):
+        random_interventions(PREY, 3, kinds=["Hold"])  # type: ignore[list-item]

@@ -10,7 +10,7 @@ from physcm.abstraction.constraints import (
 )
 from physcm.abstraction.equilibrate import equilibrate, equilibrium_model
 from physcm.abstraction.existence import Existence, scm_exists
-from physcm.abstraction.family import hold_each, random_interventions
+from physcm.abstraction.family import hold_each
 from physcm.abstraction.laws import LawChange
 from physcm.abstraction.ordering import (
     CausalOrdering,
@@ -19,6 +19,7 @@ from physcm.abstraction.ordering import (
     input_effects,
 )
 from physcm.abstraction.planning import Action, Check, Plan, Plans, plan
+from physcm.abstraction.random_family import random_interventions
 from physcm.abstraction.reporting.report import Report, Row
 from physcm.abstraction.stability import Stability, StabilityReport, structural_stability
 from physcm.abstraction.statics import comparative_statics

@@ -77,8 +77,9 @@ class Abstraction:
 
     >>> tanks = System({"x": "1 - x", "y": "x - y"}, initial={"x": 0, "y": 0})
     >>> whole = SCM({"total": "2"})
-    >>> Abstraction(tanks, whole, tau={"total": "x + y"}).commutes([]).ok
-    True
+    >>> report = Abstraction(tanks, whole, tau={"total": "x + y"}).commutes([])
+    >>> report.all_agree, report.ok  # observations agree, and nothing was done
+    (True, False)
     """
 
     low: Low
@@ -110,8 +111,9 @@ class Abstraction:
     def search(self, count: int = 100, *, most: int = 2, seed: int = 0, **options: Any) -> Report:
         """Return a report on those of `count` interventions under which the models disagree most.
 
-        They are random holds and values of parameters, `most` of them at once, and such as lie
-        near the worst of these; see `physcm.abstraction.search`.
+        They are random, `most` of them at once, of all kinds that both models can perform (for a
+        system and its model by omega; unless told holds and values of parameters), and such as
+        lie near the worst of these; see `physcm.abstraction.search`.
 
         Args:
             count: how many interventions to try.

@@ -45,7 +45,7 @@ def commutes(
         low: the system that is simulated, or a structural model.
         high: the causal model that is solved.
         interventions: what to do, each an intervention or several at once; the undisturbed
-            system is always looked at first.
+            system is always looked at first, and alone is no evidence.
         n: number of samples, each with its own draw of parameters and initial state; unless
             told 1 sample by sample, and 1,000 in law.
         seed: both sides draw by (seed, sample, name).
@@ -63,14 +63,15 @@ def commutes(
         UnknownVariable, Infeasible: for an intervention that the models do not admit.
 
     >>> from physcm.abstraction import equilibrate
-    >>> from physcm.mechanism import Normal, SetParameter
+    >>> from physcm.mechanism import Hold, Normal, SetParameter
     >>> from physcm.scm import SCM
     >>> from physcm.sim import System
     >>> tank = System({"h": "q - k*h"}, parameters={"q": 1, "k": 2}, initial={"h": 0})
     >>> commutes(tank, equilibrate(tank), [SetParameter(q=3)]).ok
     True
     >>> rough = System({"x": "1 - x"}, initial={"x": 0}, noise={"x": 1})
-    >>> commutes(rough, SCM({"x": "1 + e"}, {"e": Normal(0, 0.5**0.5)}), [], n=200).ok
+    >>> law = SCM({"x": "1 + e"}, {"e": Normal(0, 0.5**0.5)})
+    >>> commutes(rough, law, [Hold("x", 2)], n=200).ok
     True
     """
     return Abstraction(low, high).commutes(

@@ -53,7 +53,9 @@ def walk(
                 system, above, both, n=n, seed=seed, starts=starts, tolerance=tolerance, tau=tau,
                 done=done,
             )  # fmt: skip
-    return Report.of(low, above, families, outcomes)
+    given = {"tau": abstraction.tau, "omega": abstraction.omega}
+    maps = tuple(name for name, value in given.items() if value is not None)
+    return Report.of(low, above, families, outcomes, maps)
 
 
 def require_models(low: Any, high: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from physcm.abstraction.population.outcome import PopulationOutcome
@@ -25,6 +27,23 @@ def prediction_text(outcome: PopulationOutcome) -> str:
 def why(outcome: PopulationOutcome) -> str:
     """Say why the laws count as equal or not, with the evidence."""
     return f"{_why(outcome)}{_doubt(outcome)}"
+
+
+def evidence(outcomes: Sequence[object]) -> str:
+    """Say on what it rests that laws count as equal in all rows."""
+    rows = [outcome for outcome in outcomes if isinstance(outcome, PopulationOutcome)]
+    tested = [outcome for outcome in rows if not outcome.paired]
+    if len({outcome.paired for outcome in rows}) == 1 and (len(rows) == 1 or not tested):
+        return why(rows[0])
+    same = f"In {len(rows) - len(tested)} rows both sides are the same draw by draw. "
+    shift = max(outcome.tolerance for outcome in tested)
+    return (
+        f"{same * (len(tested) < len(rows))}No test tells the laws of "
+        f"{'the other ' * (len(tested) < len(rows))}{len(tested)} rows apart (smallest p = "
+        f"{min(outcome.p_value for outcome in tested):.2g}, corrected), and a shift of any "
+        f"variable by {shift:.2g} of its standard deviations would have been found in each with a "
+        f"probability of 95 %.{_doubt(tested[0])}"
+    )
 
 
 def _why(outcome: PopulationOutcome) -> str:

@@ -71,6 +71,7 @@ def page(report: Report) -> str:
         details="\n".join(_details(report.rows)),
         models=models(report),
         footer=escape(_made_by(report)),
+        repeat=escape(report.repeat),
         toml=escape(_text(low)),
     )
 
@@ -82,6 +83,8 @@ def _beside(name: str) -> str:
 def _word(report: Report) -> str:
     if report.ok:
         return "Yes."
+    if report.is_observational and report.rows[0].has_equilibrium and report.all_agree:
+        return "Not shown."
     return "No." if report.rows[0].has_equilibrium else "Refused."
 
 

@@ -21,14 +21,19 @@ from physcm.abstraction.population import words
 from physcm.abstraction.population.outcome import PopulationOutcome
 from physcm.abstraction.population.samples import Low
 from physcm.mechanism.codegen import Floats
-from physcm.mechanism.interventions import Intervention, label
+from physcm.mechanism.interventions import Intervention, Interventions, label
 from physcm.sim import System
 from physcm.sim.periodicity import periods
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_LONGEST = 400
 SIDES = ("simulated", "predicted")
+OBSERVATIONS_ONLY = (
+    "Observations agree, and nothing else was compared: that is no evidence for a causal model. "
+    "Give interventions."
+)
 COLUMNS = ("intervention", "simulation", "prediction", "difference", "agree")
 
 
@@ -43,6 +48,7 @@ class Row:
         agree: whether the two agree for every sample and initial state, or in law.
         why: the reason, in a sentence.
         outcome: the numbers behind it.
+        do: the interventions themselves.
     """
 
     intervention: str
@@ -51,15 +57,17 @@ class Row:
     agree: bool
     why: str
     outcome: Outcome | PopulationOutcome
+    do: Interventions = ()
 
     @classmethod
     def of(cls, do: Sequence[Intervention], outcome: Outcome | PopulationOutcome) -> Row:
         """Put an outcome into words."""
         if isinstance(outcome, PopulationOutcome):
             texts = words.simulation_text(outcome), words.prediction_text(outcome)
-            return cls(label(do), *texts, outcome.agree, words.why(outcome), outcome)
+            return cls(label(do), *texts, outcome.agree, words.why(outcome), outcome, tuple(do))
         texts = explain.simulation_text(outcome), explain.prediction_text(outcome)
-        return cls(label(do), *texts, bool(outcome.agrees.all()), explain.why(outcome), outcome)
+        agree = bool(outcome.agrees.all())
+        return cls(label(do), *texts, agree, explain.why(outcome), outcome, tuple(do))
 
     @property
     def difference(self) -> float:
@@ -91,11 +99,13 @@ class Report:
         low: the model below, simulated.
         high: the causal model above, solved.
         rows: one per intervention, the undisturbed system first.
+        maps: which of the maps `tau` and `omega` were given.
     """
 
     low: Low
     high: Causal
     rows: tuple[Row, ...]
+    maps: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -104,14 +114,28 @@ class Report:
         high: Causal,
         interventions: Sequence[Sequence[Intervention]],
         outcomes: Sequence[Outcome] | Sequence[PopulationOutcome],
+        maps: tuple[str, ...] = (),
     ) -> Report:
         """Put outcomes into words."""
-        return cls(low, high, tuple(map(Row.of, interventions, outcomes)))
+        return cls(low, high, tuple(map(Row.of, interventions, outcomes)), maps)
 
     @property
     def ok(self) -> bool:
-        """Whether the undisturbed system has the predicted equilibrium and all rows agree."""
-        return self.rows[0].has_equilibrium and all(row.agree for row in self.rows)
+        """Whether the undisturbed system has the predicted equilibrium and all rows agree.
+
+        Doing nothing alone is not enough: that observations agree says nothing of interventions.
+        """
+        return not self.is_observational and self.rows[0].has_equilibrium and self.all_agree
+
+    @property
+    def all_agree(self) -> bool:
+        """Whether all rows agree."""
+        return all(row.agree for row in self.rows)
+
+    @property
+    def is_observational(self) -> bool:
+        """Whether nothing was done in any row."""
+        return len(self.rows) == 1
 
     @property
     def verdict(self) -> str:
@@ -128,10 +152,13 @@ class Report:
                 f"The square does not commute: of doing nothing and {count}, {len(failed)} "
                 f"disagree ({names}{more}). {failed[0].why}"
             )
+        if not first.has_equilibrium:
+            return f"There is nothing to compare before anything is done. {first.why}"
+        if self.is_observational:
+            return f"{OBSERVATIONS_ONLY} {first.why}"
         if isinstance(first.outcome, PopulationOutcome):
-            if not first.has_equilibrium:
-                return f"There is nothing to compare before anything is done. {first.why}"
-            return f"The square commutes under doing nothing and {count}, in law. {first.why}"
+            evidence = words.evidence([row.outcome for row in self.rows])
+            return f"The square commutes under doing nothing and {count}, in law. {evidence}"
         model = "an equilibrium SCM"
         if isinstance(self.high, CausalConstraintsModel):
             model = "a causal constraints model (equilibria depend on conserved totals)"
@@ -166,12 +193,25 @@ class Report:
         return (
             *(["Why not:", *reasons, ""] if reasons else []),
             *([*notes, ""] if notes else []),
-            f"Repeat: {self.repeat}",
+            f"Repeat: {self._repeat(self.interventions if self._is_short else 'interventions')}",
+            *(() if self._is_short else ("  with those of `report.interventions`",)),
         )
 
     @property
+    def interventions(self) -> list[Intervention | Interventions]:
+        """What was done, for `commutes` to do again."""
+        return [row.do[0] if len(row.do) == 1 else row.do for row in self.rows[1:]]
+
+    @property
+    def _is_short(self) -> bool:
+        return len(repr(self.interventions)) <= _LONGEST
+
+    @property
     def repeat(self) -> str:
-        """The call that gives this report again, but for the models."""
+        """The call that gives this report again, but for the models and maps."""
+        return self._repeat(self.interventions)
+
+    def _repeat(self, interventions: object) -> str:
         outcome = self.rows[0].outcome
         samples = outcome.simulated.shape[1] // outcome.starts
         options = [f"n={samples}", f"seed={outcome.seed}"]
@@ -179,7 +219,11 @@ class Report:
             options += [f"starts={outcome.starts}", f"tolerance={outcome.tolerance:g}"]
         elif outcome.step is not None:
             options.append(f"step={outcome.step}")
-        return f"commutes(low, high, interventions, {', '.join(options)})  # {__version__}"
+        given = f"{interventions}, {', '.join(options)})  # {__version__}"
+        if not self.maps:
+            return f"commutes(low, high, {given}"
+        maps = ", ".join(f"{name}={name}" for name in self.maps)
+        return f"Abstraction(low, high, {maps}).commutes({given}"
 
     @cached_property
     def table(self) -> xr.Dataset:
