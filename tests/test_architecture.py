@@ -52,6 +52,19 @@ def test_importing_leaves_out_what_it_may_not_need(tmp_path: Path, package: str)
     assert (result.returncode, result.stdout.split()) == (0, []), result.stderr
 
 
+@pytest.mark.parametrize("noise", ["{}", "{'x': 0.1}"], ids=["ODE", "SDE"])
+def test_a_run_loads_only_what_it_needs(tmp_path: Path, noise: str) -> None:
+    late = {"matplotlib", "torch", "zarr", "scipy.integrate", "scipy.stats", "pint", "dask"}
+    code = (
+        "import sys\nfrom physcm.sim import System, simulate\n"
+        f"system = System({{'x': '-x'}}, initial={{'x': 1}}, noise={noise})\n"
+        f"simulate(system, [0, 1], n=2, step=0.5 if {noise} else None)['x'].mean('sample').values\n"
+        f"print(*sorted({late!r} & sys.modules.keys()))"
+    )
+    result = run_python(code, cwd=tmp_path)
+    assert (result.returncode, result.stdout.split()) == (0, []), result.stderr
+
+
 def test_the_package_says_that_it_is_typed() -> None:
     spec = importlib.util.find_spec("physcm")
     assert spec is not None

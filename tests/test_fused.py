@@ -17,6 +17,7 @@ import sympy as sp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.integrate import DOP853, RK45
 
 from physcm.mechanism import Hold, Normal, NotCompiled, SetParameter, Uniform
 from physcm.mechanism.errors import InvalidValue, Unsupported
@@ -25,6 +26,8 @@ from physcm.mechanism.lanes.compiler import compiled
 from physcm.mechanism.lanes.native import Kernel
 from physcm.mechanism.randomness import step_normals
 from physcm.sim import Numba, System, simulate, zoo
+from physcm.sim.fused import order_8
+from physcm.sim.fused.runge_kutta import RungeKutta, _row, dormand_prince_5, dormand_prince_8
 from physcm.sim.modes import Modes
 from physcm.sim.plan import SystemPlan
 from physcm.sim.status import RunStatus
@@ -51,6 +54,27 @@ def test_runs_agree_with_the_reference_to_the_tolerance(method: str) -> None:
     for rtol in (1e-4, 1e-6, 1e-8):
         run = simulate(RING, TIMES, n=40, engine=Numba(method), rtol=rtol)
         assert abs(states(run) - exact).max() < 200 * rtol
+
+
+@pytest.mark.parametrize(
+    ("method", "scipys"), [(dormand_prince_5(), RK45), (dormand_prince_8(), DOP853)]
+)
+def test_runge_kutta_methods_are_those_of_scipy(method: RungeKutta, scipys: Any) -> None:
+    stages = len(method.a)
+    for row, other in zip(method.a, [*scipys.A[1:], scipys.B], strict=True):
+        assert row.tolist() == other[: row.size].tolist()
+    assert method.c.tolist() == [*scipys.C[1:], 1.0]
+    errors = [scipys.E] if scipys is RK45 else [scipys.E5, scipys.E3]
+    assert [own.tolist() for own in method.errors] == [other.tolist() for other in errors]
+    state, weights = np.append(method.a[-1], [0.0] * (len(method.weights) - stages)), method.weights
+    np.testing.assert_allclose(weights.sum(axis=1), state, atol=1e-12)
+    if scipys is RK45:
+        assert weights.tolist() == scipys.P.tolist()
+    else:
+        extra = [row[: 13 + i].tolist() for i, row in enumerate(scipys.A_EXTRA)]
+        assert [row.tolist() for row in method.extra] == extra
+        assert method.extra_c.tolist() == scipys.C_EXTRA.tolist()
+        assert np.array([_row(row, 16) for row in order_8.DENSE]).tolist() == scipys.D.tolist()
 
 
 @pytest.mark.parametrize(("system", "options"), [(RING, {}), (NOISY, {"step": 0.01})])

@@ -14,7 +14,7 @@ from physcm.mechanism.lanes.blocks import LANES
 from physcm.mechanism.lanes.compiler import compiled
 from physcm.mechanism.lanes.implicit import implicit
 from physcm.sim import Scipy, System, simulate
-from physcm.sim.fused import adaptive
+from physcm.sim.fused import adaptive, progress
 from physcm.sim.fused.numba_engine import Numba
 from physcm.sim.fused.rosenbrock import rodas5p
 from physcm.sim.fused.steppers import stiff
@@ -40,16 +40,16 @@ def march(
     stepper, count = stiff(system.name, system.rates), p.shape[1] if p.size else 1
     x = np.repeat(x0, count, axis=1)
     begin, end = np.full(count, times[0]), np.full(count, times[-1])
+    inside = np.array([np.nextafter(begin, end), np.nextafter(end, begin)])
     out = np.full((len(x), count, len(times)), np.nan)
     out[:, :, 0] = x
     tolerance = np.broadcast_to(atol, len(x)).reshape(-1, 1).copy()
     status, steps = np.zeros(count, np.int64), np.zeros(count, np.int64)
     for low in range(0, count, chunk or count):
         adaptive.run(
-            stepper.method, stepper.system, stepper.stages, stepper.storage, stepper.stability,
-            tolerance, rtol, begin, end, x, p, longest, np.full(count, first), status, steps,
-            times[np.newaxis], out, low, min(low + (chunk or count), count), 100_000,
-            np.zeros(1, np.int64), 0, np.zeros((0, count)), np.zeros(count),
+            stepper, tolerance, rtol, begin, end, inside, x, p, longest, np.full(count, first),
+            status, steps, times[np.newaxis], out, low, min(low + (chunk or count), count),
+            100_000, np.zeros(1, np.int64), None, np.zeros((0, count)), np.zeros(count),
         )  # fmt: skip
     return Run(out, status, steps, x)
 
@@ -197,7 +197,7 @@ def test_published_numbers_are_met(name):
     system, end, published = PUBLISHED[name]
     atol = 1e-10 * 1e-3 * np.abs(published)
     run = march(system, np.array([0.0, end]), 1e-10, atol)
-    assert run.status.tolist() == [adaptive.ARRIVED]
+    assert run.status.tolist() == [progress.ARRIVED]
     np.testing.assert_allclose(run.out[:, 0, -1], published, rtol=3e-8)
 
 
@@ -293,7 +293,7 @@ def test_a_pivot_that_all_but_vanishes_shortens_the_step():
     first = 0.25 / rodas5p().gamma
     assert abs(1 - 4 * rodas5p().gamma * first) < 1e-15
     run = march(GROWTH, np.array([0.0, 2.0]), 1e-8, 1e-8, first=first)
-    assert run.status.tolist() == [adaptive.ARRIVED]
+    assert run.status.tolist() == [progress.ARRIVED]
     assert run.out[0, 0, -1] == pytest.approx(np.exp(8), rel=1e-6)
 
 

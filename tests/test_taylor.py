@@ -21,7 +21,7 @@ from physcm.mechanism.lanes.blocks import LANES
 from physcm.mechanism.lanes.compiler import compiled
 from physcm.mechanism.lanes.series import expansion
 from physcm.sim import Event, Numba, System, simulate, zoo
-from physcm.sim.fused import adaptive, choice, steppers
+from physcm.sim.fused import choice, progress, steppers
 from physcm.sim.fused.ensemble import Batch
 from physcm.sim.fused.taylor_code import ORDER
 from physcm.sim.status import RunStatus
@@ -208,7 +208,7 @@ def test_stiff_samples_are_handed_over(name: str, rtol: float) -> None:
     system, end = STIFF[name]
     run = batch(system, float(end), rtol, "taylor")
     assert run.stiff.all()
-    assert (run.status == adaptive.ARRIVED).all()
+    assert (run.status == progress.ARRIVED).all()
     assert run.steps.max() < 3000
 
 

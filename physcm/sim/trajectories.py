@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -86,7 +87,8 @@ def as_dataset(
     attributes = {**provenance(system), **settings}
     if told:
         attributes["trouble"] = listed({int(samples[k]): what for k, what in told.items()})
-    coordinates = {"sample": samples, "time": times}
+    # What is an index already is not looked at for arrays of other libraries, whose import is slow.
+    coordinates = {"sample": pd.Index(samples), "time": pd.Index(times)}
     return xr.Dataset(variables, coords=coordinates, attrs=attributes)
 
 

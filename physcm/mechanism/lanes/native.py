@@ -11,16 +11,20 @@ from threading import Lock
 from typing import Any
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.core.errors import NumbaError
 from numba.extending import get_cython_function_address, intrinsic
 
+from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import NotCompiled
+from physcm.mechanism.lanes.blocks import LANES
 from physcm.mechanism.lanes.compiler import cache_folder
 
 _OPTIONS = {"nogil": True, "error_model": "numpy"}
 _ONE_BY_ONE = Lock()
+_LINE = 8
 
 
 def _invoke(typing_context: Any, function: Any, arguments: Any) -> Any:
@@ -63,6 +67,20 @@ def lapack_function(name: str) -> int:
     return int(get_cython_function_address("scipy.linalg.cython_lapack", name))
 
 
+def block(rows: int) -> Floats:
+    """Return a block of rows of zeros, (rows, LANES), which begins where a line of the cache does.
+
+    What a kernel works with is made here: Numba takes a second to compile what makes arrays.
+
+    >>> block(3).shape, block(3).ctypes.data % 64
+    ((3, 16), 0)
+    """
+    size = rows * LANES
+    room = np.zeros(size + _LINE)
+    first = -room.ctypes.data // room.itemsize % _LINE
+    return room[first : first + size].reshape(rows, LANES)
+
+
 def part(function: Callable[..., Any]) -> Any:
     """Compile a function for use inside kernels, of which it becomes a part."""
     return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
@@ -75,17 +93,22 @@ class Kernel:
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        """Take a function of numbers and arrays; it is compiled when it is first called."""
+        """Take a function of numbers and arrays; it is compiled when it is first called.
+
+        What it does only with an argument that is not None is left out where that is None.
+        """
         self.function = function
-        self._compiled: Any = None
+        self._compiled: dict[tuple[bool, ...], Any] = {}
 
     def __call__(self, *arguments: Any) -> Any:
         """Run the kernel."""
-        if self._compiled is None:
+        absent = tuple(argument is None for argument in arguments)
+        if absent not in self._compiled:
             # Two threads that load one kernel from disk at once may bring the process down.
             with _ONE_BY_ONE:
-                self._compiled = self._compiled or self._made(arguments)
-        return self._compiled(*arguments)
+                if absent not in self._compiled:
+                    self._compiled[absent] = self._made(arguments)
+        return self._compiled[absent](*arguments)
 
     def _made(self, arguments: Any) -> Any:
         signature = tuple(map(numba.typeof, arguments))

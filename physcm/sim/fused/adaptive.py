@@ -4,9 +4,6 @@ A block holds `LANES` samples. In each turn all of them try a step, of their own
 their own time; what they have in common is the code alone. A sample that has arrived makes room
 for the next one. Which method it is, explicit or implicit, is in the code that is called.
 
-A sample is given up as stiff where h times the slope of f between the two states last seen at
-the step's end stays beyond what the method is stable for, with many such steps ahead (Hairer &
-Wanner, Solving Ordinary Differential Equations II, 1996, section IV.2).
 """
 
 from __future__ import annotations
@@ -14,54 +11,53 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from physcm.mechanism.codegen import Floats
 from physcm.mechanism.lanes.blocks import LANES
-from physcm.mechanism.lanes.native import Kernel, invoke, part
+from physcm.mechanism.lanes.native import Kernel, block, invoke, part
 from physcm.mechanism.lanes.vectors import WIDTH
 from physcm.sim.fused.rows import Row
+from physcm.sim.fused.steppers import METHOD, Stepper
 
-ARRIVED, STIFF, LOST, TIRED, CALLED = 1, 2, 3, 4, 5
-"""How a sample's run ended: at its end, given up as stiff, without a step that it can take,
-after too many, or where a watched condition changed; 0 where it was interrupted."""
-
-_STIFF_STEPS, _MILD_STEPS, _STEPS_AHEAD = 15, 6, 200
-_SHORTEST, _TINY = 1e-14, 1e-300
-_TIME, _STEP, _END, _LONGEST, _RTOL = (
-    Row.TIME.value,
-    Row.STEP.value,
-    Row.END.value,
-    Row.LONGEST.value,
+Integers = NDArray[np.int64]
+_COUNT, _RTOL, _LONGEST, _MOST = (
+    Row.COUNT.value,
     Row.RTOL.value,
+    Row.LONGEST.value,
+    Row.MOST.value,
 )
-_COUNT, _FRESH, _THETA, _SIZE = Row.COUNT.value, Row.FRESH.value, Row.THETA.value, Row.SIZE.value
-_STEEP, _NEXT, _REACHED = Row.STEEP.value, Row.NEXT.value, Row.REACHED.value
-_FIRST, _LAST, _AT = Row.FIRST.value, Row.LAST.value, Row.AT.value
-_DUE = Row.DUE.value
-_BEGIN, _ATTEMPT, _EXTEND, _SHAPE, _MIX, _SAVE, _COMMIT = range(7)
+_TIME, _STEP, _END, _AT = Row.TIME.value, Row.STEP.value, Row.END.value, Row.AT.value
+_FIRST, _LAST, _FRESH = Row.FIRST.value, Row.LAST.value, Row.FRESH.value
+_THETA, _SIZE, _NEXT, _REACHED = Row.THETA.value, Row.SIZE.value, Row.NEXT.value, Row.REACHED.value
+_DUE, _NEAR, _FAR, _CALL = Row.DUE.value, Row.NEAR.value, Row.FAR.value, Row.CALL.value
+_TRIED, _STEEPS, _MILD, _ENDED = (
+    Row.TRIED.value,
+    Row.STEEPS.value,
+    Row.MILD.value,
+    Row.ENDED.value,
+)
+_BEGIN, _ATTEMPT, _EXTEND, _SHAPE, _MIX, _SAVE, _COMMIT, _ADVANCE = range(len(METHOD))
+_SAMPLE, _PLACE = range(2)
 LOOKS, _HALVINGS = 8, 60
-_ROWS = len(Row)
+_ROWS, _ROW = len(Row), 8 * LANES
 
 
-@Kernel
 def run(
-    code: Any, system: Any, stages: int, storage: int, stability: float,
-    tolerance: Any, rtol: float,
-    begin: Any, end: Any, start: Any, parameters: Any, longest: float, step: Any, status: Any,
-    steps: Any, times: Any, out: Any, low: int, high: int, most: int, stop: Any,
-    watch: int, truth: Any, blind: Any,
+    stepper: Stepper, tolerance: Floats, rtol: float, begin: Floats, end: Floats, inside: Floats,
+    start: Floats, parameters: Floats, longest: float, step: Floats, status: Integers,
+    steps: Integers, times: Floats, out: Floats, low: int, high: int, most: int, stop: Integers,
+    watch: int | None, truth: Floats, blind: Floats,
 ) -> None:  # fmt: skip
     """Integrate the samples low, ..., high - 1 from `begin` to `end`.
 
     Args:
-        code: addresses of the method's begin, attempt, extend, shape, mix, save and commit.
-        system: addresses of the system's functions that the method calls.
-        stages: how many stages of the method are kept.
-        storage: how many rows of its own the method needs.
-        stability: how far |h lambda| may reach, infinite for implicit methods.
+        stepper: the method, made for the system.
         tolerance: absolute tolerances, (states, 1 or samples).
         rtol: relative tolerance.
         begin: the time of each sample there, and then here.
         end: the time to go to.
+        inside: the first number after `begin` and the last before `end`, (2, samples).
         start: the states there and then here, (states, samples).
         parameters: (parameters, samples).
         longest: no step is longer.
@@ -74,169 +70,194 @@ def run(
         high: the first beyond.
         most: steps of a sample at the most.
         stop: the run breaks off when this is not 0, (1).
-        watch: the address of the code of conditions, each 1 or 0; without any it is 0.
+        watch: the address of the code of conditions, each 1 or 0; without any it is None.
         truth: what they were when last looked at, (conditions, samples).
         blind: up to which time nothing is looked at, (samples).
     """
-    n = start.shape[0]
-    l, x = np.zeros((_ROWS, LANES)), np.zeros((n, LANES))
-    y, z, unit = np.zeros((n, LANES)), np.zeros((n, LANES)), np.zeros((n, LANES))
-    k, c = np.zeros((stages, n, LANES)), np.zeros((stages, n, LANES))
-    p, q = np.zeros((parameters.shape[0], LANES)), np.zeros((storage, LANES))
-    sample, place = np.full(LANES, -1), np.zeros(LANES, np.int64)
-    tally, seen = np.zeros((3, LANES), np.int64), np.zeros((truth.shape[0], LANES))
-    called, near, far = np.zeros(LANES, np.bool_), np.zeros(LANES), np.zeros(LANES)
-    for i in range(LANES):
-        l[_COUNT, i], l[_RTOL, i], l[_LONGEST, i], l[_DUE, i] = n, rtol, longest, np.inf
+    n, m = len(start), len(parameters)
+    rows = _ROWS + (4 + 2 * stepper.stages) * n + m + len(truth) + stepper.storage
+    b = block(rows)
+    b[_COUNT], b[_RTOL], b[_LONGEST], b[_MOST], b[_DUE] = n, rtol, longest, most, np.inf
+    _run(
+        stepper.method, stepper.system, stepper.stages, tolerance, begin, end, inside, start,
+        parameters, step, status, steps, times, out, low, high, stop, watch, truth, blind, b,
+        np.zeros((2, LANES), np.int64),
+    )  # fmt: skip
+
+
+@Kernel
+def _run(
+    code: Any, system: Any, stages: int, tolerance: Any, begin: Any, end: Any, inside: Any,
+    start: Any, parameters: Any, step: Any, status: Any, steps: Any, times: Any, out: Any,
+    low: int, high: int, stop: Any, watch: int | None, truth: Any, blind: Any, b: Any, w: Any,
+) -> None:  # fmt: skip
+    # The rows of b: the ledger, states, tolerances, new states, parameters, conditions, stages,
+    # coefficients of the interpolant and what the method keeps; of w: what lane has which sample.
+    n, m = start.shape[0], parameters.shape[0]
+    x = _ROWS
+    unit = x + n
+    y = unit + n
+    z = y + n
+    p = z + n
+    seen = p + m
+    k = seen + truth.shape[0]
+    c = k + stages * n
+    q = c + stages * n
+    l = b.ctypes.data
+    at_x, at_z, at_k, at_c = l + _ROW * x, l + _ROW * z, l + _ROW * k, l + _ROW * c
+    at_y, at_p = l + _ROW * y, l + _ROW * p
     everything = (
-        n, system.ctypes.data, l.ctypes.data, x.ctypes.data, p.ctypes.data, k.ctypes.data,
-        y.ctypes.data, z.ctypes.data, q.ctypes.data, unit.ctypes.data,
+        n, system.ctypes.data, l, at_x, at_p, at_k, at_y, at_z, l + _ROW * q, l + _ROW * unit,
     )  # fmt: skip
-    mixed = (
-        n, l.ctypes.data, x.ctypes.data, z.ctypes.data, k.ctypes.data, c.ctypes.data,
-        y.ctypes.data,
-    )  # fmt: skip
+    mixed = n, l, at_x, at_z, at_k, at_c, at_y
+    moving = n, l, at_x, at_k, at_z
+    saving = n, l, at_x, at_z, at_k, at_c, out.ctypes.data, out.shape[1] * out.shape[2]
     waiting, active = low, 0
-    rows, columns, count = times.shape[0] - 1, tolerance.shape[1] - 1, times.shape[1]
+    for i in range(LANES):
+        w[_SAMPLE, i] = -1
     while stop[0] == 0:
         if active < LANES and waiting < high:
             for i in range(LANES):
                 while waiting < high and status[waiting] != 0:
                     waiting += 1
-                if sample[i] < 0 and waiting < high:
-                    s = sample[i] = waiting
-                    l[_TIME, i], l[_END, i], l[_STEP, i] = begin[s], end[s], step[s]
-                    l[_FIRST, i] = np.nextafter(begin[s], end[s])
-                    l[_LAST, i] = np.nextafter(end[s], begin[s])
-                    l[_FRESH, i] = 1.0
-                    for r in range(n):
-                        x[r, i] = start[r, s]
-                        unit[r, i] = tolerance[r, min(s, columns)]
-                    for r in range(p.shape[0]):
-                        p[r, i] = parameters[r, s]
-                    row = min(s, rows)
-                    place[i] = np.searchsorted(times[row], begin[s], "right")
-                    l[_DUE, i] = times[row, place[i]] if place[i] < count else np.inf
-                    tally[0, i] = tally[1, i] = tally[2, i] = 0
+                if w[_SAMPLE, i] < 0 and waiting < high:
+                    s = waiting
+                    b[_TIME, i], b[_END, i], b[_STEP, i] = begin[s], end[s], step[s]
+                    b[_FIRST, i], b[_LAST, i] = inside[0, s], inside[1, s]
+                    _enter(i, s, x, start, unit, tolerance, p, parameters, times, b, w)
                     waiting += 1
                     active += 1
             invoke(code[_BEGIN], everything)
         if active == 0:
             break
         invoke(code[_ATTEMPT], everything)
-        if watch != 0:
+        if watch is not None:
             invoke(code[_EXTEND], everything)
             invoke(code[_SHAPE], mixed)
-            _look(code[_MIX], watch, mixed, l, y, p, sample, truth, blind, seen, called, near, far)
-        extended = watch != 0
+            _look(code[_MIX], watch, mixed, at_p, seen, truth, blind, b, w)
+        extended = watch is not None
         for i in range(LANES):
-            reached, j, row = l[_REACHED, i], place[i], min(sample[i], rows)
-            while l[_SIZE, i] <= 1.0 and l[_DUE, i] <= reached:
+            if b[_SIZE, i] <= 1.0 and b[_DUE, i] <= b[_REACHED, i]:
                 if not extended:
                     invoke(code[_EXTEND], everything)
                     invoke(code[_SHAPE], mixed)
                     extended = True
-                first, j = j, j + 1
-                while j < min(first + WIDTH, count) and times[row, j] <= reached:
-                    j += 1
-                own = 8 * i
-                invoke(
-                    code[_SAVE],
-                    (
-                        n, l.ctypes.data + own, x.ctypes.data + own, z.ctypes.data + own,
-                        k.ctypes.data + own, c.ctypes.data + own,
-                        times.ctypes.data + 8 * (row * count + first), j - first,
-                        out.ctypes.data + 8 * (sample[i] * count + first),
-                        start.shape[1] * count,
-                    ),
-                )  # fmt: skip
-                l[_DUE, i], place[i] = times[row, j] if j < count else np.inf, j
-        if watch != 0:
-            for i in range(LANES):
-                l[_THETA, i] = far[i]
-            invoke(code[_MIX], mixed)
-            for i in range(LANES):
-                if called[i]:
-                    for r in range(n):
-                        z[r, i] = y[r, i]
-        invoke(code[_COMMIT], (n, l.ctypes.data, x.ctypes.data, k.ctypes.data, z.ctypes.data))
+                _save(code[_SAVE], saving, i, times, b, w)
+        if watch is not None:
+            _stop(code[_MIX], mixed, n, y, z, b)
+        invoke(code[_COMMIT], moving)
+        invoke(code[_ADVANCE], (l,))
         for i in range(LANES):
-            s = sample[i]
-            if s >= 0:
-                ended, ahead = 0, l[_END, i] - l[_REACHED, i]
-                tally[0, i] += 1
-                if l[_SIZE, i] <= 1.0 and l[_STEEP, i] > stability:
-                    tally[1, i] += 1
-                    tally[2, i] = 0
-                    if tally[1, i] >= _STIFF_STEPS and ahead > _STEPS_AHEAD * l[_STEP, i]:
-                        ended = STIFF
-                elif l[_SIZE, i] <= 1.0:
-                    tally[2, i] += 1
-                    if tally[2, i] == _MILD_STEPS:
-                        tally[1, i] = 0
-                l[_TIME, i], l[_STEP, i] = l[_REACHED, i], l[_NEXT, i]
-                if ahead <= 0.0:
-                    ended = ARRIVED
-                elif l[_STEP, i] < max(_SHORTEST * abs(l[_TIME, i]), _TINY):
-                    ended = LOST
-                elif tally[0, i] >= most:
-                    ended = TIRED
-                elif l[_STEP, i] > ahead:
-                    l[_STEP, i] = ahead
-                if called[i]:
-                    ended = CALLED
-                if ended > 0:
-                    status[s], begin[s], step[s] = ended, l[_TIME, i], l[_NEXT, i]
-                    steps[s] += tally[0, i]
-                    for r in range(n):
-                        start[r, s] = x[r, i]
-                    sample[i] = -1
-                    l[_DUE, i] = np.inf
-                    called[i] = False
-                    active -= 1
+            if w[_SAMPLE, i] >= 0 and b[_ENDED, i] > 0.0:
+                _leave(i, x, start, begin, step, status, steps, b, w)
+                active -= 1
     for i in range(LANES):
-        if sample[i] >= 0:
-            begin[sample[i]] = l[_TIME, i]
-            for r in range(n):
-                start[r, sample[i]] = x[r, i]
+        if w[_SAMPLE, i] >= 0:
+            _leave(i, x, start, begin, step, status, steps, b, w)
+
+
+@part
+def _enter(
+    i: int, s: int, x: int, start: Any, unit: int, tolerance: Any, p: int, parameters: Any,
+    times: Any, b: Any, w: Any,
+) -> None:  # fmt: skip
+    """Put a sample into a lane, whose time is known; find the first time to save after it."""
+    for r in range(start.shape[0]):
+        b[x + r, i] = start[r, s]
+        b[unit + r, i] = tolerance[r, min(s, tolerance.shape[1] - 1)]
+    for r in range(parameters.shape[0]):
+        b[p + r, i] = parameters[r, s]
+    row, first, last = min(s, times.shape[0] - 1), 0, times.shape[1]
+    while first < last:
+        middle = (first + last) >> 1
+        if times[row, middle] <= b[_TIME, i]:
+            first = middle + 1
+        else:
+            last = middle
+    w[_SAMPLE, i], w[_PLACE, i] = s, first
+    b[_DUE, i] = times[row, first] if first < times.shape[1] else np.inf
+    b[_FRESH, i] = 1.0
+    b[_TRIED, i] = b[_STEEPS, i] = b[_MILD, i] = 0.0
+
+
+@part
+def _save(code: int, saving: Any, i: int, times: Any, b: Any, w: Any) -> None:
+    """Save the states of a lane at the times up to what is reached, some times at once."""
+    n, l, x, z, k, c, out, apart = saving
+    count, own, s, j = times.shape[1], 8 * i, w[_SAMPLE, i], w[_PLACE, i]
+    row, reached = min(s, times.shape[0] - 1), b[_REACHED, i]
+    while j < count and times[row, j] <= reached:
+        first, j = j, j + 1
+        while j < min(first + WIDTH, count) and times[row, j] <= reached:
+            j += 1
+        lane = l + own, x + own, z + own, k + own, c + own
+        at = times.ctypes.data + 8 * (row * count + first)
+        invoke(code, (n, *lane, at, j - first, out + 8 * (s * count + first), apart))
+    b[_DUE, i], w[_PLACE, i] = times[row, j] if j < count else np.inf, j
+
+
+@part
+def _leave(
+    i: int, x: int, start: Any, begin: Any, step: Any, status: Any, steps: Any, b: Any, w: Any
+) -> None:
+    """Take a sample out of a lane."""
+    s = w[_SAMPLE, i]
+    status[s], begin[s], step[s] = int(b[_ENDED, i]), b[_TIME, i], b[_NEXT, i]
+    steps[s] += int(b[_TRIED, i])
+    for r in range(start.shape[0]):
+        start[r, s] = b[x + r, i]
+    w[_SAMPLE, i], b[_DUE, i], b[_CALL, i] = -1, np.inf, 0.0
 
 
 @part
 def _look(
-    mix: int, watch: int, mixed: Any, l: Any, y: Any, p: Any, sample: Any, truth: Any,
-    blind: Any, seen: Any, called: Any, near: Any, far: Any,
+    mix: int, watch: int, mixed: Any, parameters: int, seen: int, truth: Any, blind: Any,
+    b: Any, w: Any,
 ) -> None:  # fmt: skip
     """Look for changes of watched conditions in the steps just tried, and locate the first.
 
     Each step is looked at in a few places; then the part in which something has changed is
     halved until its ends are neighboring numbers.
     """
-    some = False
+    some, l, states = False, mixed[1], mixed[6]
+    looking = l + _ROW * _AT, states, parameters, l + _ROW * seen
     for i in range(LANES):
-        called[i], near[i], far[i] = False, 0.0, 1.0
+        b[_CALL, i], b[_NEAR, i], b[_FAR, i] = 0.0, 0.0, 1.0
     for turn in range(LOOKS + _HALVINGS):
         if turn == LOOKS and not some:
             break
         for i in range(LANES):
-            middle = 0.5 * (near[i] + far[i])
-            l[_THETA, i] = middle if called[i] else min((turn + 1.0) / LOOKS, 1.0)
-            l[_AT, i] = l[_TIME, i] + l[_THETA, i] * l[_STEP, i]
+            middle = 0.5 * (b[_NEAR, i] + b[_FAR, i])
+            b[_THETA, i] = middle if b[_CALL, i] > 0.0 else min((turn + 1.0) / LOOKS, 1.0)
+            b[_AT, i] = b[_TIME, i] + b[_THETA, i] * b[_STEP, i]
         invoke(mix, mixed)
-        invoke(watch, (l[_AT].ctypes.data, y.ctypes.data, p.ctypes.data, seen.ctypes.data))
+        invoke(watch, looking)
         for i in range(LANES):
-            s = sample[i]
-            if s < 0 or l[_SIZE, i] > 1.0 or (turn >= LOOKS and not called[i]):
+            s = w[_SAMPLE, i]
+            if s < 0 or b[_SIZE, i] > 1.0 or (turn >= LOOKS and b[_CALL, i] == 0.0):
                 continue
             changed = False
-            if l[_AT, i] > blind[s]:
+            if b[_AT, i] > blind[s]:
                 for r in range(truth.shape[0]):
-                    changed |= (seen[r, i] > 0.0) != (truth[r, s] > 0.0)
+                    changed |= (b[seen + r, i] > 0.0) != (truth[r, s] > 0.0)
             if changed:
-                if not called[i]:
-                    near[i] = turn / LOOKS
-                called[i], far[i], some = True, l[_THETA, i], True
-            elif called[i]:
-                near[i] = l[_THETA, i]
+                if b[_CALL, i] == 0.0:
+                    b[_NEAR, i] = turn / LOOKS
+                b[_CALL, i], b[_FAR, i], some = 1.0, b[_THETA, i], True
+            elif b[_CALL, i] > 0.0:
+                b[_NEAR, i] = b[_THETA, i]
     for i in range(LANES):
-        if called[i]:
-            l[_REACHED, i] = l[_TIME, i] + far[i] * l[_STEP, i]
+        if b[_CALL, i] > 0.0:
+            b[_REACHED, i] = b[_TIME, i] + b[_FAR, i] * b[_STEP, i]
+
+
+@part
+def _stop(mix: int, mixed: Any, n: int, y: int, z: int, b: Any) -> None:
+    """Let steps in which a watched condition changes end there."""
+    for i in range(LANES):
+        b[_THETA, i] = b[_FAR, i]
+    invoke(mix, mixed)
+    for i in range(LANES):
+        if b[_CALL, i] > 0.0:
+            for r in range(n):
+                b[z + r, i] = b[y + r, i]

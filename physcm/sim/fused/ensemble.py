@@ -14,7 +14,7 @@ from physcm.mechanism.lanes.blocks import LANES
 from physcm.mechanism.lanes.compiler import Code
 from physcm.mechanism.lanes.pool import share
 from physcm.sim.engine import ROUGH, roughly, scaled
-from physcm.sim.fused import adaptive, steppers
+from physcm.sim.fused import adaptive, progress, steppers
 from physcm.sim.fused.choice import explicit
 from physcm.sim.fused.numba_engine import RODAS5P, Numba
 from physcm.sim.fused.steppers import Stepper
@@ -100,8 +100,8 @@ def endings(status: Integers, x: Floats, x0: Floats) -> list[RunStatus]:
     largest = np.abs(x).max(axis=0, initial=0.0), np.abs(x0).max(axis=0, initial=0.0)
     with np.errstate(invalid="ignore"):
         grew = largest[0] / HUGE > np.maximum(1.0, largest[1])
-    arrived = {adaptive.ARRIVED: RunStatus.COMPLETE, 0: RunStatus.TIME_LIMIT}
-    lost = {adaptive.LOST: RunStatus.STOPPED, adaptive.TIRED: RunStatus.STEP_LIMIT}
+    arrived = {progress.ARRIVED: RunStatus.COMPLETE, 0: RunStatus.TIME_LIMIT}
+    lost = {progress.LOST: RunStatus.STOPPED, progress.TIRED: RunStatus.STEP_LIMIT}
     return [
         arrived[kind] if kind in arrived else RunStatus.DIVERGED if far else lost[kind]
         for kind, far in zip(status.tolist(), grew.tolist(), strict=True)
@@ -124,7 +124,7 @@ class Batch:
     Attributes:
         time: where they are.
         x: the states there.
-        status: how the last advance ended, as in `adaptive`.
+        status: how the last advance ended, as in `progress`.
         steps: how many steps were tried.
     """
 
@@ -169,7 +169,7 @@ class Batch:
     @property
     def alive(self) -> Flags:
         """Which samples can go on."""
-        lost, tired = (self.status == kind for kind in (adaptive.LOST, adaptive.TIRED))
+        lost, tired = (self.status == kind for kind in (progress.LOST, progress.TIRED))
         return np.asarray(~(lost | tired))
 
     def advance(
@@ -180,15 +180,15 @@ class Batch:
         Raises:
             Unsupported: for a function that lanes do not have.
         """
-        arrived = np.where(self.time >= end, adaptive.ARRIVED, 0)
+        arrived = np.where(self.time >= end, progress.ARRIVED, 0)
         self.status[:] = np.where(self.alive, arrived, self.status)
         step = np.zeros_like(self.time)
         if self.engine.method != RODAS5P:
             waiting = self.stiff & (self.status == 0)
-            self.status[waiting] = adaptive.STIFF
+            self.status[waiting] = progress.STIFF
             self._step_explicitly(end, step, seconds, done)
-            self.stiff |= self.status == adaptive.STIFF
-            self.status[self.status == adaptive.STIFF] = 0
+            self.stiff |= self.status == progress.STIFF
+            self.status[self.status == progress.STIFF] = 0
             done = lambda _: None  # noqa: E731
         if (self.status == 0).any():
             stepper = steppers.stiff(self.system.name, self.system.rates)
@@ -201,22 +201,23 @@ class Batch:
         watched = self.watch.code is not None
         for stepper in explicit(name, rates, self.engine.method, self.rtol, watched=watched):
             self._step(stepper, end, step, seconds, done)
-            lost = (self.status == adaptive.LOST) & (before == 0)
+            lost = (self.status == progress.LOST) & (before == 0)
             if not lost.any():
                 return
             self.status[lost], step[lost] = 0, 0.0
-        self.status[lost] = adaptive.LOST
+        self.status[lost] = progress.LOST
 
     def _step(
         self, stepper: Stepper, end: Floats, step: Floats, seconds: float,
         done: Callable[[int], None],
     ) -> None:  # fmt: skip
+        inside = np.array([np.nextafter(self.time, end), np.nextafter(end, self.time)])
+
         def work(low: int, high: int, stop: Integers) -> None:
             adaptive.run(
-                stepper.method, stepper.system, stepper.stages, stepper.storage,
-                stepper.stability, self.tolerance, self.rtol, self.time, end, self.x, self.p,
-                self.longest, step, self.status, self.steps, self.times, self.out, low,
-                high, self.most_steps, stop, self.watch.address, self.watch.truth, self.watch.blind,
+                stepper, self.tolerance, self.rtol, self.time, end, inside, self.x, self.p,
+                self.longest, step, self.status, self.steps, self.times, self.out, low, high,
+                self.most_steps, stop, self.watch.address, self.watch.truth, self.watch.blind,
             )  # fmt: skip
 
         moving = (self.status == 0).any()
@@ -241,6 +242,6 @@ class Watch:
     blind: Floats
 
     @property
-    def address(self) -> int:
-        """Where the code is."""
-        return self.code.address("watch") if self.code else 0
+    def address(self) -> int | None:
+        """Where the code is, if there is any."""
+        return self.code.address("watch") if self.code else None

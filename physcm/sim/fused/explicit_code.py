@@ -11,6 +11,7 @@ from physcm.mechanism.lanes.blocks import LANES, over_lanes, over_rows, sequence
 from physcm.mechanism.lanes.module import assembled
 from physcm.mechanism.lanes.vectors import Vectors
 from physcm.sim.fused.control import CLEAR, JUDGE, STEEP, begin, judge, steep, tolerated
+from physcm.sim.fused.progress import advance
 from physcm.sim.fused.rows import Row, accumulate, look_at, place, read
 from physcm.sim.fused.runge_kutta import RungeKutta
 from physcm.sim.fused.stages import ARGUMENTS, combination, interpolation, stage_at, stage_places
@@ -24,6 +25,7 @@ def method_code(method: RungeKutta) -> str:
     d: set[str] = set()
     bodies = [*begin(method.order, d), *_attempt(method, d), *_extend(method, d)]
     bodies += [*interpolation(method.weights, True, d), _commit(method, d)]
+    bodies += [advance(method.stability, d)]
     return assembled(method.name, bodies, d)
 
 

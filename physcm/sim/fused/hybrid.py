@@ -22,7 +22,7 @@ from physcm.mechanism.lanes.compiler import Code, compiled
 from physcm.mechanism.lanes.module import module
 from physcm.sim.agendas import agendas
 from physcm.sim.engine import ROUGH, roughly, scaled
-from physcm.sim.fused import adaptive
+from physcm.sim.fused import progress
 from physcm.sim.fused.ensemble import Batch, Watch, endings, next_switches
 from physcm.sim.fused.numba_engine import Numba
 from physcm.sim.hybrid import (
@@ -205,8 +205,8 @@ class HybridEnsemble:
 
     def _act(self, columns: Columns, status: NDArray[np.int64], edges: Floats) -> None:
         """Do what is due with the samples that have come to it."""
-        here = (status == adaptive.ARRIVED) & (self.time[columns] >= edges)
-        called = columns[status == adaptive.CALLED]
+        here = (status == progress.ARRIVED) & (self.time[columns] >= edges)
+        called = columns[status == progress.CALLED]
         self.blind[called] = self.time[called] + GUARD * self.span
         due = self.agendas.look(called, self.time[called], self.full)
         at = np.concatenate([columns[here], called[due]])

@@ -6,12 +6,15 @@ step is tried, y holds the state at a stage and z the rates there.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from physcm.mechanism.lanes.blocks import LANES, over_lanes, over_rows, sequence
 from physcm.mechanism.lanes.module import assembled
 from physcm.mechanism.lanes.vectors import Vectors
 from physcm.sim.fused.control import CLEAR, JUDGE, begin, judge, tolerated
+from physcm.sim.fused.progress import advance
 from physcm.sim.fused.rosenbrock import Rosenbrock
 from physcm.sim.fused.rows import Row, accumulate, look_at, place, read, write
 from physcm.sim.fused.stages import ARGUMENTS, combination, commit, interpolation, stage_places
@@ -25,6 +28,7 @@ def method_code(method: Rosenbrock) -> str:
         sequence("extend", ARGUMENTS, []),
         *interpolation(method.weights, False, d),
         commit(d),
+        advance(math.inf, d),
     ]
     return assembled(method.name, bodies, d)
 

@@ -32,6 +32,14 @@ class Row(IntEnum):
     FIRST = 18
     LAST = 19
     DUE = 20
+    NEAR = 21
+    FAR = 22
+    CALL = 23
+    TRIED = 24
+    MOST = 25
+    STEEPS = 26
+    MILD = 27
+    ENDED = 28
 
 
 def read(v: Vectors, row: Row, lane: int) -> str:

@@ -17,7 +17,7 @@ from physcm.sim.fused import explicit_code, rosenbrock_code, taylor_code
 from physcm.sim.fused.rosenbrock import rodas5p
 from physcm.sim.fused.runge_kutta import RungeKutta
 
-METHOD = ("begin", "attempt", "extend", "shape", "mix", "save", "commit")
+METHOD = ("begin", "attempt", "extend", "shape", "mix", "save", "commit", "advance")
 """The functions of a method, in the order of `Stepper.method`."""
 
 
@@ -31,7 +31,6 @@ class Stepper:
         system: addresses of the system's functions that the method calls.
         stages: how many stages of the method are kept.
         storage: how many rows of its own the method needs.
-        stability: how far |h lambda| may reach, infinite for implicit methods.
     """
 
     codes: tuple[Code, Code]
@@ -39,16 +38,14 @@ class Stepper:
     system: NDArray[np.int64]
     stages: int
     storage: int
-    stability: float
 
     @classmethod
     def of(
-        cls, method: Code, system: Code, functions: tuple[str, ...], stages: int, storage: int,
-        stability: float,
-    ) -> Stepper:  # fmt: skip
+        cls, method: Code, system: Code, functions: tuple[str, ...], stages: int, storage: int
+    ) -> Stepper:
         """Return the stepper of a method's code and a system's, of which it calls functions."""
         addresses = _addresses(method, METHOD), _addresses(system, functions)
-        return cls((method, system), *addresses, stages, storage, stability)
+        return cls((method, system), *addresses, stages, storage)
 
 
 @lru_cache(maxsize=256)
@@ -60,7 +57,7 @@ def explicit(name: str, rates: Program, method: RungeKutta) -> Stepper:
     """
     system = compiled(module(name, {"drift": rates}))
     code = compiled(explicit_code.method_code(method))
-    return Stepper.of(code, system, ("drift",), len(method.weights), 0, method.stability)
+    return Stepper.of(code, system, ("drift",), len(method.weights), 0)
 
 
 @lru_cache(maxsize=256)
@@ -72,8 +69,7 @@ def taylor(name: str, rates: Program) -> Stepper:
     """
     system = compiled(expansion(rates, taylor_code.ORDER).module(name))
     code = compiled(taylor_code.method_code())
-    stages, stability = taylor_code.STAGES, taylor_code.STABILITY
-    return Stepper.of(code, system, ("drift", "series"), stages, 0, stability)
+    return Stepper.of(code, system, ("drift", "series"), taylor_code.STAGES, 0)
 
 
 @lru_cache(maxsize=256)
@@ -87,7 +83,7 @@ def stiff(name: str, rates: Program) -> Stepper:
     code = compiled(rosenbrock_code.method_code(method))
     stages = rosenbrock_code.stages(method)
     functions = ("drift", "prepare", "solve")
-    return Stepper.of(code, compiled(equations.text), functions, stages, equations.rows, np.inf)
+    return Stepper.of(code, compiled(equations.text), functions, stages, equations.rows)
 
 
 def _addresses(code: Code, functions: tuple[str, ...]) -> NDArray[np.int64]:

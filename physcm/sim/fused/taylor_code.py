@@ -32,6 +32,7 @@ from physcm.sim.fused.control import (
     steep,
     tolerated,
 )
+from physcm.sim.fused.progress import advance
 from physcm.sim.fused.rows import Row, accumulate, look_at, place, read, write
 from physcm.sim.fused.stages import ARGUMENTS, commit, one, save
 
@@ -50,7 +51,8 @@ def method_code() -> str:
     """
     d: set[str] = set()
     bodies = [*begin(ORDER, d), *_attempt(d), sequence("extend", ARGUMENTS, [])]
-    return assembled(f"Taylor series of order {ORDER}", [*bodies, *_inside(d), commit(d)], d)
+    bodies += [*_inside(d), commit(d), advance(STABILITY, d)]
+    return assembled(f"Taylor series of order {ORDER}", bodies, d)
 
 
 def _attempt(d: set[str]) -> list[str]:
