@@ -211,6 +211,37 @@ def test_two_incommensurate_oscillations_neither_settle_nor_repeat() -> None:
     assert outcome(torus) == ["still_moving"]
 
 
+@pytest.mark.parametrize("drive", [1.1, -1.5])
+def test_a_phase_that_slips_is_periodic_with_the_period_of_adler(drive: float) -> None:
+    settled = settle(System({"a": f"{drive} - sin(a)"}, initial={"a": 0}))
+    assert named(settled) == ["periodic"]
+    period = 2 * np.pi / np.sqrt(drive**2 - 1)
+    assert float(settled.period[0]) == pytest.approx(period, rel=1e-5)
+
+
+def test_locked_phases_that_go_round_together_are_periodic_once_a_turn() -> None:
+    pair = System(
+        {"a": "1 + 0.5*sin(b - a)", "b": "1.3 + 0.5*sin(a - b)"}, initial={"a": 0, "b": 1}
+    )
+    settled = settle(pair)
+    assert named(settled) == ["periodic"]
+    assert float(settled.period[0]) == pytest.approx(2 * np.pi / 1.15, rel=1e-6)
+
+
+def test_a_pendulum_that_goes_round_has_the_period_of_its_elliptic_integral() -> None:
+    pendulum = System({"a": "w", "w": "-sin(a)"}, initial={"a": 0, "w": 2.5})
+    settled = settle(pendulum)
+    assert named(settled) == ["periodic"]
+    m = (2 / 2.5) ** 2  # a turn takes 2 sqrt(m) K(m), with w(0) = 2 / sqrt(m)
+    period = 2 * np.sqrt(m) * scipy.special.ellipk(m)
+    assert float(settled.period[0]) == pytest.approx(period, rel=1e-5)
+
+
+def test_phases_that_slip_at_incommensurate_rates_do_not_repeat() -> None:
+    pair = System({"a": "1.5 - sin(a)", "b": "2 - sin(b)"}, initial={"a": 0, "b": 1})
+    assert outcome(pair) == ["still_moving"]
+
+
 def test_a_long_wait_before_the_move_is_not_taken_for_rest() -> None:
     late = System({"x": "x*(1 - x)"}, initial={"x": 1e-12}, bounds={"x": AMOUNT})
     assert float(settle(late).x[0]) == pytest.approx(1)

@@ -24,6 +24,7 @@ from physcm.sim.conservation import (
     law_matrix,
     under_holds,
 )
+from physcm.sim.periodicity import periods
 from physcm.sim.system import System
 
 NEGLIGIBLE = 1e-9
@@ -72,6 +73,12 @@ class EquilibriumEquations:
         everything = (-np.inf, np.inf)
         pairs = [self.system.bounds.get(name, everything) for name in self.system.states]
         return np.ascontiguousarray(np.array(pairs, dtype=float).reshape(-1, 2).T)
+
+    @cached_property
+    def turns(self) -> Floats:
+        """The periods of the states that are angles, NaN for the others, shape (states,)."""
+        found = periods(self.system)
+        return np.array([found.get(name, np.nan) for name in self.system.states], dtype=float)
 
     def residual(self, x: Floats, p: Floats, total: Floats) -> Floats:
         """Return the equations' left sides, shape (states, points)."""

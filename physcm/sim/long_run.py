@@ -3,9 +3,9 @@
 A sample has *settled* when it has come close to a root of the equilibrium equations, with the
 conserved totals of its own start, whose eigenvalues all have negative real parts; where the
 linearization cannot tell, when two doublings of time no longer move it. It is *periodic* when
-its excursions and their timing repeat over many periods, *diverged* when it leaves every bound,
-be it in finite time, *broken off* where the mechanisms have no finite value, and *still moving*
-otherwise (slow, quasi-periodic or chaotic).
+its excursions and their timing repeat over many periods, angles up to full turns, *diverged*
+when it leaves every bound, be it in finite time, *broken off* where the mechanisms have no
+finite value, and *still moving* otherwise (slow, quasi-periodic or chaotic).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from physcm.sim.equilibrium import EquilibriumEquations, stability
 from physcm.sim.escape import escapes
 from physcm.sim.extension import extended
 from physcm.sim.period import closed_period, period_of
+from physcm.sim.periodicity import on_circles
 from physcm.sim.pursuit import MOST_STEPS, pursue
 from physcm.sim.rounding import fastest_time, rounding
 from physcm.sim.status import LimitStatus, RunStatus
@@ -280,14 +281,20 @@ class _Watch:
         return np.asarray((mean != 0) & (np.abs(now - mean) < _STEADY * np.abs(mean)))
 
     def periodic(self, times: Floats, states: Floats) -> Limit | None:
-        scale = self.positive_scale()
-        guess = period_of(times, states, scale, self.paths)
+        """Certify a motion that repeats, angles up to full turns."""
+        turns, swing = self.equations.turns, np.ptp(states, axis=1)
+        turns = np.where(swing > turns, turns, np.nan)
+        round_ = np.isfinite(turns)
+        size = np.where(round_, np.inf, self.positive_scale())
+        scale = np.append(size, np.ones(2 * round_.sum()))
+        paths = partial(self.paths, turns=turns)
+        guess = period_of(times, on_circles(states, turns), scale, paths)
         if guess is None:
             return None
         # Beside a small swing the usual error of integration can keep up what dies out.
-        swing = np.ptp(states, axis=1) / scale
-        rtol = RTOL * float(np.clip(swing[swing > _STILL].min(initial=1.0), _FINEST, 1.0))
-        paths = partial(self.paths, rtol=rtol)
+        share = swing[swing > _STILL * size] / size[swing > _STILL * size]
+        rtol = RTOL * float(np.clip(share.min(initial=1.0), _FINEST, 1.0))
+        paths = partial(paths, rtol=rtol)
         cycles = np.linspace(0.0, _PERIODS * guess, 200 * _PERIODS)
         orbit = paths(cycles, self.x[:, np.newaxis])[:, 0]
         if not np.isfinite(orbit).all():
@@ -295,11 +302,15 @@ class _Watch:
         period = closed_period(cycles, orbit, scale, paths)
         return None if period is None else self.ended(LimitStatus.PERIODIC, period)
 
-    def paths(self, times: Floats, x: Floats, rtol: float = RTOL) -> Floats:
-        """Return the states (states, starts, times) from some states (states, starts) at time 0."""
+    def paths(self, times: Floats, x: Floats, *, turns: Floats, rtol: float = RTOL) -> Floats:
+        """Return the motion (rows, starts, times) from some states (rows, starts) at time 0.
+
+        The rows are those of `on_circles`, of which the states alone begin it.
+        """
+        x = x[: len(self.x)]
         count = x.shape[1]
         runs = _follow([self] * count, np.tile(times, (count, 1)), x, rtol)
-        return np.stack([run.states for run in runs], axis=1)
+        return on_circles(np.stack([run.states for run in runs], axis=1), turns)
 
     def diverged(self, before: Floats) -> Limit | None:
         """Growth without bound: some state keeps growing in proportion with doubled time."""
@@ -310,8 +321,12 @@ class _Watch:
         return None
 
     def outgrows(self, windows: int) -> bool:
-        """Say whether growth has gone on for so many doublings, and past every time scale."""
-        if (self.growing < windows).all():
+        """Say whether growth has gone on for so many doublings, and past every time scale.
+
+        An angle that goes round and round does not grow.
+        """
+        grown = self.growing >= windows
+        if not grown.any() or np.isfinite(self.equations.turns[grown]).all():
             return False
         return self.time * self.slowest() > _PAST
 

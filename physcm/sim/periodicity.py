@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import sympy as sp
 
+from physcm.mechanism.codegen import Floats
 from physcm.mechanism.expression import symbol
 from physcm.sim.conservation import conservation_laws
 from physcm.sim.system import System
@@ -38,6 +40,21 @@ def free_angles(system: System) -> Mapping[str, float]:
     """Return the periods of states that no conservation law ties to others."""
     tied = {name for law in conservation_laws(system) for name, _ in law.coefficients}
     return {name: period for name, period in periods(system).items() if name not in tied}
+
+
+def on_circles(states: Floats, turns: Floats) -> Floats:
+    """Return states with, behind them, the sines and then the cosines of those that are angles.
+
+    Args:
+        states: shape (states, ...).
+        turns: the period of each, NaN where it is no angle, shape (states,).
+
+    >>> on_circles(np.array([3.0, np.pi]), np.array([np.nan, 2 * np.pi])).round(6)
+    array([ 3.      ,  3.141593,  0.      , -1.      ])
+    """
+    angles = np.isfinite(turns)
+    turned = (states[angles].T / turns[angles]).T
+    return np.concatenate([states, np.sin(2 * np.pi * turned), np.cos(2 * np.pi * turned)])
 
 
 def _period(mechanisms: sp.Tuple, x: sp.Symbol) -> float | None:

@@ -29,7 +29,8 @@ def settle(system: System, n: int = 1, seed: int = 0, *, progress: bool = False)
     Returns:
         A dataset over `sample`: each state and derived variable at its limit (NaN unless
         settled), the parameters, `status` (settled, periodic, diverged, still_moving, broken_off),
-        `period` and `settling_time`, and attributes that suffice to repeat it.
+        `period` (in which angles may go full turns) and `settling_time`, and attributes that
+        suffice to repeat it.
 
     Raises:
         Unsupported: for a system with noise or explicit time, which has no such limit.

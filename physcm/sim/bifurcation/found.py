@@ -75,7 +75,10 @@ class SpecialPoint:
         if not np.isnan(self.first_lyapunov):
             return names[int(np.sign(self.first_lyapunov))]
         stable = sorted(side == "stable" for side in self.stability)
-        pairs = {(False, True, True, True): -1, (False, False, False, True): 1}
+        pairs: dict[tuple[bool, ...], int] = {
+            (False, True, True, True): -1,
+            (False, False, False, True): 1,
+        }
         sign = pairs.get(tuple(stable)) if self.kind == "pitchfork" else None
         return "" if sign is None else names[sign]
 
