@@ -348,6 +348,8 @@ def label(intervention: Intervention | Iterable[Intervention]) -> str:
     'nothing'
     """
     given = [intervention] if isinstance(intervention, Intervention) else list(intervention)
+    if len(given) == 1:
+        return _label(given[0]) or "nothing"
     held: dict[str, Any] = {}
     changed: dict[str, Any] = {}
     for one in given:
@@ -370,12 +372,14 @@ def _settings(values: Mapping[str, Any]) -> str:
 
 def _label(intervention: Intervention | EdgeIntervention) -> str:
     match intervention:
+        case SetParameter(values=values):
+            text = _settings(values)
+        case Hold(name, value):
+            text = f"do({name} = {_short(value)})"
         case Impulse(name, amount, at=at):
             return f"{name} += {_short(amount)}" + ("" if at is None else f" at t = {_short(at)}")
         case When(condition, inner):
             return f"when {condition}: {_label(inner)}"
-        case Hold(name, value):
-            text = f"do({name} = {_short(value)})"
         case Shift(name, amount):
             text = f"{name}' += {_short(amount)}"
         case ScaleNoise(name, factor):
@@ -386,8 +390,6 @@ def _label(intervention: Intervention | EdgeIntervention) -> str:
             text = f"{cause} -> {effect} cut"
         case RescaleEdge(cause, effect, factor):
             text = f"{cause} -> {effect} times {_short(factor)}"
-        case _:
-            text = ", ".join(f"{k} = {_short(v)}" for k, v in intervention.values.items())
     if intervention.during is None:
         return text
     begin, end = map(_short, intervention.during)

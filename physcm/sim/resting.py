@@ -100,9 +100,11 @@ class _Search:
         self.name, self.rates, self.p = stack.system.name, stack.rates, stack.parameters
         self.answers = Answers.none(*stack.x0.shape)
         self.equations = [
-            (EquilibriumEquations(stack.system, held, stack.varied), columns)
-            for held, columns in stack.patterns
+            EquilibriumEquations(stack.system, held, stack.varied) for held, _ in stack.patterns
         ]
+        self.pattern = np.zeros(stack.columns.size, dtype=np.int64)
+        for i, (_, columns) in enumerate(stack.patterns):
+            self.pattern[columns] = i
 
     def run(self) -> Answers:
         going, x = np.arange(self.stack.columns.size), self.stack.x0
@@ -141,7 +143,7 @@ class _Search:
         columns = columns[which]
         ends = sought(
             self.name, self.rates, paths.mean[:, which], self.p[:, columns],
-            self.equations[0][0].bounds, paths.time[which], threads=self.threads,
+            self.equations[0].bounds, paths.time[which], threads=self.threads,
         )  # fmt: skip
         scale = np.fmax(paths.scale[:, which], np.abs(ends))
         self.adopt(columns, ends, scale, RestStatus.FOUND, lambda found, _: ~found.degenerate)
@@ -151,8 +153,9 @@ class _Search:
         accept: Callable[[Certified, Integers], Flags],
     ) -> None:  # fmt: skip
         """Make points exact, and adopt those that are equilibria and acceptable."""
-        for equations, members in self.equations:
-            which = np.flatnonzero(np.isin(columns, members) & np.isfinite(x).all(axis=0))
+        finite, pattern = np.isfinite(x).all(axis=0), self.pattern[columns]
+        for i, equations in enumerate(self.equations):
+            which = np.flatnonzero(finite & (pattern == i))
             if which.size:
                 self.certify(equations, columns, which, x, scale, status, accept)
 
