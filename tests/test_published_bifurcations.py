@@ -120,3 +120,62 @@ def test_chlorine_dioxide_iodine_reaction_oscillates_below_its_hopf_point() -> N
     assert (hopf.state["x"], hopf.state["y"]) == pytest.approx((2, 5), rel=1e-6)
     assert hopf.criticality == "supercritical"
     assert found.intervals[0].fate == "periodic"
+
+
+def test_bogdanov_takens_unfolding_has_its_fold_and_its_hopf_point_beside_a_runaway_start() -> None:
+    """Kuznetsov (2004), equation 8.51 with s = -1: a fold at b2^2/4, a Hopf point at 0."""
+    drift = {"x": "y", "y": "b1 + b2*x + x**2 - x*y"}
+    found = followed(drift, "b1", (-0.5, 0.2), start=2, b2=-0.5)
+    assert seen(found) == [("Hopf", 0), ("fold", 0.0625)]
+    assert found.points[0].criticality == "supercritical"
+    assert [(i.stable, i.unstable) for i in found.intervals] == [(0, 2), (1, 1), (0, 0)]
+    assert found.intervals[0].fate == "diverged"
+
+
+def test_at_the_bogdanov_takens_point_nothing_turns() -> None:
+    found = followed({"x": "y", "y": "b1 + x**2 - x*y"}, "b1", (-0.5, 0.2))
+    assert seen(found) == [("fold", 0)]
+
+
+def test_stirred_tank_reactor_has_the_folds_and_the_hopf_point_of_uppal_ray_and_poore() -> None:
+    """Chemical Engineering Science 29 (1974): with no end of activation energy.
+
+    Folds at 1/(x (1 - x)) = B/(1 + beta), the Hopf point at B x - (1 + beta) = 1/(1 - x), all
+    with Da = x/(1 - x) exp(-B x/(1 + beta)).
+    """
+    B, beta = 14, 2
+
+    def damkoehler(x: float) -> float:
+        return x / (1 - x) * math.exp(-B * x / (1 + beta))
+
+    root = math.sqrt(1 - 4 * (1 + beta) / B)
+    hopf = (B + 1 + beta + math.sqrt((B - 1 - beta) ** 2 - 4 * B)) / (2 * B)
+    expected = sorted(
+        [
+            ("fold", round(damkoehler((1 - root) / 2), 6)),
+            ("fold", round(damkoehler((1 + root) / 2), 6)),
+            ("Hopf", round(damkoehler(hopf), 6)),
+        ]
+    )
+    found = followed(
+        {"x": "-x + Da*(1 - x)*exp(T)", "T": "-T + B*Da*(1 - x)*exp(T) - beta*T"},
+        "Da", (0.01, 0.3), start=0.1, B=B, beta=beta,
+    )  # fmt: skip
+    assert seen(found) == expected
+
+
+def test_a_neuron_of_class_one_loses_its_rest_in_a_fold_and_one_of_class_two_in_a_hopf_point() -> (
+    None
+):
+    """Morris & Lecar with the numbers of Rinzel & Ermentrout (1998), table 7.1 and section 7.4."""
+    current = "I - gCa*(1 + tanh((V + 1.2)/18))/2*(V - 120) - 8*w*(V + 84) - 2*(V + 60)"
+    opening = "phi*((1 + tanh((V - V3)/V4))/2 - w)*cosh((V - V3)/(2*V4))"
+    drift = {"V": f"({current})/20", "w": opening}
+    one = followed(drift, "I", (0, 80), start=0.1, gCa=4, V3=12, V4=17.4, phi=1 / 15)
+    assert one.switches[0].cause.kind == "fold"
+    assert one.switches[0].value == pytest.approx(39.96, abs=0.01)
+    two = followed(drift, "I", (0, 150), start=0.1, gCa=4.4, V3=2, V4=30, phi=0.04)
+    (hopf,) = two.points
+    assert (hopf.kind, hopf.value) == ("Hopf", pytest.approx(93.86, abs=0.01))
+    assert hopf.criticality == "subcritical"
+    assert {one.intervals[1].fate, two.intervals[1].fate} == {"periodic"}

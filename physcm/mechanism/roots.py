@@ -33,7 +33,7 @@ _GROWTH = 10.0
 _FRACTIONS = tuple(0.5 ** np.arange(first, last) for first, last in ((0, 1), (1, 3), (3, 10)))
 _SETTLING = 12
 _WIGGLE = 1e-3
-_MULTIPLES = tuple(10.0**power for power in range(3, 40, 6))
+_MULTIPLES = tuple(10.0**power for power in (-3, *range(3, 40, 6)))
 _ABOUT_ZERO = (0.0, 0.38, -0.62)
 
 
@@ -200,8 +200,8 @@ def _blurred(equations: Problem, roots: Roots) -> Flags:
 
     They no longer move some equation, or no longer by what makes 0 a root of its own, such as
     a square; so that rank seems lost. The equations hold at 0 and on both sides of it as well,
-    which about a multiple root they do not, and fail at large multiples, which on a line of
-    roots they do not.
+    which about a multiple root they do not, and fail at large multiples or small fractions,
+    which on a line of roots they do not.
     """
     marks = np.zeros(roots.x.shape, bool)
     which = np.flatnonzero(roots.converged & roots.singular)
@@ -216,7 +216,7 @@ def _blurred(equations: Problem, roots: Roots) -> Flags:
             with np.errstate(all="ignore"):
                 left = np.abs(there.residual(np.where(idle, fraction * x, x)) * local.row)
             idle &= (left <= _SLACK * EPSILON).all(axis=0)
-        idle &= faint | ~_scales_up(there, x, idle)
+        idle &= faint | ~_scales(there, x, idle)
         marks[:, which] = idle
     return marks
 
@@ -275,13 +275,13 @@ def _damped(
     return reached, waiting
 
 
-def _scales_up(equations: Problem, x: Floats, which: Flags) -> Flags:
-    """Say which roots (unknowns, points) stay roots when some unknowns are enlarged together."""
+def _scales(equations: Problem, x: Floats, which: Flags) -> Flags:
+    """Say which roots (unknowns, points) stay roots when some unknowns change in proportion."""
     stay = np.ones(x.shape[1], bool)
     for factor in _MULTIPLES:
-        larger = np.where(which, factor * x, x)
+        scaled = np.where(which, factor * x, x)
         with np.errstate(all="ignore"):
-            left = equations.residual(larger) / equations.magnitude(*equations.arguments(larger))
+            left = equations.residual(scaled) / equations.magnitude(*equations.arguments(scaled))
         stay &= ~(np.abs(left) > _RESIDUAL).any(axis=0)
     return stay
 

@@ -74,12 +74,9 @@ class SpecialPoint:
         names = {-1: "supercritical", 0: "degenerate", 1: "subcritical"}
         if not np.isnan(self.first_lyapunov):
             return names[int(np.sign(self.first_lyapunov))]
-        stable = sorted(side == "stable" for side in self.stability)
-        pairs: dict[tuple[bool, ...], int] = {
-            (False, True, True, True): -1,
-            (False, False, False, True): 1,
-        }
-        sign = pairs.get(tuple(stable)) if self.kind == "pitchfork" else None
+        stable = sum(side == "stable" for side in self.stability)
+        sides = (stable, len(self.stability) - stable)
+        sign = {(3, 1): -1, (1, 3): 1}.get(sides) if self.kind == "pitchfork" else None
         return "" if sign is None else names[sign]
 
     def __str__(self) -> str:

@@ -33,6 +33,7 @@ ENDINGS = ("range", "bound", "kink")
 _MARGINAL = 1e-10
 _OUTSIDE = 1e-9
 _HIDDEN = 1e-14
+_TURNING = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,14 +154,14 @@ class Step:
     def _hopf_points(self) -> Iterator[Event]:
         """Yield where a complex pair crosses; the k-th largest real part is continuous."""
         a, b = (_decided(point.eigenvalues) for point in (self.a, self.b))
-        passed = -1.0
+        passed, fastest = -1.0, float(np.abs(self.a.eigenvalues).max(initial=0.0))
         for k in np.flatnonzero(a * b < 0).tolist():
             at = self.located(partial(self._growth, k))
             if at is None or abs(at - passed) <= 1e-6 * self.length:
                 continue
             u = self.between(at)
             omega = float(abs(self.curve.eigenvalues(u)[k].imag))
-            if omega > 0:
+            if omega > _TURNING * fastest:
                 passed = at
                 yield Event("Hopf", at, u, omega=omega)
 
