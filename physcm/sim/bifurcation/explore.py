@@ -52,8 +52,9 @@ def explore(sweep: Sweep, starts: int) -> Explored:
         starts: from how many points Newton's method sets out at each value.
     """
     ends = [(value, *sweep.at(value)) for value in (sweep.low, sweep.high)]
+    start, angles = ends[0][1], np.isfinite(sweep.turns)
     known = [
-        np.append(equilibrium.state, value)
+        np.append(turned(equilibrium.state, start, sweep.turns), value)
         for value, x0, p in ends
         for equilibrium in find(sweep.equations, x0, p, starts)
     ]
@@ -61,17 +62,16 @@ def explore(sweep: Sweep, starts: int) -> Explored:
     typical = float(np.median(sizes[sizes > 0])) if (sizes > 0).any() else 1.0
     units = Units.of(sweep, np.where(sizes > 0, sizes, typical))
     explorer = _Explorer(Tracer(Pieces(sweep), units))
-    start = ends[0][1]
-    homed = [turned(u, start, sweep.turns) for u in (*known, *_inside(sweep, units, starts))]
-    angles = np.isfinite(sweep.turns)
-    for u in sorted(homed, key=lambda u: float(np.abs(u[:-1] - start)[angles].sum())):
+    inside = _inside(sweep, units, starts)
+    seen = [*known, *(np.append(turned(x, start, sweep.turns), value) for x, value in inside)]
+    for u in sorted(seen, key=lambda u: float(np.abs(u[:-1] - start)[angles].sum())):
         explorer.begin(u)
     complete = explorer.complete and explorer.isolated
     return Explored(explorer.tracer, tuple(explorer.branches), complete)
 
 
-def _inside(sweep: Sweep, units: Units, starts: int) -> Iterator[Floats]:
-    """Yield equilibria at values inside the range."""
+def _inside(sweep: Sweep, units: Units, starts: int) -> Iterator[tuple[Floats, float]]:
+    """Yield equilibria and the values at which they are, inside the range."""
     for share in _INSIDE:
         value = sweep.low + share * (sweep.high - sweep.low)
         x0, p = sweep.at(value)
@@ -79,19 +79,17 @@ def _inside(sweep: Sweep, units: Units, starts: int) -> Iterator[Floats]:
         total = equations.weights @ x0
         typical = units.typical[:-1]
         roots = every_root(equations, x0[:, np.newaxis], p, total, typical, starts)
-        yield from (np.append(x, value) for x in roots.T)
+        yield from ((x, value) for x in roots.T)
 
 
-def turned(u: Floats, near: Floats, turns: Floats) -> Floats:
-    """Return a point with its angles turned to within half a turn of some states.
+def turned(x: Floats, near: Floats, turns: Floats) -> Floats:
+    """Return states with angles turned to within half a turn of other states.
 
-    >>> turned(np.array([7.0, 7.0, 1.0]), np.zeros(2), np.array([2 * np.pi, np.inf])).round(2)
-    array([0.72, 7.  , 1.  ])
+    >>> turned(np.array([7.0, 7.0]), np.zeros(2), np.array([2 * np.pi, np.inf])).round(2)
+    array([0.72, 7.  ])
     """
-    angles = np.flatnonzero(np.isfinite(turns))
-    u = u.copy()
-    u[angles] -= turns[angles] * np.round((u[angles] - near[angles]) / turns[angles])
-    return u
+    whole = np.where(np.isfinite(turns), turns, 0.0)
+    return np.asarray(x - whole * np.round((x - near) / turns))
 
 
 class _Explorer:
