@@ -40,7 +40,7 @@ def test_josephson_junction_has_one_fold_in_the_current_whatever_the_number_of_t
     assert (fold.kind, fold.value) == ("fold", pytest.approx(1, rel=1e-9))
     assert fold.state["phi"] == pytest.approx(math.pi / 2, rel=1e-6)
     assert [(i.stable, i.unstable) for i in found.intervals] == [(1, 1), (0, 0)]
-    assert found.intervals[1].fate == "still_moving"
+    assert found.intervals[1].fate == "periodic"
     assert "the equations repeat in `phi` with the period 6.28319" in str(found)
 
 
