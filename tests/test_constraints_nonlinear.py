@@ -161,3 +161,42 @@ class TestWords:
         for value, start in zip(values, pair.starts, strict=True):
             expected = start["I"] + start["S"] - 0.4 * np.log(start["S"])
             assert value == pytest.approx(expected, rel=1e-12)
+
+
+class TestBoundaries:
+    @pytest.mark.parametrize("seed", range(6))
+    def test_of_the_recovered_too_the_final_size_is_found_from_every_start(self, seed: int) -> None:
+        """I = N - S - R comes to 0 as a difference of large numbers."""
+        S, I, R = np.array([0.99, 0.01, 0.5]) * 10 ** np.random.default_rng(seed).uniform(
+            -0.5, 0.5, 3
+        )
+        drift = {"S": "-b*S*I", "I": "b*S*I - g*I", "R": "g*I"}
+        system = amounts(drift, {"S": S, "I": I, "R": R}, b=0.5, g=0.2)
+        found = constraints_model(system, degree=2).sample(1, stable=True)
+        assert float(found.S[0]) == pytest.approx(final_size(S, I), rel=1e-7)
+
+    def test_a_law_holds_where_all_its_logarithms_are_of_nothing(self) -> None:
+        """A + B -> P, A + C -> Q: C^k1/B^k2 stays, and A in excess leaves neither B nor C."""
+        drift = {"A": "-k1*A*B - k2*A*C", "B": "-k1*A*B", "C": "-k2*A*C"}
+        system = amounts(drift, {"A": 3, "B": 1, "C": 1}, k1=1, k2=2)
+        model = constraints_model(system, degree=2)
+        assert [str(law) for law in model.curved] == ["log(C) - k2*log(B)/k1"]
+        assert [float(model.sample(1)[x][0]) for x in "ABC"] == pytest.approx([1, 0, 0], abs=1e-12)
+        A, B, C = (symbol(f"{x}(0)") for x in "ABC")
+        assert sp.expand(model.answer().solution["A"] - (A - B - C)) == 0
+
+    def test_what_holds_do_to_the_laws_of_an_epidemic_is_told_in_short_numbers(self) -> None:
+        drift = {"S": "-b*S*I", "I": "b*S*I - g*I", "R": "g*I"}
+        system = amounts(drift, {"S": 0.99, "I": 0.01, "R": 0}, b=0.5, g=0.2)
+        changes = [str(change) for change in constraints_model(system, degree=2).law_changes()]
+        assert changes[1] == "do(I): keeps 5*R + 2*log(S); lifts I + R + S"
+        assert changes[0].endswith("brings I - 1.305*R")
+
+    def test_laws_with_weights_of_many_digits_are_found(self) -> None:
+        """With S held at s, I' = (b s - g) I and R' = g I conserve g I - (b s - g) R."""
+        drift = {"S": "-b*S*I", "I": "b*S*I - g*I", "R": "g*I"}
+        system = amounts(drift, {"S": 0.99, "I": 0.01, "R": 0}, b=0.5, g=0.2)
+        s = 0.7071067811865476
+        (new,) = constraints_model(system).breaks(S=s).new
+        ratio = float(new.coeff(symbol("R")) / new.coeff(symbol("I")))
+        assert ratio == pytest.approx(-(0.5 * s - 0.2) / 0.2, rel=1e-12)

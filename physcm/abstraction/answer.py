@@ -2,9 +2,10 @@
 
 Under one intervention the active constraints are equations, one strongly connected component after
 the other. A component is solved by exact algebra where it is linear. Of polynomials unknowns are
-eliminated in turn, and each root is a candidate (`physcm.abstraction.elimination`); what they leave
-open is up to nonlinear laws (`physcm.abstraction.answer_on_levels`). The candidate in which the
-simulated system comes to rest is the answer, so that what is printed has been seen.
+eliminated in turn, and each root is a candidate (`physcm.abstraction.elimination`). Small systems
+are tried as a whole as well, with nonlinear laws (`physcm.abstraction.answer_on_levels`). The
+candidate in which the simulated system comes to rest is the answer, so that what is printed has
+been seen.
 
     do(S = s):   C = k1 s n/(k1 s + km1 + k2),   n = C(0) + E(0)
 """
@@ -32,7 +33,7 @@ from physcm.sim.equilibrium import EquilibriumEquations
 from physcm.sim.long_run import long_run
 from physcm.sim.status import LimitStatus
 
-_NEAR = 1e-5
+_NEAR, _RESOLVED = 1e-5, 1e-3
 _LARGEST_BLOCK = 4
 
 
@@ -104,7 +105,7 @@ def closed_forms(
     """
     x0, p = system.draw(np.array([sample]), seed)
     names = (*system.parameters, *(f"{name}(0)" for name in system.states))
-    size = np.maximum(np.abs(state), _NEAR * scale)
+    size = np.maximum(np.abs(state), _RESOLVED * scale)
     candidates = chain(_candidates(equations.blocks, {}), answers_on_levels(system, curved))
     for forms in candidates:
         written = [forms[symbol(name)] for name in system.states]

@@ -1,4 +1,4 @@
-"""States of rest in closed form where nonlinear laws select them.
+"""States of rest in closed form from all equations at once, nonlinear laws among them.
 
 All equations stay: where the gradient of a law vanishes it tells less than the equation that it
 would replace. Polynomial laws are eliminated with the equations. A logarithmic one gives an unknown
@@ -26,12 +26,12 @@ _MOST_STATES = 5
 
 
 def answers_on_levels(system: System, curved: Sequence[FirstIntegral]) -> Iterator[Forms]:
-    """Yield candidates for the state of rest of a small polynomial system with nonlinear laws.
+    """Yield candidates for the state of rest of a small system of polynomials or their quotients.
 
     They are in the parameters if the laws hold for all values of these, else for their numbers.
     """
     states = [symbol(name) for name in system.states]
-    if not curved or len(states) > _MOST_STATES:
+    if len(states) > _MOST_STATES:
         return
     known = known_parameters(system) if any(law.values is None for law in curved) else {}
     laws: list[Law] = [*conservation_laws(system), *curved]

@@ -237,11 +237,15 @@ def _conservation(law: Law) -> sp.Eq:
 
 
 def _no_special(system: System) -> dict[str, float]:
-    """Return a value of each state near its start and within its bounds, with no cancellations."""
+    """Return a value of each state near its start and within its bounds, with no cancellations.
+
+    It has three digits, so that coefficients of laws under it stay short.
+    """
     x = system.draw(np.array([0]), 0)[0][:, 0]
     size = np.where(x != 0, np.abs(x), 1.0)
     bounds = [system.bounds.get(name, (-np.inf, np.inf)) for name in system.states]
     low, high = np.array(bounds, dtype=float).reshape(-1, 2).T
     low, high = np.maximum(low, x - size), np.minimum(high, x + size)
     share = 0.3 + 0.4 * (np.sqrt(np.arange(2, 2 + x.size)) % 1)
-    return dict(zip(system.states, (low + share * (high - low)).tolist(), strict=True))
+    values = np.array([float(f"{value:.3g}") for value in low + share * (high - low)])
+    return dict(zip(system.states, np.clip(values, low, high).tolist(), strict=True))

@@ -25,7 +25,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import sympy as sp
 
-from physcm.abstraction.unfolding import unfolded
+from physcm.abstraction.unfolding import multiplier, unfolded
 from physcm.mechanism.distributions import Distribution
 from physcm.mechanism.expression import derivative, initial_symbol, names_in, symbol
 from physcm.mechanism.values import Value
@@ -63,7 +63,7 @@ def equilibrium_scm(
         parameters=fixed,
         name=system.name,
         domains=domains,
-        guesses=_at_start(system),
+        guesses=_at_start(system) | {multiplier(k): 0.0 for k in range(len(curved))},
         dynamics=None if curved else moving,
     )
 

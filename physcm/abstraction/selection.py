@@ -104,13 +104,18 @@ def on_levels(
     equations: EquilibriumEquations, curved: Sequence[FirstIntegral], x: Floats, x0: Floats,
     p: Floats, tolerance: float = _NEGLIGIBLE,
 ) -> NDArray[np.bool_]:  # fmt: skip
-    """Say at which states all laws have the values that they have at others (states, points)."""
+    """Say at which states all laws have the values that they have at others (states, points).
+
+    A state that is less than a part `tolerance` of what it is at the others counts as 0.
+    """
+    x = np.where(np.abs(x) > tolerance * np.abs(x0), x, 0.0)
     names = equations.system.states
     read = (*(f"{name}(0)" for name in names), *equations.system.parameters)
     levels = [law.level for law in curved]
     program = Program.over(names, read, {}, (*levels, *map(size_of_terms, levels)))
-    values = program.vector(0.0, x, np.concatenate([x0, p])).reshape(2, len(levels), x.shape[1])
-    return np.asarray((np.abs(values[0]) <= tolerance * values[1]).all(axis=0))
+    values = program.vector(0.0, x, np.concatenate([x0, p]))
+    gap, size = values.reshape(2, len(levels), x.shape[1])
+    return np.asarray((np.abs(gap) <= tolerance * np.nan_to_num(size)).all(axis=0))
 
 
 def _kinds(

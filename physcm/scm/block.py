@@ -107,11 +107,17 @@ class Equations:
         definitions: Iterable[tuple[str, sp.Expr]],
         residuals: Iterable[sp.Expr],
     ) -> Equations:
-        """Return residuals, through named definitions, with the sizes of their terms."""
+        """Return residuals, through named definitions, with the sizes of their terms.
+
+        What is defined as a difference of large terms counts with their size, as written out.
+        """
         defined, outputs = dict(definitions), tuple(residuals)
+        own = {sp.Abs(symbol(name)): symbol(f"size({name})") for name in defined}
+        through = {f"size({k})": size_of_terms(e).xreplace(own) for k, e in defined.items()}
+        sizes = tuple(size_of_terms(e).xreplace(own) for e in outputs)
         return cls(
             Program.over(unknowns, known, defined, outputs),
-            Program.over(unknowns, known, defined, tuple(map(size_of_terms, outputs))),
+            Program.over(unknowns, known, defined | through, sizes),
         )
 
     def residual(self, x: Floats, p: Floats) -> Floats:

@@ -21,7 +21,7 @@ import sympy as sp
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import Unsupported
 from physcm.mechanism.expression import exact, symbol, to_text
-from physcm.sim.modular import Values, left_null_space, lift
+from physcm.sim.modular import LARGE_PRIME, PRIME, Values, left_null_space, lift
 from physcm.sim.system import System
 
 
@@ -103,15 +103,17 @@ def laws_among(
     Raises:
         Unsupported: if a law has weights that depend on a constant that is not known.
     """
-    first, second = (
-        _laws_modulo(salt, variables, definitions, tuple(drift.items())) for salt in (1, 2)
-    )
-    if first is None or first != second:
-        raise Unsupported(
-            f"a conservation law of {of} has weights that depend on "
-            "parameters drawn at random; give those parameters fixed values"
+    for prime in (PRIME, LARGE_PRIME):
+        first, second = (
+            _laws_modulo(salt, prime, variables, definitions, tuple(drift.items()))
+            for salt in (1, 2)
         )
-    return first
+        if first is not None and first == second:
+            return first
+    raise Unsupported(
+        f"a conservation law of {of} has weights that depend on "
+        "parameters drawn at random; give those parameters fixed values"
+    )
 
 
 def under_holds(
@@ -193,18 +195,19 @@ def _numbered(
 @lru_cache(maxsize=256)
 def _laws_modulo(
     salt: int,
+    prime: int,
     variables: tuple[str, ...],
     definitions: tuple[tuple[sp.Symbol, sp.Expr], ...],
     drift: tuple[tuple[str, sp.Expr], ...],
 ) -> tuple[ConservationLaw, ...] | None:
-    """Find the laws from one set of points; None if they are not rational."""
-    values = Values(salt, len(drift) + 4, variables)
+    """Find the laws from one set of points; None if they are no fractions of terms that small."""
+    values = Values(salt, len(drift) + 4, variables, prime)
     for name, expression in definitions:
         values.known[name] = values.of(expression)
-    rows = left_null_space([values.row(f) for _, f in drift])
+    rows = left_null_space([values.row(f) for _, f in drift], prime)
     laws = []
     for row in rows:
-        weights = [(name, lift(c)) for (name, _), c in zip(drift, row, strict=True) if c]
+        weights = [(name, lift(c, prime)) for (name, _), c in zip(drift, row, strict=True) if c]
         if any(weight is None for _, weight in weights):
             return None
         laws.append(ConservationLaw(_integral(weights)))

@@ -33,10 +33,9 @@ from numpy.typing import NDArray
 from physcm.mechanism.errors import InvalidValue, Unsupported
 from physcm.mechanism.expression import initial_symbol, symbol, to_text
 from physcm.sim.conservation import conservation_laws, numbered
-from physcm.sim.modular import Values, left_null_space, lift, reduced_rows
+from physcm.sim.modular import LARGE_PRIME, Values, left_null_space, lift, reduced_rows
 from physcm.sim.system import System
 
-_PRIME = 2**521 - 1
 _MOST = 150
 Powers: TypeAlias = tuple[int, ...]
 Points: TypeAlias = NDArray[np.object_]
@@ -73,12 +72,13 @@ class FirstIntegral:
     def level(self) -> sp.Expr:
         """What vanishes where the law has its value at the start, as far as amounts of zero.
 
-        P(x) + sum_i c_i log x_i keeps its value where x^a e^(P(x) - P(x0)) x0^b = x^b x0^a, with a
-        the positive and b the negative c_i, without their sign and in units of the smallest one.
+        P(x) + sum_i c_i log x_i keeps its value where x^a e^h x0^b = x^b e^-h x0^a, with a the
+        positive and b the negative c_i, without their sign, h half of P(x) - P(x0), and all in
+        units of the smallest c_i.
 
         >>> x = symbol("x")
         >>> FirstIntegral(x - 2 * sp.log(x)).level
-        -x + x(0)*exp(x/2 - x(0)/2)
+        -x*exp(-x/4 + x(0)/4) + x(0)*exp(x/4 - x(0)/4)
         """
         at_start = {symbol(name): initial_symbol(name) for name in self.states}
         whole = sp.expand(self.expression)
@@ -94,7 +94,8 @@ class FirstIntegral:
             sp.Mul(*(x ** (signed[x] / unit) for x, c in powers.items() if c == sign * signed[x]))
             for sign in (1, -1)
         )
-        return up * down.xreplace(at_start) * sp.exp(rise / unit) - down * up.xreplace(at_start)
+        half = sp.exp(rise / unit / 2)
+        return up * down.xreplace(at_start) * half - down * up.xreplace(at_start) / half
 
     def __str__(self) -> str:
         return to_text(self.expression)
@@ -149,7 +150,7 @@ def is_conserved(system: System, expression: sp.Expr) -> bool:
     values = _rates(system, 1, tuple(weights))
     residues = [_residue(c) for c in weights.values()]
     return not any(
-        sum(w * v for w, v in zip(residues, column, strict=True)) % _PRIME
+        sum(w * v for w, v in zip(residues, column, strict=True)) % LARGE_PRIME
         for column in zip(*values, strict=True)
     )
 
@@ -208,20 +209,21 @@ def _beyond(
         if weights.keys() <= place.keys():
             residues = {place[term]: _residue(c) for term, c in weights.items()}
             products.append([residues.get(k, 0) for k in range(len(terms))])
-    laws = left_null_space(_rates(system, salt, terms), _PRIME)
-    for row in reduced_rows(products, _PRIME):
+    laws = left_null_space(_rates(system, salt, terms), LARGE_PRIME)
+    for row in reduced_rows(products, LARGE_PRIME):
         pivot = next(k for k, v in enumerate(row) if v)
         laws = [
-            [(v - law[pivot] * w) % _PRIME for v, w in zip(law, row, strict=True)] for law in laws
+            [(v - law[pivot] * w) % LARGE_PRIME for v, w in zip(law, row, strict=True)]
+            for law in laws
         ]
-    lifted = [_lifted(law) for law in reduced_rows(laws, _PRIME)]
+    lifted = [_lifted(law) for law in reduced_rows(laws, LARGE_PRIME)]
     found = [law for law in lifted if law is not None]
     return found if len(found) == len(lifted) else None
 
 
 def _lifted(law: Sequence[int]) -> list[sp.Rational] | None:
     """Return rational coefficients, as whole numbers where these are small."""
-    fractions = [lift(c, _PRIME) for c in law]
+    fractions = [lift(c, LARGE_PRIME) for c in law]
     known = [sp.Rational(c.numerator, c.denominator) for c in fractions if c is not None]
     if len(known) < len(law):
         return None
@@ -265,7 +267,7 @@ def _weights(expression: sp.Expr) -> dict[sp.Expr, sp.Rational]:
 def _rates(system: System, salt: int, terms: tuple[sp.Expr, ...]) -> list[list[int]]:
     """Return grad m_k . f of terms m_k at random points, modulo the prime, (terms, points)."""
     derived, drift = numbered(system)
-    values = Values(salt, len(terms) + 4, system.states, _PRIME)
+    values = Values(salt, len(terms) + 4, system.states, LARGE_PRIME)
     for name, expression in derived:
         values.known[name] = values.of(expression)
     f = {
@@ -279,8 +281,8 @@ def _rate(term: sp.Expr, values: Values, f: Mapping[sp.Symbol, Points]) -> Point
     """Return sum_i dm/dx_i f_i of a monomial or a logarithm m at points."""
     members = sorted(term.free_symbols, key=str)
     slopes = (np.asarray(values.of(sp.diff(term, x)), dtype=object) * f[x] for x in members)
-    return np.asarray(sum(slopes, start=0 * f[members[0]]) % _PRIME)
+    return np.asarray(sum(slopes, start=0 * f[members[0]]) % LARGE_PRIME)
 
 
 def _residue(c: sp.Rational) -> int:
-    return int(c.p) * pow(int(c.q), -1, _PRIME) % _PRIME
+    return int(c.p) * pow(int(c.q), -1, LARGE_PRIME) % LARGE_PRIME

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from physcm.mechanism.expression import symbol
 
-PRIME = 2**127 - 1
+PRIME, LARGE_PRIME = 2**127 - 1, 2**521 - 1
 
 
 class Values:
