@@ -68,6 +68,14 @@ class EquilibriumEquations:
         return np.setdiff1d(np.arange(len(self.system.states)), self.dependent)
 
     @cached_property
+    def lift(self) -> Floats:
+        """How all states change with the others while the totals stay, (states, others)."""
+        matrix = np.eye(len(self.system.states))[:, self.free]
+        determined = np.diag(self.weights[:, self.dependent])[:, np.newaxis]
+        matrix[self.dependent] = -self.weights[:, self.free] / determined
+        return np.ascontiguousarray(matrix)
+
+    @cached_property
     def bounds(self) -> Floats:
         """What each state can physically take, shape (2, states)."""
         everything = (-np.inf, np.inf)
@@ -163,11 +171,7 @@ class EquilibriumEquations:
                 not looked at.
             scale: the size of each state, (states, points), which balances the matrices.
         """
-        f = _bounded(slopes[:, self.free])
-        reduced = f[:, :, self.free]
-        if len(self.laws):
-            lift = -self.weights[:, self.free] / np.diag(self.weights[:, self.dependent])[:, None]
-            reduced = reduced + f[:, :, self.dependent] @ lift
+        reduced = _bounded(slopes[:, self.free]) @ self.lift
         balance = scale[self.free].T
         balanced = reduced * balance[:, np.newaxis] / balance[:, :, np.newaxis]
         values = np.linalg.eigvals(balanced).astype(np.complex128)

@@ -62,7 +62,7 @@ def certified_together(
         Unsupported: for a function that lanes do not have.
     """
     code = _code(equations.system.name, rates, equations.system.sizes)
-    laws = equations.weights, equations.dependent, equations.free
+    laws = equations.weights, equations.dependent, equations.free, equations.lift
     x, near = np.array(x, order="C"), np.zeros(x.shape[1], dtype=bool)
     real, imaginary = np.full((2, x.shape[1], equations.free.size), np.nan)
     library = np.array([lapack_function(name) for name in ("dgesv", "dgeev")])
@@ -118,7 +118,8 @@ def certify(
         library: addresses of dgesv and dgeev.
         places: the row and column of each slope, and where it is written, (slopes, 3).
         storage: how many rows `slopes` needs.
-        laws: weights (laws, states), the states that they determine, and the others.
+        laws: weights (laws, states), the states that they determine, the others, and the lift
+            (states, others).
         bounds: between which each state stays, (2, states).
         limits: the thresholds, in the order of `_LIMITS`.
         parameters: (parameters, points).

@@ -76,7 +76,7 @@ def linearize(
         i, j = places[k, 0], places[k, 1]
         one = 1.0 if i == j else 0.0
         matrix[i, j] = (q[places[k, 2], lane] - one) * _PART
-    weights, dependent, _ = laws
+    weights, dependent, _, _ = laws
     for k in range(dependent.size):
         i, level, size_of_level = dependent[k], 0.0, 0.0
         for j in range(n):
@@ -191,26 +191,25 @@ def within(bounds: Any, slack: float, scale: Any, x: Any, lane: int, point: int)
 @part
 def reduce(matrix: Any, laws: Any, steep: float, scale: Any, point: int, work: Any) -> None:
     """Write the balanced Jacobian on the conserved subspace, by columns."""
-    weights, dependent, free = laws
-    a, finite, largest = work[0], True, 1.0
+    _, _, free, lift = laws
+    a, largest, finite = work[0], 1.0, True
     for i in free:
-        for j in range(matrix.shape[1]):
+        for j in range(lift.shape[0]):
             size = abs(matrix[i, j])
             finite = finite and size < np.inf
             largest = max(largest, size if size < np.inf else 0.0)
     if not finite:
         for i in free:
-            for j in range(matrix.shape[1]):
+            for j in range(lift.shape[0]):
                 matrix[i, j] = _bounded(matrix[i, j], steep * largest)
-    for c in range(free.size):
-        for r in range(free.size):
-            slope = matrix[free[r], free[c]]
-            for k in range(dependent.size):
-                if weights[k, free[c]] != 0.0:
-                    lift = -weights[k, free[c]] / weights[k, dependent[k]]
-                    slope += matrix[free[r], dependent[k]] * lift
-            above, below = scale[free[c], point], scale[free[r], point]
-            a[c, r] = slope * (above if above > 0.0 else 1.0) / (below if below > 0.0 else 1.0)
+    for r in range(free.size):
+        below = scale[free[r], point] if scale[free[r], point] > 0.0 else 1.0
+        for c in range(free.size):
+            above = scale[free[c], point] if scale[free[c], point] > 0.0 else 1.0
+            slope = 0.0
+            for j in range(lift.shape[0]):
+                slope += matrix[free[r], j] * lift[j, c]
+            a[c, r] = slope * above / below
 
 
 @part
