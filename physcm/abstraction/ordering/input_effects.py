@@ -30,6 +30,7 @@ from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import InvalidValue, NoEquilibrium
 from physcm.mechanism.expression import symbol
 from physcm.sim import System, simulate, steady_states
+from physcm.sim.status import RestStatus
 
 _MOVED = 1e-7
 _CHANGED = 1e-9
@@ -135,12 +136,7 @@ def input_effects(
         raise InvalidValue(f"step is `{step}`; give a number between 0 and 1, such as 0.01")
     fixed = _fixed(system, seed, sample)
     rest = steady_states(fixed)
-    if rest.stability.item() != "stable" or int(rest.status[0]) != 0:
-        meaning = rest.status.attrs["flag_meanings"].split()[int(rest.status[0])]
-        raise NoEquilibrium(
-            f"{system.in_words} does not settle from its initial state (`{meaning}`, "
-            f"`{rest.stability.item()}`); choose another, or other parameters"
-        )
+    _require_rest(system, rest)
     ordering = causal_ordering(system, zero=_dead(system, rest))
     causes = [*_forces(ordering, fixed), *_inputs(ordering, fixed)]
     changed = _changed(fixed, ordering, rest, causes, step)
@@ -149,6 +145,23 @@ def input_effects(
     dims = ("cause", "variable")
     table["transient"], table["change"] = (dims, transient), (dims, change)
     return InputEffects(ordering, table, step)
+
+
+def _require_rest(system: System, rest: xr.Dataset) -> None:
+    """Refuse a system that does not come to a stable state of rest."""
+    status, stability = RestStatus(int(rest.status[0])), rest.stability.item()
+    if status is RestStatus.REACHED and stability == "stable":
+        return
+    if status is RestStatus.FOUND and stability == "stable":
+        place = ", ".join(f"{name} = {rest[name].item():.6g}" for name in system.states)
+        raise NoEquilibrium(
+            f"{system.in_words} is not seen to come from its initial state to the stable state of "
+            f"rest `{place}`; start nearer to it"
+        )
+    raise NoEquilibrium(
+        f"{system.in_words} does not settle from its initial state (`{status.name.lower()}`, "
+        f"`{stability}`); choose another, or other parameters"
+    )
 
 
 def _fixed(system: System, seed: int, sample: int) -> System:
