@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from physcm.sim import System, equilibria
+from physcm.sim import System, equilibria, zoo
 
 AMOUNT = (0, float("inf"))
 
@@ -88,3 +88,12 @@ def test_the_stem_cell_switch_is_bistable_between_its_folds(held: float, shared_
         pytest.skip(f"no {path.name} among the shared data")
     found = equilibria(System.from_sbml(path).do(A=held))
     assert found.stability.values.tolist() == ["stable", "unstable", "stable"]
+
+
+@pytest.mark.parametrize(("held", "value"), [("x3", 8.0), ("x4", 9.6), ("x8", 2.0)])
+def test_lorenz_96_with_one_variable_held_has_nine_equilibria(held: str, value: float) -> None:
+    found = equilibria(zoo.load("lorenz_96").do(**{held: value}))
+    assert found.sizes["equilibrium"] == 9  # as Newton's method from 60,000 random points
+    leading = found.eigenvalue_real.values + 1j * found.eigenvalue_imag.values
+    index = np.sign((-leading).prod(axis=1).real)
+    assert index.sum() == 1  # Poincare and Hopf: what stays in a ball

@@ -23,7 +23,7 @@ from physcm.sim.settle import require_autonomous
 from physcm.sim.status import LimitStatus
 from physcm.sim.system import System
 
-_INTEGRATIONS = 6
+_INTEGRATIONS, _STEPS = 6, 10_000
 _MANY = 10
 
 
@@ -91,7 +91,7 @@ def find(equations: EquilibriumEquations, x0: Floats, p: Floats, starts: int) ->
     points = scatter(equations, scale, total, starts)
     others = points[:, equations.meets(points, total)][:, :_INTEGRATIONS]
     many = np.repeat(p[:, np.newaxis], others.shape[1], axis=1)
-    limits = [first, *long_runs([(equations, others, many)])[0]]
+    limits = [first, *long_runs([(equations, others, many)], most_steps=_STEPS)[0]]
     settled = [limit.state for limit in limits if limit.status is LimitStatus.SETTLED]
     candidates = [(_polished(equations, state, p), "integration") for state in settled]
     scale = np.maximum.reduce([scale, *(np.abs(state) for state in settled)])

@@ -73,20 +73,22 @@ Ensemble: TypeAlias = tuple[EquilibriumEquations, Floats, Floats]
 
 
 def long_runs(
-    ensembles: Sequence[Ensemble], done: Callable[[int], None] = lambda _: None
-) -> list[list[Limit]]:
+    ensembles: Sequence[Ensemble], done: Callable[[int], None] = lambda _: None, *,
+    most_steps: int = MOST_STEPS,
+) -> list[list[Limit]]:  # fmt: skip
     """Follow samples until the fate of each is known, those of one form all together.
 
     Args:
         ensembles: the equations of systems, where samples of each start, (states, samples), and
             their parameters, (parameters, samples).
         done: called with the number of samples each time that the fate of some is known.
+        most_steps: after how many steps a sample is given up as still moving.
 
     Returns:
         For each ensemble the limits of its samples.
     """
     watches = [
-        [_Watch(equations, x, q) for x, q in zip(x0.T, p.T, strict=True)]
+        [_Watch(equations, x, q, most_steps) for x, q in zip(x0.T, p.T, strict=True)]
         for equations, x0, p in ensembles
     ]
     _watch([watch for group in watches for watch in group], done)
@@ -158,8 +160,10 @@ def _follow(
 class _Watch:
     """One sample on its way, with what has been seen of it so far."""
 
-    def __init__(self, equations: EquilibriumEquations, x0: Floats, p: Floats) -> None:
-        self.equations, self.p = equations, p
+    def __init__(
+        self, equations: EquilibriumEquations, x0: Floats, p: Floats, most_steps: int
+    ) -> None:
+        self.equations, self.p, self.most_steps = equations, p, most_steps
         self.system = equations.system
         self.total = equations.weights @ x0
         self.x, self.time = x0, 0.0
@@ -217,7 +221,7 @@ class _Watch:
                 or self.at_rest(times, run.states)
                 or self.periodic(times, run.states)
             )
-        if self.limit is None and self.steps >= MOST_STEPS:
+        if self.limit is None and self.steps >= self.most_steps:
             self.limit = self.ended(LimitStatus.STILL_MOVING)
         self.window *= 2 if self.time > self.window else 1
 

@@ -23,7 +23,7 @@ from physcm.sim.long_run import Limit
 from physcm.sim.status import LimitStatus
 
 _DECADES, _BELOW = 6.0, 4.0
-_MOST_ROUNDS = 8
+_MOST_ROUNDS, _PATIENCE = 12, 4
 _SEED = 20
 _SHAKEN = -2.0
 _FAINT = 1e-3
@@ -36,7 +36,7 @@ def every_root(
     """Return the feasible roots that Newton's method finds, each once, (states, roots).
 
     A dissipative system has an odd number of regular equilibria (Poincare and Hopf: their
-    indices add up to one), so that an even number is looked at twice before it is believed.
+    indices add up to one), so that an even number is not believed as soon.
 
     Args:
         equations: the equilibrium equations.
@@ -62,9 +62,10 @@ def every_root(
         barren = barren + 1 if roots.shape[1] == known else 0
         if not 0 < roots.shape[1] <= starts // 2:  # so many are hardly isolated
             break
-        if barren > 1 or (barren and known % 2):
+        if barren >= (1 if known % 2 else _PATIENCE):
             break
-        points = about(equations, roots, scale, total, starts, again)
+        near = about(equations, roots, scale, total, starts // 2, again + 1)
+        points = np.column_stack([near, scatter(equations, scale, total, starts // 2, again + 1)])
     return roots
 
 
@@ -76,7 +77,9 @@ def size_of_states(x0: Floats, limit: Limit) -> Floats:
     return np.where(sizes > 0, sizes, typical)
 
 
-def scatter(equations: EquilibriumEquations, scale: Floats, total: Floats, count: int) -> Floats:
+def scatter(
+    equations: EquilibriumEquations, scale: Floats, total: Floats, count: int, again: int = 0
+) -> Floats:
     """Return points (states, count) spread over six decades around the size of each state.
 
     States that may be negative take both signs. Of the points, those that can be brought to
@@ -86,7 +89,7 @@ def scatter(equations: EquilibriumEquations, scale: Floats, total: Floats, count
     if size == 0:
         return np.zeros((0, 1))
     low, high = equations.bounds
-    draws = _uniforms(2 * size + 2, count)
+    draws = _uniforms(2 * size + 2, count, again)
     common, spread = draws[2 * size :]
     share = np.where(np.arange(count) % 2, 1.0, spread**2)
     decades = np.clip(common + share * (draws[:size] - common), 0.0, 1.0)
@@ -105,7 +108,7 @@ def about(
     """Return points (states, count) about some roots (states, roots), other ones each time."""
     size, known = roots.shape
     low, high = (end[:, np.newaxis] for end in equations.bounds)
-    draws = _uniforms(2 * size + 4, count, 1 + again)
+    draws = _uniforms(2 * size + 4, count, again)
     a, b, theta, strength = draws[2 * size :]
     one, other = (roots[:, (known * u).astype(int)] for u in (a, b))
     line = one + (3 * theta - 1) * (other - one)
@@ -118,7 +121,7 @@ def about(
     return brought_to_totals(equations, np.clip(x, low, high), total[:, np.newaxis])
 
 
-def _uniforms(size: int, count: int, again: int = 0) -> Floats:
+def _uniforms(size: int, count: int, again: int) -> Floats:
     """Return evenly spread numbers between 0 and 1, (size, count)."""
     return np.asarray(scipy.stats.qmc.Halton(size, seed=_SEED + again).random(count).T)
 
