@@ -44,7 +44,6 @@ from benchmarks.timing import best, machine, table
 from physcm.mechanism import Hold, SetParameter
 from physcm.mechanism.lanes.pool import cores
 from physcm.sim import System, steady_states
-from physcm.sim.equilibrium import EquilibriumEquations
 from physcm.sim.resting import resting
 from physcm.sim.stacked import Stack, stacked
 
@@ -99,22 +98,26 @@ class Roadrunner:
 
 def residual(stack: Stack, x: Floats) -> Floats:
     """Return the largest relative rate of change of each column."""
-    equations = EquilibriumEquations(stack.system)
     rates = stack.system.rates.vector(0.0, x, stack.p)
-    sizes = equations.sizes.vector(0.0, x, stack.p)
+    sizes = stack.system.sizes.vector(0.0, x, stack.p)
     return np.max(np.abs(rates) / np.where(sizes > 0, sizes, 1.0), axis=0)
 
 
-def in_turn(actions: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Return the best time of each action in microseconds per intervention.
+def in_turn(actions: dict[str, Callable[[], object]]) -> dict[str, tuple[float, float]]:
+    """Return the best time and processor time of each action, in microseconds per intervention.
 
     They run in turn, so that other work on the machine meets all of them.
     """
-    times: dict[str, list[float]] = {name: [] for name in actions}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in actions}
     for _ in range(REPEATS):
         for name, action in actions.items():
-            times[name].append(best(action, 1)[1])
-    return {name: 1e6 * min(own) / COUNT for name, own in times.items()}
+            begin = time.perf_counter(), time.process_time()
+            action()
+            times[name].append((time.perf_counter() - begin[0], time.process_time() - begin[1]))
+    best_of = {
+        name: [min(column) for column in zip(*own, strict=True)] for name, own in times.items()
+    }
+    return {name: (1e6 * t / COUNT, 1e6 * cpu / COUNT) for name, (t, cpu) in best_of.items()}
 
 
 def compare(number: int, folder: Path) -> None:
@@ -135,14 +138,17 @@ def compare(number: int, folder: Path) -> None:
         "solver alone": lambda: resting(stack, cores()),
         "solver alone on one core": lambda: resting(stack, 1),
         "whole call": lambda: steady_states(system, given),
+        "whole call on one core": lambda: steady_states(system, given, threads=1),
         "libroadrunner": lambda: runner.states(given),
     })  # fmt: skip
-    peers = {
-        "libroadrunner, moieties known": times.pop("libroadrunner"),
-        "libroadrunner as installed": installed,
-    }
-    for what, ours_us in times.items():
-        table(f"Model {number}, one rate changed, {what}", ours_us, peers, "us")
+    theirs_took = times.pop("libroadrunner")
+    for what, took in times.items():
+        for clock, ours_us, theirs_us in zip(
+            ("", ", processor time"), took, theirs_took, strict=True
+        ):
+            peers = {"libroadrunner, moieties known": theirs_us}
+            table(f"Model {number}, one rate changed, {what}{clock}", ours_us, peers, "us")
+    print(f"  libroadrunner as installed: {installed:.0f} us")
     print(f"  first call in the process: {first:.2f} s")
     for name, x in (("physcm", ours.x), ("libroadrunner", theirs)):
         found = np.isfinite(x).all(axis=0)
@@ -152,7 +158,7 @@ def compare(number: int, folder: Path) -> None:
     held = holds(system, np.nanmedian(ours.x, axis=1))
     (stack,) = stacked(system, [(hold,) for hold in held], 1, 0)
     found = int((resting(stack, cores()).stability != "").sum())
-    (cost,) = in_turn({"": lambda: resting(stack, cores())}).values()
+    ((cost, _),) = in_turn({"": lambda: resting(stack, cores())}).values()
     print(f"  holds: {cost:.1f} us, {found} of {COUNT} found without a closer look")
 
 
