@@ -8,22 +8,23 @@ of one species at a time, which in libroadrunner are another model each?
 libroadrunner runs as in the loop of a user who knows it well: conserved moieties are found ahead
 of time, then `reset`, one parameter, `steadyState` and the concentrations, on one core. As it is
 installed it finds moieties anew in each call, which compiles the model anew. physcm takes all
-interventions in one call on all cores. Its "solver alone" goes from arrays of parameters to
-equilibria that are certified by their Newton steps and eigenvalues, and that the flow was
-followed to, which libroadrunner does not look at; "whole call" is `steady_states` with a list of
-interventions and a dataset. Compile time is apart. The residual is the largest rate of change,
+interventions in one call, on all cores and on one. Its "solver alone" goes from arrays of
+parameters to equilibria that are certified by their Newton steps and eigenvalues, and that the
+flow was followed to, which libroadrunner does not look at; "whole call" is `steady_states` with a
+list of interventions and a dataset, "as samples" the same for one system with a number per
+sample. Compile time is apart. The residual is the largest rate of change,
 relative to the sum of the absolute values of its terms.
 
 Run: python -m benchmarks.equilibria [FOLDER OF SBML FILES]
 (default: ../shared/data/biomodels beside the checkout; needs the extra `dev`)
 
-Last result (two cores of a cloud machine, AMD EPYC, beside little other work; docs/notes/
+Last result (AMD EPYC, processor time, beside other work on both cores; docs/notes/
 equilibria.md): libroadrunner takes, times as long as physcm,
 
-                model 10   model 27
-    solver          1.8        3.5
-    on one core     1.6        4.0
-    whole call      1.4        2.0
+                           model 10   model 27
+    solver alone             2.3        5.7
+    as samples               2.0        3.8
+    whole call               1.8        2.9
 
 and as it is installed several thousand times. Of model 27 it leaves a quarter unsolved.
 """
@@ -61,6 +62,15 @@ def changes(system: System) -> list[SetParameter]:
         SetParameter({name: float(system.parameters[name]) * factor})
         for name, factor in zip(names * COUNT, factors, strict=False)
     ]
+
+
+def as_samples(system: System, interventions: list[SetParameter]) -> System:
+    """Return a system each sample of which has the numbers of one intervention."""
+    values = {name: [float(v)] * COUNT for name, v in system.parameters.items()}
+    for k, intervention in enumerate(interventions):
+        for name, value in intervention.values.items():
+            values[name][k] = value
+    return system.replace(parameters={name: tuple(own) for name, own in values.items()})
 
 
 def holds(system: System, found: Floats) -> list[Hold]:
@@ -130,6 +140,7 @@ def compare(number: int, folder: Path) -> None:
     given = changes(system)
     (stack,) = stacked(system, [(change,) for change in given], 1, 0)
     ours = resting(stack, cores())
+    samples = as_samples(system, given)
     runner = Roadrunner(path, system)
     installed = 1e6 * best(lambda: runner.states(given[:AS_INSTALLED]), 1)[1] / AS_INSTALLED
     runner.runner.conservedMoietyAnalysis = True
@@ -139,6 +150,7 @@ def compare(number: int, folder: Path) -> None:
         "solver alone on one core": lambda: resting(stack, 1),
         "whole call": lambda: steady_states(system, given),
         "whole call on one core": lambda: steady_states(system, given, threads=1),
+        "as samples on one core": lambda: steady_states(samples, n=COUNT, threads=1),
         "libroadrunner": lambda: runner.states(given),
     })  # fmt: skip
     theirs_took = times.pop("libroadrunner")
