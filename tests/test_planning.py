@@ -83,6 +83,25 @@ def test_plans_of_a_linear_loop_cost_what_the_linear_program_says(loop, costs, b
         assert done.y[0] >= bounds[1] - 1e-5
 
 
+@pytest.mark.parametrize(
+    ("words", "signs"),
+    [
+        ("y between 2 and 3, x below 1", "2 <= y <= 3 and x < 1"),
+        ("x above -1 and x + y between 2 and 3", "x > -1 and 2 <= x + y <= 3"),
+        ("max(x, y) between 2 and 3, x <= 1", "2 <= max(x, y) <= 3 and x <= 1"),
+    ],
+)
+def test_a_target_may_be_told_in_words(words: str, signs: str):
+    assert plan(CHAIN, words).target == plan(CHAIN, signs).target
+
+
+def test_the_multiplier_of_spending_is_that_of_samuelson():
+    """Foundations of Economic Analysis (1947): Y = C + I + G, C = a + c Y, dY/dG = 1/(1 - c)."""
+    income = SCM({"Y": "C + I + G", "C": "10 + 0.8*Y", "I": "5", "G": "3"})
+    best = plan(income, "Y between 100 and 110", [Action("G", (0, 20))]).best
+    assert best.cost == pytest.approx((100 - 90) * (1 - 0.8), rel=1e-6)
+
+
 def test_quadratic_costs_share_the_work():
     model = SCM({"y": "a + b"}, parameters={"a": 0, "b": 0})
     a = Action("a", (-5, 5), cost="(value - natural)**2")

@@ -24,6 +24,7 @@ from physcm.sim.conservation import (
     law_matrix,
     under_holds,
 )
+from physcm.sim.extension import extended
 from physcm.sim.periodicity import periods
 from physcm.sim.system import System
 
@@ -50,6 +51,11 @@ class EquilibriumEquations:
     def laws(self) -> tuple[ConservationLaw, ...]:
         """The linear conservation laws."""
         return under_holds(conservation_laws(self.system, self.varied), self.held)
+
+    @cached_property
+    def extended(self) -> System:
+        """The dynamics going on beyond the bounds of states; see `physcm.sim.extension`."""
+        return extended(self.system)
 
     @cached_property
     def weights(self) -> Floats:

@@ -22,7 +22,6 @@ from physcm.mechanism.codegen import Floats
 from physcm.sim.engine import Trajectory
 from physcm.sim.equilibrium import EquilibriumEquations, stability
 from physcm.sim.escape import escapes
-from physcm.sim.extension import extended
 from physcm.sim.period import closed_period, period_of
 from physcm.sim.periodicity import on_circles
 from physcm.sim.pursuit import MOST_STEPS, pursue
@@ -232,7 +231,7 @@ class _Watch:
         if diverged or escapes(self.system, x, self.p, ahead):
             self.limit = self.ended(LimitStatus.DIVERGED)
         elif self.system is self.equations.system and self.in_bounds(x):
-            self.system = extended(self.system)
+            self.system = self.equations.extended
         else:
             self.limit = self.ended(LimitStatus.BROKEN_OFF)
 

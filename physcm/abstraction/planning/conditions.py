@@ -7,6 +7,7 @@ what can be computed, and none is made.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +25,11 @@ from physcm.mechanism.parser import parse
 
 Values: TypeAlias = "Mapping[str, ArrayLike] | xr.Dataset"
 _ORDERS = (sp.Lt, sp.Le, sp.Gt, sp.Ge)
+_WORDS = {
+    r"(^|\band )((?:(?!\band\b).)+?) between (.+?) and ((?:(?!\band\b).)+)": r"\1\3 <= \2 <= \4",
+    r" below ": " < ",
+    r" above ": " > ",
+}
 
 
 @dataclass(frozen=True)
@@ -46,11 +52,13 @@ class Conditions:
     def read(cls, text: Any, names: Collection[str], place: str) -> Conditions:
         """Return the conditions of a text such as `2 <= P <= 3 and C < 1`.
 
+        `P between 2 and 3, C below 1` says the same.
+
         Raises:
             InvalidValue: for what is no inequality, or is true or false whatever happens.
             ParseError, UnknownVariable: for a text that cannot be read.
         """
-        read = parse(text, names, place)
+        read = parse(_in_signs(text) if isinstance(text, str) else text, names, place)
         parts = read.args if isinstance(read, sp.And) else (read,)
         for part in parts:
             if part in (sp.true, sp.false):
@@ -102,3 +110,18 @@ class Conditions:
     def _program(self) -> Program:
         sides = (*(part.lhs for part in self.parts), *(part.rhs for part in self.parts))
         return Program.over((), self.names, {}, sides)
+
+
+def _in_signs(text: str) -> str:
+    """Return a text with signs in place of words, and `and` in place of commas.
+
+    >>> _in_signs("P between 2 and 3, max(C, D) below 1")
+    '(2 <= P <= 3) and (max(C, D) < 1)'
+    """
+    parts, depth = [""], 0
+    for letter in text:
+        depth += (letter == "(") - (letter == ")")
+        parts = [*parts, ""] if letter == "," and depth == 0 else [*parts[:-1], parts[-1] + letter]
+    for words, signs in _WORDS.items():
+        parts = [re.sub(words, signs, part) for part in parts]
+    return parts[0] if len(parts) == 1 else " and ".join(f"({part.strip()})" for part in parts)

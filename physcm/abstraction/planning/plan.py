@@ -58,7 +58,8 @@ def plan(
 
     Args:
         model: the causal model.
-        target: conditions on its variables and parameters, `2 <= P <= 3 and C < 1`.
+        target: conditions on its variables and parameters, `2 <= P <= 3 and C < 1`, in words
+            `P between 2 and 3, C below 1`.
         actions: what can be done; unless told, holds of all variables (of those that have dynamics,
             where the model knows them) and settings of all parameters, a decade up and down from
             where they are, save what is 0, values at the start, and what the target names.
