@@ -23,7 +23,7 @@ from physcm.sim.long_run import Limit
 from physcm.sim.status import LimitStatus
 
 _DECADES, _BELOW = 6.0, 4.0
-_MOST_ROUNDS, _PATIENCE = 12, 4
+_MOST_ROUNDS, _PATIENCE = 16, 4
 _SEED = 20
 _SHAKEN = -2.0
 _FAINT = 1e-3
@@ -35,8 +35,7 @@ def every_root(
 ) -> Floats:  # fmt: skip
     """Return the feasible roots that Newton's method finds, each once, (states, roots).
 
-    A dissipative system has an odd number of regular equilibria (Poincare and Hopf: their
-    indices add up to one), so that an even number is not believed as soon.
+    One root alone is believed after one more round, several after four that bring nothing new.
 
     Args:
         equations: the equilibrium equations.
@@ -62,9 +61,9 @@ def every_root(
         barren = barren + 1 if roots.shape[1] == known else 0
         if not 0 < roots.shape[1] <= starts // 2:  # so many are hardly isolated
             break
-        if barren >= (1 if known % 2 else _PATIENCE):
+        if barren >= (1 if known == 1 else _PATIENCE):
             break
-        near = about(equations, roots, scale, total, starts // 2, again + 1)
+        near = about(equations, roots, scale, total, starts, again + 1)
         points = np.column_stack([near, scatter(equations, scale, total, starts // 2, again + 1)])
     return roots
 
