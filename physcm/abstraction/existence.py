@@ -22,6 +22,7 @@ import numpy as np
 
 from physcm.abstraction.family import families_of, hold_each
 from physcm.abstraction.laws import Law, laws_of, selecting_laws
+from physcm.abstraction.trial import Trial, limits_of
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import NoEquilibrium, PhyscmError
 from physcm.mechanism.interventions import Family, Hold, label
@@ -167,45 +168,39 @@ def scm_exists(
     """
     require_autonomous(system)
     families = families_of(hold_each(system, seed=seed) if interventions is None else interventions)
-    trials = [_Trial.of(system.do(*do), label(do), degree, seed, sample) for do in families]
-    limits = long_runs([(trial.equations, trial.x0, trial.p) for trial in trials])
-    ended = list(zip(trials, limits, strict=True))
-    restless = tuple(trial.name for trial, own in ended if not any(map(_rests, own)))
-    if len(restless) == len(trials):
+    cases = [_Case.of(system.do(*do), label(do), degree, seed, sample) for do in families]
+    limits = limits_of([case.trial for case in cases])
+    ended = list(zip(cases, limits, strict=True))
+    restless = tuple(case.trial.name for case, own in ended if not any(map(_rests, own)))
+    if len(restless) == len(cases):
         raise NoEquilibrium(
-            f"{system.in_words} comes to rest under none of `{len(trials)}` interventions, so that "
+            f"{system.in_words} comes to rest under none of `{len(cases)}` interventions, so that "
             "there is nothing to be a model of; simulate it to see what it does instead"
         )
-    examined = tuple(trial.name for trial in trials)
-    for trial, own in ended:
+    examined = tuple(case.trial.name for case in cases)
+    for case, own in ended:
         which = _different(own)
         if which is not None:
-            pair = trial.pair(own, which)
-            strong = bool(pair.laws) and trial.is_solved_by_both(pair)
+            pair = case.pair(own, which)
+            strong = bool(pair.laws) and case.is_solved_by_both(pair)
             return Existence(False, system.variables, pair, strong, examined, restless)
     return Existence(True, system.variables, None, False, examined, restless)
 
 
 @dataclass(frozen=True, eq=False)
-class _Trial:
-    """Runs of an intervened system from several starts, with the same parameters.
+class _Case:
+    """What is done, with starts among which conserved quantities differ.
 
     Attributes:
-        name: what is done.
-        equations: the intervened system.
-        x0: the starts, (states, runs).
-        p: the parameters, (parameters, runs).
-        laws: its conservation laws.
+        trial: the runs.
+        laws: the conservation laws of the intervened system.
     """
 
-    name: str
-    equations: EquilibriumEquations
-    x0: Floats
-    p: Floats
+    trial: Trial
     laws: tuple[Law, ...]
 
     @classmethod
-    def of(cls, done: System, name: str, degree: int, seed: int, sample: int) -> _Trial:
+    def of(cls, done: System, name: str, degree: int, seed: int, sample: int) -> _Case:
         equations = EquilibriumEquations(done)
         laws = tuple(law for law in laws_of(done, degree) if len(law.states) > 1)
         x0, p = done.draw(np.array([sample]), seed)
@@ -217,24 +212,25 @@ class _Trial:
             starts += [np.where(members, factor * sizes, x0) for factor in _FACTORS]
         starts.append(spread_starts(equations, sample + 1, seed, _SPREAD)[0][:, -_SPREAD + 1 :])
         begin = np.clip(np.concatenate(starts, axis=1), low, high)
-        return cls(name, equations, begin, np.repeat(p, begin.shape[1], axis=1), laws)
+        trial = Trial(name, equations, begin, np.repeat(p, begin.shape[1], axis=1))
+        return cls(trial, laws)
 
     def pair(self, limits: Sequence[Limit], which: tuple[int, int]) -> Pair:
         """Return two runs in words."""
-        system = self.equations.system
-        columns = self.x0[:, which]
+        system = self.trial.system
+        columns = self.trial.x0[:, which]
         laws = self.differing(self.laws, which)
         laws = laws or self.differing(selecting_laws(system), which)
         first, second = (dict(zip(system.states, x.tolist(), strict=True)) for x in columns.T)
         ends = [self.state(limits[k].state) for k in which]
-        return Pair(self.name, (first, second), (ends[0], ends[1]), laws)
+        return Pair(self.trial.name, (first, second), (ends[0], ends[1]), laws)
 
     def differing(
         self, laws: Sequence[Law], which: tuple[int, int]
     ) -> dict[str, tuple[float, float]]:
         """Return the laws that have different values at the starts of two runs, and the values."""
-        program = self.equations.system.program(tuple(law.expression for law in laws))
-        values = program.vector(0.0, self.x0[:, which], self.p[:, which])
+        program = self.trial.system.program(tuple(law.expression for law in laws))
+        values = program.vector(0.0, self.trial.x0[:, which], self.trial.p[:, which])
         return {
             str(law): (float(a), float(b))
             for law, (a, b) in zip(laws, values, strict=True)
@@ -243,13 +239,13 @@ class _Trial:
 
     def state(self, x: Floats) -> dict[str, float]:
         """Return all variables at a state."""
-        system = self.equations.system
-        derived = system.outputs.vector(0.0, x[:, np.newaxis], self.p[:, :1])[:, 0]
+        system = self.trial.system
+        derived = system.outputs.vector(0.0, x[:, np.newaxis], self.trial.p[:, :1])[:, 0]
         return dict(zip(system.variables, [*x.tolist(), *derived.tolist()], strict=True))
 
     def is_solved_by_both(self, pair: Pair) -> bool:
         """Say whether each state, while all others are held at either end, returns to that end."""
-        system = self.equations.system
+        system = self.trial.system
         runs, expected = [], []
         for end in pair.ends:
             for place, name in enumerate(system.states):
@@ -260,7 +256,7 @@ class _Trial:
                     return False
                 if alone.states != (name,):
                     return False
-                begin = self.x0[place : place + 1]
+                begin = self.trial.x0[place : place + 1]
                 runs.append((EquilibriumEquations(alone), begin, self.parameters_of(alone)))
                 expected.append(end[name])
         return all(
@@ -271,11 +267,11 @@ class _Trial:
 
     def parameters_of(self, alone: System) -> Floats:
         """Return the parameters of this trial for a system in which more is held."""
-        own = dict(zip(self.equations.system.parameters, self.p, strict=True))
+        own = dict(zip(self.trial.system.parameters, self.trial.p, strict=True))
         held = alone.draw(np.array([0]), 0)[1]
         pairs = zip(alone.parameters, held, strict=True)
-        rows = [own.get(name, np.repeat(value, self.x0.shape[1])) for name, value in pairs]
-        return np.array(rows).reshape(len(rows), self.x0.shape[1])
+        rows = [own.get(name, np.repeat(value, self.trial.x0.shape[1])) for name, value in pairs]
+        return np.array(rows).reshape(len(rows), self.trial.x0.shape[1])
 
 
 def _done(intervention: str) -> str:

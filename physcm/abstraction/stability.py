@@ -26,13 +26,13 @@ from physcm.abstraction.contraction import Box
 from physcm.abstraction.equations import equilibrium_scm
 from physcm.abstraction.family import families_of, hold_each
 from physcm.abstraction.routh import Condition, routh_conditions
-from physcm.mechanism.codegen import Floats
+from physcm.abstraction.trial import Trial, limits_of
 from physcm.mechanism.expression import symbol
 from physcm.mechanism.interventions import Family, label
 from physcm.sim import System
 from physcm.sim.equilibria import Equilibrium, find
 from physcm.sim.equilibrium import EquilibriumEquations
-from physcm.sim.long_run import Limit, long_runs
+from physcm.sim.long_run import Limit
 from physcm.sim.options import positive_count
 from physcm.sim.settle import require_autonomous
 from physcm.sim.starts import spread_starts
@@ -206,49 +206,44 @@ def structural_stability(
     require_autonomous(system)
     positive_count(starts, "starts")
     families = families_of(hold_each(system, seed=seed) if interventions is None else interventions)
-    trials = [_Trial.of(system.do(*do), label(do), starts, seed, sample) for do in families]
-    limits = long_runs([(trial.equations, trial.x0, trial.p) for trial in trials])
-    rows = tuple(trial.judged(own) for trial, own in zip(trials, limits, strict=True))
+    cases = [_Case.of(system.do(*do), label(do), starts, seed, sample) for do in families]
+    limits = limits_of([case.trial for case in cases])
+    rows = tuple(case.judged(own) for case, own in zip(cases, limits, strict=True))
     return StabilityReport(system.in_words, rows)
 
 
 @dataclass(frozen=True, eq=False)
-class _Trial:
-    """An intervened system and where its runs start.
+class _Case:
+    """What is done, with starts that have the same conserved totals.
 
     Attributes:
-        name: what is done.
-        equations: the intervened system.
-        x0: the starts, (states, runs).
-        p: the parameters, (parameters, runs).
+        trial: the runs.
         seed: of their draw.
         sample: whose they are.
     """
 
-    name: str
-    equations: EquilibriumEquations
-    x0: Floats
-    p: Floats
+    trial: Trial
     seed: int
     sample: int
 
     @classmethod
-    def of(cls, done: System, name: str, starts: int, seed: int, sample: int) -> _Trial:
+    def of(cls, done: System, name: str, starts: int, seed: int, sample: int) -> _Case:
         equations = EquilibriumEquations(done)
         x0, p = (
             v[:, sample * starts :] for v in spread_starts(equations, sample + 1, seed, starts)
         )
-        return cls(name, equations, x0, np.repeat(p[:, :1], starts, axis=1), seed, sample)
+        trial = Trial(name, equations, x0, np.repeat(p[:, :1], starts, axis=1))
+        return cls(trial, seed, sample)
 
     def judged(self, limits: list[Limit]) -> Stability:
         """Return what is known, given how the runs ended."""
-        x0, p = self.x0[:, 0], self.p[:, 0]
-        found = tuple(find(self.equations, x0, p, _SEARCHED))
-        box = Box(self.equations, p, self.equations.weights @ x0)
+        x0, p = self.trial.x0[:, 0], self.trial.p[:, 0]
+        found = tuple(find(self.trial.equations, x0, p, _SEARCHED))
+        box = Box(self.trial.equations, p, self.trial.equations.weights @ x0)
         rate = box.contraction_rate()
         conditions, exact = self.conditions(found)
         return Stability(
-            self.name,
+            self.trial.name,
             STABLE if rate is not None else self.verdict(found, limits),
             found,
             conditions,
@@ -278,18 +273,18 @@ class _Trial:
         self, found: tuple[Equilibrium, ...]
     ) -> tuple[tuple[Condition, ...] | None, bool]:
         """Return the Routh conditions, and whether the equilibrium in them is in closed form."""
-        system = self.equations.system
+        system = self.trial.system
         if len(found) != 1:
             return None, False
         names = (*system.parameters, *(f"{name}(0)" for name in system.states))
-        values = [*self.p[:, 0].tolist(), *self.x0[:, 0].tolist()]
+        values = [*self.trial.p[:, 0].tolist(), *self.trial.x0[:, 0].tolist()]
         numbers = dict(zip(map(symbol, names), values, strict=True))
         state, states = found[0].state, [symbol(name) for name in system.states]
         here = routh_conditions(system, dict(zip(states, state.tolist(), strict=True)), numbers)
         if here is None or not any(c.expression.has(*states) for c in here):
             return here, here is not None
-        equations = equilibrium_scm(system, self.equations.laws)
-        scale = np.maximum(np.abs(self.x0).max(axis=1), np.abs(state))
+        equations = equilibrium_scm(system, self.trial.equations.laws)
+        scale = np.maximum(np.abs(self.trial.x0).max(axis=1), np.abs(state))
         forms = closed_forms(system, equations, state, scale, sample=self.sample, seed=self.seed)
         closed = routh_conditions(system, forms, numbers) if forms else None
         if closed is None or any(sp.count_ops(c.expression) > _LONG for c in closed):
