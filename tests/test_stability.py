@@ -10,8 +10,14 @@ from hypothesis import strategies as st
 
 from physcm.abstraction import structural_stability
 from physcm.abstraction.contraction import Box
-from physcm.abstraction.routh import characteristic, hurwitz_conditions, reduced_jacobian
+from physcm.abstraction.routh import (
+    characteristic,
+    hurwitz_conditions,
+    reduced_jacobian,
+    routh_conditions,
+)
 from physcm.mechanism import Hold, InvalidValue, SetParameter, Unsupported, parse
+from physcm.mechanism.expression import symbol
 from physcm.sim import System, equilibria, simulate, zoo
 from physcm.sim.equilibrium import EquilibriumEquations
 
@@ -68,6 +74,25 @@ class TestRouth:
         assert row.conditions == ()
         assert row.exact
         assert "Routh-Hurwitz: granted by signs" in row.evidence
+
+    def test_a_chain_of_springs_has_the_conditions_of_each(self) -> None:
+        """Six states, of which two at a time feed back into each other: k_i > 0 and d_i > 0."""
+        drift = {}
+        for i in range(3):
+            drift |= {f"x{i}": f"v{i}", f"v{i}": f"-k{i}*x{i} - (d{i} - e)*v{i}"}
+        drift["v1"] += " + x0*v0"
+        drift["v2"] += " + x1**2"
+        chain = System(
+            drift,
+            parameters={"k0": 1, "k1": 2, "k2": 3, "d0": 1, "d1": 2, "d2": 3, "e": 0.5},
+            initial=dict.fromkeys(drift, 0.1),
+        )
+        numbers = {symbol(name): value for name, value in chain.parameters.items()}
+        at_rest = dict.fromkeys(map(symbol, drift), sp.S.Zero)
+        conditions = routh_conditions(chain, at_rest, numbers)
+        assert conditions is not None
+        expected = {condition(f"d{i} - e") for i in range(3)}
+        assert {c.expression for c in conditions} == expected
 
     def test_conditions_at_an_equilibrium_in_closed_form_are_in_the_parameters(self) -> None:
         brusselator = System(
@@ -149,6 +174,23 @@ class TestContraction:
         system = System(drift, initial={"x": 0.1, "y": 0.2}, bounds=dict.fromkeys("xy", (-2, 2)))
         assume(box_of(system).has_one_root_at_most())
         assert equilibria(system, starts=60).sizes["equilibrium"] <= 1
+
+    @pytest.mark.parametrize("push", [1, 1000])
+    def test_what_drives_without_feedback_may_push_as_hard_as_it_likes(self, push: float) -> None:
+        """Each of two damped springs contracts, and with them the one that drives the other."""
+        springs = System(
+            {"x": "v", "v": "-x - v", "y": "w", "w": "-y - w + c*tanh(x)"},
+            parameters={"c": push},
+            initial=dict.fromkeys("xvyw", 1),
+        )
+        alone = System({"x": "v", "v": "-x - v"}, initial={"x": 1, "v": 1})
+        rate = box_of(alone).contraction_rate()
+        assert box_of(springs).contraction_rate() == pytest.approx(rate)
+        runs = [
+            simulate(springs.replace(initial=dict.fromkeys("xvyw", start)), [0, 60], rtol=1e-9)
+            for start in (1, -2)
+        ]
+        assert max(abs(float(runs[0][x][0, -1] - runs[1][x][0, -1])) for x in "yw") < 1e-6 * push
 
     def test_a_bistable_switch_is_never_certified(self) -> None:
         box = box_of(zoo.load("toggle_switch"))

@@ -8,8 +8,9 @@ If M w < 0 for some w > 0, the logarithmic norm of J in max_i |x_i|/w_i is negat
 trajectories approach each other exponentially, and there is exactly one equilibrium, which attracts
 them all (Lohmiller & Slotine, Automatica 34, 1998; Soderlind, BIT 46, 2006). Diagonal dominance is
 the case w = 1. So it is where J^T P + P J < 0 in the whole of [J], with P from Lyapunov's equation
-for its middle; for a linear system that decides. No trajectory leaves the bounds if no drift
-points outward on them (Nagumo 1942).
+for its middle; for a linear system that decides. It is enough that each strongly connected
+component contracts by itself (`physcm.abstraction.triangular`). No trajectory leaves the bounds if
+no drift points outward on them (Nagumo 1942).
 
 Uniqueness. Where every matrix in [J] is invertible (the interval Newton operator over the box as a
 whole, `physcm.scm.regular`) the equations have at most one root.
@@ -29,6 +30,7 @@ import sympy as sp
 
 from physcm.abstraction.routh import reduced_jacobian
 from physcm.abstraction.signs import Signs
+from physcm.abstraction.triangular import diagonal_blocks
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.enclosure import Enclosures, Range
 from physcm.mechanism.expression import exact, substitute, symbol
@@ -90,9 +92,14 @@ class Box:
         return {name: substitute(f, derived, derived) for name, f in self.system.drift.items()}
 
     @cached_property
+    def slopes(self) -> sp.Matrix:
+        """The Jacobian on the conserved subspace."""
+        return reduced_jacobian(self.system)
+
+    @cached_property
     def jacobian(self) -> tuple[Floats, Floats]:
         """Bounds on the Jacobian on the conserved subspace, NaN where the drift may jump."""
-        matrix = reduced_jacobian(self.system)
+        matrix = self.slopes
         values, slopes = Enclosures(self.ranges), Enclosures(self.ranges, slopes=True)
         entries = [slopes.of(e) for e in matrix]
         low, high = (
@@ -105,7 +112,7 @@ class Box:
     @property
     def is_linear(self) -> bool:
         """Whether the Jacobian is the same everywhere, so that bounds do not matter."""
-        return not reduced_jacobian(self.system).free_symbols & set(map(symbol, self.system.states))
+        return not self.slopes.free_symbols & set(map(symbol, self.system.states))
 
     def contraction_rate(self) -> float | None:
         """Return a rate at which all trajectories approach each other, None if none is proved.
@@ -122,7 +129,13 @@ class Box:
             return None
         if not self.is_linear and not self.is_kept():
             return None
-        return _dominated(low, high) or _quadratic(low, high)
+        rates = [
+            _dominated(*block) or _quadratic(*block)
+            for rows in diagonal_blocks(self.slopes)
+            for block in [(low[np.ix_(rows, rows)], high[np.ix_(rows, rows)])]
+        ]
+        proved = [rate for rate in rates if rate is not None]
+        return min(proved) * (1 - _SLACK) if len(proved) == len(rates) else None
 
     def is_kept(self) -> bool:
         """Say whether it is proved that no trajectory leaves the bounds."""

@@ -6,7 +6,8 @@ minors of the Hurwitz matrix H_ij = a_(2i - j), with a_0 = 1, are positive (Hurw
 
     n = 2:  a_1 > 0, a_2 > 0          n = 3:  a_1 > 0, a_1 a_2 - a_3 > 0, a_3 > 0
 
-The polynomial is that of the Jacobian on the conserved subspace. At an equilibrium in closed form
+The polynomials are those of the diagonal blocks of the Jacobian on the conserved subspace, one for
+each strongly connected component. At an equilibrium in closed form
 the minors are expressions of the parameters alone, and their signs are decided in exact arithmetic.
 """
 
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from physcm.abstraction.signs import Signs
+from physcm.abstraction.triangular import diagonal_blocks
 from physcm.mechanism.expression import derivative, substitute, symbol, to_text
 from physcm.sim import System, conservation_laws
 from physcm.sim.conservation import known_parameters
@@ -133,9 +135,12 @@ def routh_conditions(
     closed = {s: e for s, e in at.items() if isinstance(e, sp.Basic)}
     found = {s: float(e) for s, e in at.items() if not isinstance(e, sp.Basic)}
     matrix = reduced_jacobian(system).xreplace(closed)
-    if not 0 < matrix.rows <= _LARGEST or sp.count_ops(matrix) > _LONGEST_JACOBIAN:
+    if not matrix.rows:
         return None
-    positive = hurwitz_conditions(characteristic(matrix))
+    blocks = [matrix.extract(*[rows.tolist()] * 2) for rows in diagonal_blocks(matrix)]
+    if any(b.rows > _LARGEST or sp.count_ops(b) > _LONGEST_JACOBIAN for b in blocks):
+        return None
+    positive = [c for block in blocks for c in hurwitz_conditions(characteristic(block))]
     if max(map(sp.count_ops, positive)) > _LONGEST_CONDITION:
         return None
     signs, known = Signs.of(system, {**numbers, **found}), known_parameters(system)

@@ -6,7 +6,8 @@ Janzing & Schölkopf, UAI 2013, definition 3). Each answer says on what it rests
 
 - certificate: contraction over the bounds, which proves it (`physcm.abstraction.contraction`);
 - eigenvalues: of the Jacobian at the equilibrium, which prove that its neighborhood is attracted;
-  of up to four states also as inequalities in the parameters (`physcm.abstraction.routh`);
+  where no more than four states feed back into each other also as inequalities in the parameters
+  (`physcm.abstraction.routh`);
 - starts: runs from many initial states, which suggest that nothing else attracts. That there is no
   second equilibrium may be proved beside (interval Newton).
 """
@@ -64,8 +65,9 @@ class Stability:
         verdict: stable, several (states attract), unstable (there are equilibria, and none
             attracts), none (was found), or undecided.
         equilibria: those found, with eigenvalues.
-        conditions: the Routh-Hurwitz inequalities for the equilibrium, if there is one only, of up
-            to four states; empty where the signs of parameters and states grant them all.
+        conditions: the Routh-Hurwitz inequalities for the equilibrium, if there is one only and no
+            more than four states feed back into each other; empty where the signs of parameters
+            and states grant them all.
         exact: whether the conditions are in parameters and initial values alone.
         rate: at which all trajectories approach each other, if a contraction is proved.
         unique: whether it is proved that there is at most one equilibrium.
