@@ -359,6 +359,19 @@ def test_noise_is_refused_with_the_reason() -> None:
         equilibrate(noisy)
 
 
+@pytest.mark.parametrize(
+    ("drift", "do", "message"),
+    [
+        ("sin(t) - x", Hold("x", 1), "reads time `t` in a mechanism"),
+        ("1 - x", Hold("x", "sin(t)"), "reads time `t` in a mechanism"),
+        ("1 - x", Hold("x", 1, during=(0, 2)), "has interventions over time"),
+    ],
+)
+def test_what_changes_with_time_is_refused(drift: str, do: Hold, message: str) -> None:
+    with pytest.raises(Unsupported, match=message):
+        commutes(System({"x": drift}, initial={"x": 0}), SCM({"x": "1"}), [do])
+
+
 def test_an_intervention_on_an_unknown_or_infeasible_value_is_refused() -> None:
     model = equilibrate(enzyme())
     with pytest.raises(UnknownVariable, match="`X` is no variable"):

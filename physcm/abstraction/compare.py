@@ -32,6 +32,7 @@ from physcm.scm import SCM
 from physcm.sim import FirstIntegral, System
 from physcm.sim.equilibrium import EquilibriumEquations
 from physcm.sim.long_run import Ensemble, Limit, long_runs
+from physcm.sim.settle import require_autonomous
 from physcm.sim.starts import spread_starts
 from physcm.sim.status import LimitStatus
 
@@ -76,7 +77,11 @@ def compare(
         tolerance: the largest relative difference that counts as agreement.
         tau: takes values of the system to values of the causal model.
         done: called with the number of runs each time that the fate of some is known.
+
+    Raises:
+        Unsupported: for a system that does not follow a drift without time, under some of these.
     """
+    require_autonomous(low)
     together: dict[int, Outcome | Floats] = {}
     runs = n * starts
     if len(families) * runs >= _MANY_RUNS and isinstance(high, SCM):
@@ -85,8 +90,11 @@ def compare(
         ).agreeing(done)
     outcomes = {k: found for k, found in together.items() if isinstance(found, Outcome)}
     left = [place for place in range(len(families)) if place not in outcomes]
-    systems = [EquilibriumEquations(low.do(*families[place][0])) for place in left]
-    begins = [(own, *spread_starts(own, n, seed, starts)) for own in systems]
+    systems = [low.do(*families[place][0]) for place in left]
+    for system in systems:
+        require_autonomous(system)
+    equations = [EquilibriumEquations(system) for system in systems]
+    begins = [(own, *spread_starts(own, n, seed, starts)) for own in equations]
     doing = [families[place][0] for place in left]
     limits = _limits(low, doing, begins, done, many=len(left) * runs >= _MANY_RUNS)
     for place, (own, x0, p), fates in zip(left, begins, limits, strict=True):

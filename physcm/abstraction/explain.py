@@ -7,6 +7,7 @@ from collections import Counter
 import numpy as np
 
 from physcm.abstraction.outcome import CONTINUUM, UNKNOWN, Outcome
+from physcm.abstraction.population.samples import share as percent
 from physcm.sim.status import LimitStatus
 
 _DID = {
@@ -20,9 +21,10 @@ _DID = {
 
 def simulation_text(outcome: Outcome) -> str:
     """Say what simulation did over all samples and initial states."""
-    shares = _shares([LimitStatus(s) for s in outcome.statuses])
+    shares = dict(Counter(LimitStatus(s) for s in outcome.statuses).most_common())
     if len(shares) > 1:
-        return ", ".join(f"{_DID[status]} {share:.0%}" for status, share in shares.items())
+        total = len(outcome.limits)
+        return ", ".join(f"{_DID[status]} {percent(k, total)}" for status, k in shares.items())
     (status,) = shares
     if status is LimitStatus.PERIODIC:
         return f"periodic, T = {outcome.limits[0].period:.4g}"
@@ -38,7 +40,8 @@ def prediction_text(outcome: Outcome) -> str:
     texts = Counter(_answer(outcome, column) for column in range(len(outcome.answers)))
     if len(texts) == 1:
         return next(iter(texts))
-    return "; ".join(f"{text} in {count / texts.total():.0%}" for text, count in texts.items())
+    total = texts.total()
+    return "; ".join(f"{text} in {percent(count, total)}" for text, count in texts.items())
 
 
 def _answer(outcome: Outcome, column: int) -> str:
@@ -82,9 +85,11 @@ def why(outcome: Outcome) -> str:
     """Say why simulation and model agree or not, as a physicist would."""
     if outcome.agrees.all():
         return _why_agree(outcome)
-    share = (~outcome.agrees).mean()
+    wrong = ~outcome.agrees
     reason = reason_for(outcome, int(np.flatnonzero(~outcome.agrees)[0]))
-    return reason if share == 1 else f"In {share:.0%} of the runs: {reason}"
+    if wrong.all():
+        return reason
+    return f"In {percent(int(wrong.sum()), wrong.size)} of the runs: {reason}"
 
 
 def reason_for(outcome: Outcome, column: int) -> str:
@@ -229,8 +234,3 @@ def _worst(outcome: Outcome, column: int) -> str:
     simulated = outcome.simulated[row, column]
     predicted = outcome.solutions[row, column, which]
     return f"`{outcome.names[row]}`, simulated {simulated:.6g} and predicted {predicted:.6g}"
-
-
-def _shares(statuses: list[LimitStatus]) -> dict[LimitStatus, float]:
-    counts = Counter(statuses)
-    return {status: count / len(statuses) for status, count in counts.most_common()}

@@ -28,7 +28,7 @@ from physcm.scm import SCM, LinearSCM
 from physcm.scm.status import SolutionStatus
 from physcm.sim import System, simulate
 from physcm.sim.equilibrium import EquilibriumEquations
-from physcm.sim.long_run import long_runs
+from physcm.sim.long_run import NEAR, long_runs
 from physcm.sim.options import positive_number
 from physcm.sim.settle import require_autonomous
 from physcm.sim.status import LimitStatus, RunStatus
@@ -45,6 +45,7 @@ _WINDOWS = 32
 _MOST_STEPS = 2**22
 _LEVEL, _SEEN = 0.05, 500
 _LONG_AFTER = 5
+_RESOLVED = 1e-8
 _BOUNDLESS = 1e150
 
 
@@ -95,12 +96,13 @@ def shares_in_words(fates: NDArray[np.str_]) -> str:
 def share(part: int, total: int) -> str:
     """Return a share in percent, which says none and all only where it is none or all.
 
-    >>> share(1, 1000), share(999, 1000), share(150, 1000), share(0, 10)
-    ('0.1%', '99.9%', '15%', '0%')
+    >>> share(1, 1000), share(9999, 10000), share(17, 40), share(150, 1000), share(0, 10)
+    ('0.1%', '99.99%', '42.5%', '15%', '0%')
     """
     percent = 100 * part / total
     rare = min(percent, 100 - percent)
-    return f"{percent:.{math.ceil(-math.log10(rare)) if 0 < rare < 1 else 0}f}%"
+    digits = math.ceil(-math.log10(rare)) if 0 < rare < 1 else 1
+    return f"{percent:.{digits}f}".removesuffix(".0") + "%"
 
 
 def population(
@@ -180,11 +182,29 @@ def _solutions(number: int, told: str) -> str:
 
 def _settled(system: System, n: int, seed: int) -> Population:
     x0, p = system.draw(np.arange(n), seed)
-    (limits,) = long_runs([(EquilibriumEquations(system), x0, p)])
+    equations = EquilibriumEquations(system)
+    (limits,) = long_runs([(equations, x0, p)])
     settled = np.array([limit.status is LimitStatus.SETTLED for limit in limits])
-    x = np.array([limit.state for limit in limits]).reshape(n, -1).T
+    x, scale = (
+        np.array(rows).reshape(n, -1).T
+        for rows in ([run.state for run in limits], [run.scale for run in limits])
+    )
+    if settled.any():
+        x[:, settled] = _exact(equations, *(v[:, settled] for v in (x, scale, x0, p)))
     fates = np.array([limit.status.name.lower().replace("_", " ") for limit in limits])
     return Population(_columns(values_of(system, x, p), settled), fates)
+
+
+def _exact(
+    equations: EquilibriumEquations, x: Floats, scale: Floats, x0: Floats, p: Floats
+) -> Floats:
+    """Return the equilibria next to limits, which lie up to a millionth apart from these.
+
+    Where a variable is the same in all samples that would make it vary.
+    """
+    roots, converged = equations.roots(x, p, equations.conserved(x0))
+    near = np.abs(roots - x) <= 2 * NEAR * np.abs(x) + _RESOLVED * scale
+    return np.where(converged & near.all(axis=0), roots, x)
 
 
 def _columns(values: Mapping[str, Floats], present: NDArray[np.bool_]) -> dict[str, Floats]:

@@ -24,8 +24,9 @@ from physcm.abstraction.population.samples import (
 from physcm.abstraction.tau import Tau
 from physcm.mechanism.codegen import Floats
 
-SAME = 1e-9
-"""The difference, relative to the size of a variable, up to which values are the same."""
+SAME, ROUNDING = 1e-9, 1e-12
+"""The differences up to which values are the same: relative to how far a variable varies, and
+relative to its size."""
 
 NOTHING = "no value"
 _UNDEFINED = "tau has no value"
@@ -122,9 +123,18 @@ def same_draw_by_draw(first: Sets, second: Sets) -> bool:
     if not (first.kinds == second.kinds).all():
         return False
     most = int(first.counts.max(initial=0))
-    scale = sizes(first.points)[:, np.newaxis, np.newaxis]
-    x, y = (side.points[:, :, :most] / scale for side in (first, second))
-    return bool(np.allclose(x, y, rtol=0, atol=SAME, equal_nan=True))
+    x, y = (side.points[:, :, :most] for side in (first, second))
+    gap = np.nan_to_num(np.abs(x - y)).reshape(len(x), -1).max(axis=1, initial=0.0)
+    return bool((gap <= SAME * _spans(x) + ROUNDING * sizes(x)).all())
+
+
+def _spans(values: Floats) -> Floats:
+    """Return how far each variable varies."""
+    rows = values.reshape(len(values), -1)
+    if not rows.size:
+        return np.zeros(len(rows))
+    span: Floats = np.fmax.reduce(rows, axis=1) - np.fmin.reduce(rows, axis=1)
+    return np.nan_to_num(span)
 
 
 def sizes(values: Floats) -> Floats:

@@ -27,9 +27,10 @@ MOST_POINTS = 2000
 
 _FIRST, _WAYS = 199, 999
 _ENOUGH, _LARGE = 20, 0.05
-_FLAT = 1e-9
+_FLAT, _CLOSE = 1e-11, 1e-9
 _REPEATS = 200
 _HALVINGS = 12
+_SURE, _QUANTILE = 0.95, 1.645
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +94,7 @@ def two_sample(
 
 def _as_far_out(p: Floats, excess: Floats) -> int:
     """Return how many ways have a p-value as small as the first, or as far an excess if equal."""
-    tied = (p == p[0]) & (excess >= excess[0] - _FLAT)
+    tied = (p == p[0]) & (excess >= excess[0] - _CLOSE)
     return int(((p < p[0]) | tied).sum())
 
 
@@ -112,11 +113,13 @@ def standardized(points: Floats) -> Floats:
 
     What varies by rounding alone does not vary.
 
-    >>> standardized(np.array([[1.0, 3.0], [0.1, 0.1 + 1e-16]])).tolist()
-    [[-1.0, 1.0], [0.0, 0.0]]
+    >>> standardized(np.array([[1.0, 3.0], [0.1, 0.1 + 1e-16], [1e300, -1e300]])).tolist()
+    [[-1.0, 1.0], [0.0, 0.0], [1.0, -1.0]]
     """
+    size = np.abs(points).max(axis=1, keepdims=True, initial=0.0)
+    points = points / np.where(size > 0, size, 1.0)  # squares neither overflow nor vanish
     mean, spread = points.mean(axis=1, keepdims=True), points.std(axis=1, keepdims=True)
-    varies = spread > _FLAT * np.abs(points).max(axis=1, keepdims=True, initial=0.0)
+    varies = spread > _FLAT
     return np.where(varies, (points - mean) / np.where(varies, spread, 1.0), 0.0)
 
 
@@ -125,7 +128,13 @@ def detectable_shifts(x: Floats, y: Floats, level: float, *, seed: int = 0) -> F
 
     That is the smallest d so that, in 95 % of pairs of samples drawn from the pooled points, of
     which one is shifted by d standard deviations, Kolmogorov and Smirnov's test of that variable
-    alone rejects at a level (by its limiting law; Smirnov, 1948). NaN for what does not vary.
+    alone rejects at a level (by its limiting law; Smirnov, 1948). NaN for what does not vary. A
+    variable of which most values occur more than once is not shifted off them: its points
+    move to the next values with the same probability, by d standard deviations in the mean.
+
+    The pooled points have gaps and heaps of their own, by which a shift shows more than it would
+    in the law that they come from: the distance is asked to be larger than it must by as much as a
+    share of them is uncertain at 95 %.
 
     Args:
         x: the one sample, (variables, points).
@@ -141,22 +150,53 @@ def detectable_shifts(x: Floats, y: Floats, level: float, *, seed: int = 0) -> F
     n, m = min(x.shape[1], MOST_POINTS), min(y.shape[1], MOST_POINTS)
     rng = np.random.default_rng((seed, n, m))
     critical = float(kolmogi(level)) * math.sqrt((n + m) / (n * m))
+    if critical < 1:
+        critical += _QUANTILE * math.sqrt(critical * (1 - critical) / (n + m))
     pooled = standardized(np.concatenate([x, y], axis=1))
     draws = rng.integers(pooled.shape[1], size=(_REPEATS, n + m))
-    return np.array(
-        [_detectable(row[draws], n, critical) if row.any() else math.nan for row in pooled]
-    )
+    found = []
+    for row in pooled:
+        values, counts = np.unique(row, return_counts=True)
+        if not row.any():
+            found.append(math.nan)
+        elif counts[counts > 1].sum() > row.size / 2:
+            found.append(_detectable_moves(row[draws], n, critical, values, rng))
+        else:
+            found.append(_detectable(row[draws], n, critical))
+    return np.array(found)
+
+
+def _detectable_moves(
+    samples: Floats, n: int, critical: float, values: Floats, rng: np.random.Generator
+) -> float:
+    """Return the mean of the smallest number of moves to the next value that is seen in 95 %."""
+    first, second = np.sort(samples[:, :n], axis=1), samples[:, n:]
+    places, chance = np.searchsorted(values, second), rng.random(second.shape)
+
+    def moved(steps: float) -> Floats:
+        whole = int(steps)
+        further = places + whole + (chance < steps - whole)
+        return np.sort(values[np.minimum(further, values.size - 1)], axis=1)
+
+    low, high = 0.0, float(values.size - 1)
+    if critical >= 1 or not _power(first, moved(high), critical) >= _SURE:
+        return math.inf
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        seen = _power(first, moved(middle), critical) >= _SURE
+        low, high = (low, middle) if seen else (middle, high)
+    return float((moved(high) - np.sort(second, axis=1)).mean())
 
 
 def _detectable(samples: Floats, n: int, critical: float) -> float:
     """Return the smallest shift that is seen in 95 % of samples (samples, points)."""
     first, second = np.sort(samples[:, :n], axis=1), np.sort(samples[:, n:], axis=1)
     low, high = 0.0, 8.0
-    if critical >= 1 or not _power(first, second + high, critical) >= 0.95:
+    if critical >= 1 or not _power(first, second + high, critical) >= _SURE:
         return math.inf
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        seen = _power(first, second + middle, critical) >= 0.95
+        seen = _power(first, second + middle, critical) >= _SURE
         low, high = (low, middle) if seen else (middle, high)
     return high
 

@@ -35,15 +35,19 @@ def evidence(outcomes: Sequence[object]) -> str:
     tested = [outcome for outcome in rows if not outcome.paired]
     if len({outcome.paired for outcome in rows}) == 1 and (len(rows) == 1 or not tested):
         return why(rows[0])
-    same = f"In {len(rows) - len(tested)} rows both sides are the same draw by draw. "
+    same = len(rows) - len(tested)
+    begin = f"Both sides are the same draw by draw in {_rows(same)}. " if same else ""
     shift = max(outcome.tolerance for outcome in tested)
     return (
-        f"{same * (len(tested) < len(rows))}No test tells the laws of "
-        f"{'the other ' * (len(tested) < len(rows))}{len(tested)} rows apart (smallest p = "
+        f"{begin}No test tells the laws of {_rows(len(tested))} apart (smallest p = "
         f"{min(outcome.p_value for outcome in tested):.2g}, corrected), and a shift of any "
-        f"variable by {shift:.2g} of its standard deviations would have been found in each with a "
+        f"variable by {shift:.2g} of its standard deviations would have been found with a "
         f"probability of 95 %.{_doubt(tested[0])}"
     )
+
+
+def _rows(number: int) -> str:
+    return f"{number} row{'s' * (number != 1)}"
 
 
 def _why(outcome: PopulationOutcome) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from physcm.abstraction.constraints import CausalConstraintsModel
 from physcm.abstraction.reporting.html import cell, prose, table
 from physcm.mechanism.errors import PhyscmError
 from physcm.mechanism.expression import to_text
+from physcm.scm import SCM, LinearSCM
 from physcm.sim import System, conservation_laws
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def models(report: Report) -> str:
     """Return both models: the one below on the left, the causal model on the right."""
     low = report.low
     if not isinstance(low, System):
-        below = _titled("Model below (SCM)", f"<pre>{escape(str(low))}</pre>")
+        below = _equations("Model below (SCM)", low.to_scm() if isinstance(low, LinearSCM) else low)
         return f'<div class="pair"><div>{below}</div><div>{_above(report)}</div></div>'
     dynamics = {f"d{name}/dt": f for name, f in low.drift.items()} | {**low.derived}
     noise = {f"{state} by {source}": g for (state, source), g in low.noise.items()}
@@ -46,9 +47,21 @@ def models(report: Report) -> str:
 def _above(report: Report) -> str:
     high = report.high
     if not isinstance(high, CausalConstraintsModel):
-        return _titled("Causal model (SCM)", f"<pre>{escape(str(high))}</pre>")
+        shown = report.low.parameters.keys() if isinstance(report.low, System) else ()
+        return _equations("Causal model (SCM)", high, shown)
     active = _titled("The active constraints, as an SCM", f"<pre>{escape(str(high.scm))}</pre>")
     return _titled("Causal constraints", _constraints(high)) + active
+
+
+def _equations(title: str, model: SCM, shown: Collection[str] = ()) -> str:
+    """Return structural equations with the laws of what they read, but for what is shown."""
+    own = {k: v for k, v in model.parameters.items() if k not in shown}
+    noise = {k: v for k, v in model.exogenous.items() if k not in shown and not k.endswith("(0)")}
+    return (
+        _titled(title, f"<pre>{escape(str(model))}</pre>")
+        + _titled("Exogenous", _formulas(noise, "~"))
+        + _titled("Its parameters", _formulas(own))
+    )
 
 
 def _titled(title: str, content: str) -> str:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import matplotlib as mpl
 
 import physcm
+from physcm.abstraction.constraints import CausalConstraintsModel
 from physcm.abstraction.population.outcome import PopulationOutcome
 from physcm.abstraction.population.samples import Low
 from physcm.abstraction.reporting import plot
@@ -34,6 +35,13 @@ if TYPE_CHECKING:
     from physcm.abstraction.reporting.report import Report, Row
 
 _MOST_DETAILS = 400
+_CAPTIONS = {
+    False: "The system is simulated under each intervention until it rests; the causal model is "
+    "solved under the same intervention. A difference is relative to the size of its variable.",
+    True: "Both models are sampled under each intervention. On the left the deciles of each "
+    "variable; on the right its Wasserstein distance in standard deviations, of which the dashed "
+    "line would have been found with a probability of 95 %.",
+}
 _COLORS = {
     plot.AGREE: "--agree",
     plot.DIFFER: "--differ",
@@ -72,7 +80,11 @@ def page(report: Report) -> str:
         models=models(report),
         footer=escape(_made_by(report)),
         repeat=escape(report.repeat),
-        toml=escape(_text(low)),
+        caption=_CAPTIONS[isinstance(report.rows[0].outcome, PopulationOutcome)],
+        below=f"The {'system' if isinstance(low, System) else 'model below'} as a "
+        f"{'TOML' if isinstance(low, System) else 'JSON'} file",
+        file=escape(_text(low)),
+        above=_above(report),
     )
 
 
@@ -85,7 +97,8 @@ def _word(report: Report) -> str:
         return "Yes."
     if report.is_observational and report.rows[0].has_equilibrium and report.all_agree:
         return "Not shown."
-    return "No." if report.rows[0].has_equilibrium else "Refused."
+    in_law = isinstance(report.rows[0].outcome, PopulationOutcome)
+    return "No." if in_law or report.rows[0].has_equilibrium else "Refused."
 
 
 def _description(low: Low) -> str:
@@ -160,6 +173,16 @@ def _made_by(report: Report) -> str:
     if isinstance(first, PopulationOutcome):
         measure = f"at most {first.level:.0%} false alarms over all interventions"
     return f"physcm {physcm.__version__}; {runs_text(first)} per intervention; {measure}."
+
+
+def _above(report: Report) -> str:
+    """Return the causal model as a file; a constraints model is made of the system."""
+    if isinstance(report.high, CausalConstraintsModel):
+        return ""
+    return (
+        "<details><summary>The causal model as a JSON file</summary>\n"
+        f"<pre>{escape(_text(report.high))}</pre>\n</details>"
+    )
 
 
 def _text(low: Low) -> str:
