@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from physcm.abstraction import commutes, equilibrate
-from physcm.mechanism import Hold
+from physcm.abstraction import commutes, equilibrate, structural_stability
+from physcm.mechanism import Hold, NotStable
 from physcm.sim import System, settle, simulate
 
 
@@ -53,3 +53,29 @@ def test_no_tolerance_is_below_the_rounding_of_forces_that_cancel(
 def test_the_causal_model_of_masses_that_start_in_balance_commutes() -> None:
     system = masses(3)
     assert commutes(system, equilibrate(system), [Hold("Q2", 2.5), Hold("Q1", 0.5)]).ok
+
+
+def may_leonard(first: float, second: float, third: float) -> System:
+    """May & Leonard (SIAM J. Appl. Math. 29, 1975), alpha + beta > 2: three compete in a circle."""
+    drift = {
+        "a": "a*(1 - a - 0.8*b - 1.3*c)",
+        "b": "b*(1 - b - 0.8*c - 1.3*a)",
+        "c": "c*(1 - c - 0.8*a - 1.3*b)",
+    }
+    amounts = dict.fromkeys(drift, (0, float("inf")))
+    return System(drift, initial={"a": first, "b": second, "c": third}, bounds=amounts)
+
+
+def test_three_competitors_in_a_circle_pass_each_other_by_for_ever() -> None:
+    system = may_leonard(0.5, 0.3, 0.2)
+    limit = settle(system)
+    assert limit.status.attrs["flag_meanings"].split()[int(limit.status[0])] == "still_moving"
+    (row,) = structural_stability(system, []).rows
+    assert "no equilibrium attracts" in str(row)
+    with pytest.raises(NotStable, match="unstable"):
+        equilibrate(system)
+
+
+def test_of_two_of_the_three_one_wins() -> None:
+    limit = settle(may_leonard(0.5, 0.3, 0))
+    assert [float(limit[x][0]) for x in "abc"] == pytest.approx([1, 0, 0], abs=1e-7)

@@ -45,7 +45,7 @@ _PERIODS = 40
 _FINEST = 1e-5
 NEAR, _LOOSE = 1e-6, 1e-3
 """How close to an equilibrium a run counts as settled, relative to the size of each state."""
-_TINY, _BOUNDLESS = 1e-300, 1e150
+_TINY, _BOUNDLESS, _GONE, _AGAIN = 1e-300, 1e150, 1e-20, 3
 """A state smaller than the one is as good as 0; one beyond the other has no square."""
 
 
@@ -142,16 +142,19 @@ def _follow(
     p = np.column_stack([watch.p for watch in watches])
     atol = np.column_stack([watch.tolerance for watch in watches])
     runs = pursue(system, times, x, p, rtol, atol)
-    wrong = np.column_stack([
-        watch.crossing(run.states) & ~watch.crossing(start[:, np.newaxis]).any()
-        for watch, run, start in zip(watches, runs, x.T, strict=True)
-    ])  # fmt: skip
-    columns = np.flatnonzero(wrong.any(axis=0))
-    if columns.size:
-        atol = np.where(wrong, _TINY, atol)[:, columns]
-        again = pursue(system, times[columns], x[:, columns], p[:, columns], rtol, atol)
+    for _ in range(_AGAIN):
+        wrong = np.column_stack([
+            watch.crossing(run.states) & ~watch.crossing(start[:, np.newaxis]).any()
+            for watch, run, start in zip(watches, runs, x.T, strict=True)
+        ])  # fmt: skip
+        wrong &= atol > _TINY
+        atol = np.where(wrong, _TINY, atol)
+        columns = np.flatnonzero(wrong.any(axis=0))
+        if not columns.size:
+            break
+        again = pursue(system, times[columns], x[:, columns], p[:, columns], rtol, atol[:, columns])
         for k, run in zip(columns.tolist(), again, strict=True):
-            if run.status is RunStatus.COMPLETE and not watches[k].crossing(run.states).any():
+            if run.status is RunStatus.COMPLETE:
                 runs[k] = run
     return runs
 
@@ -165,7 +168,8 @@ class _Watch:
         self.equations, self.p, self.most_steps = equations, p, most_steps
         self.system = equations.system
         self.total = equations.weights @ x0
-        self.x, self.time = x0, 0.0
+        self.start = self.x = x0
+        self.time = 0.0
         self.window = fastest_time(self.system, 0.0, x0, p)
         self.rounding = rounding(self.system, 0.0, x0, p)
         self.scale = np.abs(x0)
@@ -266,12 +270,22 @@ class _Watch:
 
         In time t^-a, towards a marginal equilibrium of x' = -x^m, the rate m x^(m-1) stays
         above 1/t; what is slower than that has not begun to move. What drifts at a constant rate
-        does not rest, however little that is beside its size.
+        does not rest, however little that is beside its size, nor does what has all but died out
+        where it would grow again, as between the saddles of a heteroclinic cycle (May & Leonard,
+        SIAM J. Appl. Math. 29, 1975).
         """
         self.still = self.still + 1 if self.moved(states) < _STILL else 0
         resting = self.still >= 3 and self.time * self.slowest() > 1
-        resting = resting and not self.drifts(times, states).any()
+        resting = resting and not self.drifts(times, states).any() and not self.regrows()
         return self.ended(LimitStatus.SETTLED) if resting else None
+
+    def regrows(self) -> bool:
+        """Say whether states that have all but died out would grow from here."""
+        gone = (np.abs(self.x) <= _GONE * self.positive_scale()) & (self.start != 0)
+        slopes = self.system.rates.jacobian.dense(0.0, self.x, self.p)[np.ix_(gone, gone)]
+        if not gone.any() or not np.isfinite(slopes).all():
+            return False
+        return bool(np.linalg.eigvals(slopes).real.max() > 1e-9 * np.abs(slopes).max())
 
     def drifts(self, times: Floats, states: Floats) -> NDArray[np.bool_]:
         """Say which states end with the rate that they had on average since a quarter of the run.
