@@ -108,6 +108,16 @@ def test_eigenvalues_and_equilibria_are_those_of_linear_algebra(
         assert (np.diff(own.real) <= 0).all()
 
 
+@pytest.mark.parametrize("size", [2, 3, 6])
+def test_the_eigenvalues_of_a_cycle_are_roots_of_unity(size: int) -> None:
+    """Shifts by the last two rows alone leave such a matrix as it is."""
+    cycle = np.roll(np.eye(size), 1, axis=0).reshape(-1, 1)
+    x = -np.ones((size, 1))
+    found = together(LINEAR[size], x, cycle, np.zeros((0, 1)), np.ones(x.shape))
+    expected = np.eye(size + 1)[0] - np.eye(size + 1)[size]
+    np.testing.assert_allclose(np.poly(found.eigenvalues[0]), expected, atol=1e-13)
+
+
 @given(seed=st.integers(0, 2**32 - 1))
 def test_what_is_certified_together_is_what_numpy_certifies(seed: int) -> None:
     points = near_binding(np.random.default_rng(seed))
