@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import subprocess
 import sys
 import threading
@@ -24,6 +25,7 @@ from physcm.mechanism.errors import InvalidValue, Unsupported
 from physcm.mechanism.lanes import compiler
 from physcm.mechanism.lanes.compiler import compiled
 from physcm.mechanism.lanes.native import Kernel
+from physcm.mechanism.lanes.pool import share
 from physcm.mechanism.randomness import step_normals
 from physcm.sim import Numba, System, simulate, zoo
 from physcm.sim.fused import order_8
@@ -275,6 +277,47 @@ def test_a_damaged_cache_of_kernels_does_not_matter(tmp_path: Any) -> None:
     for file in tmp_path.rglob("*.nb*"):
         file.write_bytes(b"damaged")
     assert answer() == expected
+    assert answer() == expected
+    kept = list(tmp_path.rglob("*.nb*"))
+    assert kept
+    assert all(file.read_bytes() != b"damaged" for file in kept)
+
+
+def test_without_kernels_everything_runs_on_the_reference_with_a_warning(tmp_path: Any) -> None:
+    code = (
+        "import networkx as nx, warnings\nfrom physcm.sim import System, simulate\n"
+        "warnings.simplefilter('always')\n"
+        "s = System({'x': '-x'}, initial={'x': 1})\n"
+        "print(simulate(s, [0, 1]).attrs['engine'])\n"
+        "print(simulate(s.replace(noise={'x': 0.1}), [0, 1], step=0.5).status.item())\n"
+        "graph = nx.cycle_graph(2000)\n"
+        "net = System.from_network({'v': 'inputs - v'}, 'v_cause', graph, initial={'v': 1})\n"
+        "print(simulate(net, [0, 1]).status.item())\n"
+    )
+    environment = {"PHYSCM_CACHE_DIR": str(tmp_path), "PATH": "", "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment | {"NUMBA_DISABLE_JIT": "1"},
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    assert done.stdout.split() == ["scipy", "0", "0"]
+    told = re.findall(r"`NUMBA_DISABLE_JIT` forbids kernels; unset it; (.*) instead", done.stderr)
+    assert told == [
+        "the reference engine runs",
+        "NumPy takes the steps",
+        "NumPy evaluates the network",
+    ]
+
+
+def test_a_break_is_heard_while_a_kernel_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    def made(self: Kernel, arguments: Any) -> Any:
+        assert threading.current_thread() is threading.main_thread()
+        return self.function
+
+    monkeypatch.setattr(Kernel, "_made", made)
+    sums: list[int] = []
+    kernel = Kernel(lambda low, high, stop: sums.append(high - low))
+    share(kernel, 10, threads=2, grain=1)
+    assert sum(sums) == 10
 
 
 @pytest.fixture(autouse=True)

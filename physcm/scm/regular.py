@@ -18,6 +18,7 @@ and 5.1.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -25,7 +26,7 @@ import numpy as np
 
 from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.enclosure import Range
-from physcm.mechanism.errors import Unsupported
+from physcm.mechanism.errors import NotCompiled, Unsupported
 from physcm.mechanism.linearization import EPSILON, Flags
 from physcm.mechanism.magnitude import size_of_terms
 from physcm.scm.block import Answer, Block, Ints, confined
@@ -110,7 +111,9 @@ def _searched(block: Block, which: Ints, p: Floats, bound: Floats) -> Answer:
     try:
         x = newton(_NAME, _downhill(block), starts, own, box)
         terms = evaluated(_NAME, _terms(block), x, own)
-    except Unsupported:
+    except (Unsupported, NotCompiled) as error:
+        if isinstance(error, NotCompiled):
+            warnings.warn(f"{error}; NumPy solves the equations instead", stacklevel=2)
         return Answer(starts[:, :0], which[:0], none, none)
     found = np.zeros(which.size, bool)
     for first in range(0, which.size, _PIECE):

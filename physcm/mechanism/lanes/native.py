@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -86,6 +87,16 @@ def part(function: Callable[..., Any]) -> Any:
     return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
 
 
+def require_kernels() -> None:
+    """Refuse to go on where Numba compiles nothing.
+
+    Raises:
+        NotCompiled: if it has been told so.
+    """
+    if numba.config.DISABLE_JIT:
+        raise NotCompiled("`NUMBA_DISABLE_JIT` forbids kernels; unset it")
+
+
 class Kernel:
     """A function compiled without Python objects, which runs beside other threads.
 
@@ -111,19 +122,22 @@ class Kernel:
         return self._compiled[absent](*arguments)
 
     def _made(self, arguments: Any) -> Any:
+        require_kernels()
         signature = tuple(map(numba.typeof, arguments))
+        sources = _sources(Path(self.function.__code__.co_filename).parent)
+        folder = cache_folder() / f"kernels-{sources}"
         try:
-            folder = Path(self.function.__code__.co_filename).parent
-            with _caching_in(cache_folder() / f"kernels-{_sources(folder)}"):
-                kept = njit(cache=True, **_OPTIONS)(self.function)
-                kept.compile(signature)
-                return kept
+            with _caching_in(folder):
+                return self._compiled_with(signature, cache=True)
+        except NotCompiled:
+            raise
         except Exception:  # a damaged pickle may raise anything
-            return self._anew(signature)
+            shutil.rmtree(folder, ignore_errors=True)
+            return self._compiled_with(signature)
 
-    def _anew(self, signature: Any) -> Any:
+    def _compiled_with(self, signature: Any, **options: bool) -> Any:
         try:
-            made = njit(**_OPTIONS)(self.function)
+            made = njit(**options, **_OPTIONS)(self.function)
             made.compile(signature)
             return made
         except NumbaError as error:

@@ -10,6 +10,8 @@ from threading import Thread
 import numpy as np
 from numpy.typing import NDArray
 
+from physcm.mechanism.codegen import Floats
+
 _LOOK = 0.1
 _PER_THREAD = 8
 _PIECE = 16384
@@ -37,7 +39,7 @@ def share(
 
     Args:
         work: called with a range (low, high) and an array (1,), which turns from 0 to 1 when
-            the work is to break off: when time is up, and on Ctrl-C.
+            the work is to break off: when time is up, and on Ctrl-C. The first range is empty.
         count: how much there is to do.
         threads: how many at once.
         grain: ranges hold a multiple of so many.
@@ -60,6 +62,8 @@ def share(
         except BaseException as error:
             failures.append(error)
 
+    if count:
+        work(0, 0, stop)  # Kernels are compiled by this thread, which hears Ctrl-C.
     deadline, late = time.monotonic() + seconds, False
     workers: list[Thread] = []
     try:
@@ -101,6 +105,16 @@ def in_pieces(work: Callable[[slice], None], count: int) -> None:
         work(slice(0, count))
     else:
         share(some, count, threads=cores(), grain=_PIECE)
+
+
+def missing(variables: int, samples: int, times: int) -> Floats:
+    """Return an array of NaN, (variables, samples, times).
+
+    Memory is slow to touch for the first time, so that all cores do it, and Ctrl-C is heard.
+    """
+    values = np.empty((variables, samples, times))
+    in_pieces(lambda own: values[:, own].fill(np.nan), samples)
+    return values
 
 
 def _tell(finished: list[int], done: Callable[[int], None]) -> None:

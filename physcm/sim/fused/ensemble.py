@@ -76,7 +76,6 @@ class _Run:
             system, engine, rtol, atol, np.full(x0.shape[1], times[0]), x0, p, times, out,
             span=times[-1] - times[0],
         )  # fmt: skip
-        out[:, :, 0] = x0
 
     def to_the_end(self, seconds: float, done: Callable[[int], None]) -> None:
         """Go on to the last time, in pieces between the times at which mechanisms switch."""
@@ -89,6 +88,8 @@ class _Run:
         early = np.flatnonzero(batch.time < last)
         missing = batch.times[0] > batch.time[early, np.newaxis]
         batch.out[:, early] = np.where(missing, np.nan, batch.out[:, early])
+        # Earlier this would be the first to touch all of the memory, on one core.
+        batch.out[:, :, 0] = self.x0
 
     def ended(self) -> list[RunStatus]:
         """Say how each sample ended."""

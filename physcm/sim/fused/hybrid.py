@@ -20,6 +20,7 @@ from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.errors import Unsupported
 from physcm.mechanism.lanes.compiler import Code, compiled
 from physcm.mechanism.lanes.module import module
+from physcm.mechanism.lanes.pool import missing
 from physcm.sim.agendas import agendas
 from physcm.sim.engine import ROUGH, roughly, scaled
 from physcm.sim.fused import progress
@@ -108,7 +109,7 @@ class HybridEnsemble:
         self.start, self.full = start, start.copy()
         self.agendas = agendas(plan)
         self.agendas.begin(self.everyone, self.time, self.full)
-        self.saved = np.full((*start.shape, times.size), np.nan)
+        self.saved = missing(*start.shape, times.size)
         self.saved[:, :, 0] = self.full
 
     def run(self, seconds: float, done: Callable[[int], None] = lambda _: None) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
+from physcm.mechanism.lanes.pool import missing
 from physcm.mechanism.randomness import uniform_pairs
 from physcm.sim.modes import Modes
 from physcm.sim.status import RunStatus
@@ -68,7 +69,7 @@ class Record:
             zeros,
             zeros.copy(),
             np.full(count, RunStatus.COMPLETE, dtype=np.int64),
-            np.full((len(modes.names), count, times.size), np.nan),
+            missing(len(modes.names), count, times.size),
             deadline,
         )
 

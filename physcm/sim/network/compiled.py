@@ -49,6 +49,9 @@ class Compiled:
 
     def __post_init__(self) -> None:
         """Compile all forms."""
+        from physcm.mechanism.lanes.native import require_kernels  # brings Numba
+
+        require_kernels()
         _ = self._coupling, [self._code(group.rates) for group in self.structure.groups]
 
     def inputs(self, t: float, x: Floats, p: Floats) -> Floats:

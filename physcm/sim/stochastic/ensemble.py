@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
+from physcm.mechanism.lanes.pool import missing
 from physcm.sim.agendas import agendas
 from physcm.sim.instants import Instants
 from physcm.sim.plan import Plan
@@ -62,7 +63,7 @@ class Ensemble(Generic[ItsView]):
             np.zeros(count, dtype=bool),
             Losses(self.full[self.rows], motion.why),
         )
-        self.saved = np.full((*self.full.shape, grid.times.size), np.nan)
+        self.saved = missing(*self.full.shape, grid.times.size)
         everyone, now = np.arange(count), np.full(count, grid.begin)
         self.agendas.begin(everyone, now, self.full)
         self.due = self.agendas.next_times(everyone, now)

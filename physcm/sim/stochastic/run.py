@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 
 from physcm.mechanism.codegen import Floats
+from physcm.mechanism.errors import NotCompiled
 from physcm.mechanism.lanes.pool import cores
 from physcm.sim.fused.stochastic import Walkers
 from physcm.sim.plan import Plan, SystemPlan
@@ -44,10 +46,14 @@ def run(
     motion = SystemMotion(plan, step, scheme, noise)
     ensemble = Ensemble(plan, Grid(times, step), motion)
     walkers = Walkers(ensemble, motion, threads or cores(), deadline)
-    if not (fast and walkers.can_go):
-        return _followed(ensemble, deadline)
-    walkers.go()
-    return _result(ensemble, deadline)
+    if fast and walkers.can_go:
+        try:
+            walkers.go()
+            return _result(ensemble, deadline)
+        except NotCompiled as error:
+            warnings.warn(f"{error}; NumPy takes the steps instead", stacklevel=2)
+            ensemble = Ensemble(plan, Grid(times, step), motion)
+    return _followed(ensemble, deadline)
 
 
 def follow(
