@@ -107,13 +107,13 @@ def in_pieces(work: Callable[[slice], None], count: int) -> None:
         share(some, count, threads=cores(), grain=_PIECE)
 
 
-def missing(variables: int, samples: int, times: int) -> Floats:
-    """Return an array of NaN, (variables, samples, times).
+def missing(shape: tuple[int, ...]) -> Floats:
+    """Return an array of NaN, (variables, samples, ...).
 
     Memory is slow to touch for the first time, so that all cores do it, and Ctrl-C is heard.
     """
-    values = np.empty((variables, samples, times))
-    in_pieces(lambda own: values[:, own].fill(np.nan), samples)
+    values = np.empty(shape)
+    in_pieces(lambda own: values[:, own].fill(np.nan), shape[1])
     return values
 
 

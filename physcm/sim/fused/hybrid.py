@@ -109,7 +109,7 @@ class HybridEnsemble:
         self.start, self.full = start, start.copy()
         self.agendas = agendas(plan)
         self.agendas.begin(self.everyone, self.time, self.full)
-        self.saved = missing(*start.shape, times.size)
+        self.saved = missing((*start.shape, times.size))
         self.saved[:, :, 0] = self.full
 
     def run(self, seconds: float, done: Callable[[int], None] = lambda _: None) -> None:

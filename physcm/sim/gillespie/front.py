@@ -69,7 +69,7 @@ class Record:
             zeros,
             zeros.copy(),
             np.full(count, RunStatus.COMPLETE, dtype=np.int64),
-            missing(len(modes.names), count, times.size),
+            missing((len(modes.names), count, times.size)),
             deadline,
         )
 

@@ -63,7 +63,7 @@ class Ensemble(Generic[ItsView]):
             np.zeros(count, dtype=bool),
             Losses(self.full[self.rows], motion.why),
         )
-        self.saved = missing(*self.full.shape, grid.times.size)
+        self.saved = missing((*self.full.shape, grid.times.size))
         everyone, now = np.arange(count), np.full(count, grid.begin)
         self.agendas.begin(everyone, now, self.full)
         self.due = self.agendas.next_times(everyone, now)
