@@ -3,8 +3,9 @@
 Question: under which holds does each model of the zoo, and each model of BioModels where the files
 are present, have the equilibria that its causal model says? Where it has not, what is the cause,
 and does a computation that shares no solver with the check (`benchmarks.second_opinion`) confirm
-it? And are the effects and adaptations that the causal ordering predicts the ones that are seen
-(`benchmarks.effects`)? The exit status is the number of claims that are not confirmed.
+it? And are the effects, adaptations and independences that the causal ordering predicts the ones
+that are seen (`benchmarks.effects`, `benchmarks.independences`)? The exit status is the number of
+causes and adaptations that are not confirmed.
 
 Run: python -m benchmarks.verdicts [--write] [--kind zoo | biomodels] [NAME ...]
 (BioModels: ../shared/data/biomodels beside the checkout; --write puts the tables into
@@ -24,6 +25,8 @@ import numpy as np
 
 from benchmarks import second_opinion as second
 from benchmarks.effects import ADAPTED_HEAD, EFFECTS_HEAD, effects
+from benchmarks.independences import HEAD as CLAIMS_HEAD
+from benchmarks.independences import independences
 from benchmarks.second_opinion import Floats, Flow, Opinion
 from benchmarks.tables import PAGE, markdown, models, written
 from benchmarks.timing import machine
@@ -263,12 +266,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for kind, name, system in models(options.kind or ("zoo", "biomodels"), options.names):
         found, moved = line(name, system), effects(name, system)
         unconfirmed += len(found.unconfirmed) + (moved.unconfirmed if moved else 0)
-        parts = {kind: (HEAD, found.rows)}
-        if moved:
-            parts |= {
-                f"{kind} effects": (EFFECTS_HEAD, [moved.row]),
-                f"{kind} adaptation": (ADAPTED_HEAD, moved.adapted_rows),
-            }
+        claims = independences(name, system)
+        parts = {
+            kind: (HEAD, found.rows),
+            f"{kind} effects": (EFFECTS_HEAD, [moved.row] if moved else []),
+            f"{kind} adaptation": (ADAPTED_HEAD, moved.adapted_rows if moved else []),
+            f"{kind} independences": (CLAIMS_HEAD, [claims] if claims else []),
+        }
         for place, (head, rows) in parts.items():
             cells = [markdown(row) for row in rows]
             table = tables.setdefault(place, [markdown(head), markdown(["---"] * len(head))])

@@ -33,7 +33,7 @@ class PartialCorrelation:
         left = _residual(np.column_stack([x, y]), z)
         freedom = len(x) - z.shape[1] - 2
         r = float(left[:, 0] @ left[:, 1] / np.linalg.norm(left[:, 0]) / np.linalg.norm(left[:, 1]))
-        t = abs(r) * np.sqrt(freedom / max(1 - r**2, np.finfo(float).tiny))
+        t = abs(r) * np.sqrt(freedom) / np.sqrt(max(1 - r**2, np.finfo(float).tiny))
         return float(2 * scipy.stats.t.sf(t, freedom))
 
 
