@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from physcm.abstraction import CausalOrdering, causal_ordering
+from physcm.abstraction import CausalOrdering, causal_ordering, input_effects
 from physcm.abstraction.ordering import BipartiteGraph, decompose, plot_bipartite
 from physcm.mechanism import (
     Infeasible,
@@ -553,3 +553,13 @@ def test_a_structure_cannot_be_solved_and_unknown_values_are_asked_for() -> None
         causal_ordering({"f": ["x"]}).scm()
     with pytest.raises(InvalidValue, match="`a` has no value; give one in `parameters`"):
         causal_ordering({"f": "x - a"}, variables=["x"]).scm()
+
+
+def test_a_network_is_refused_with_the_system_of_its_nodes_as_remedy() -> None:
+    ring = System.from_network(
+        {"x": "inputs - x"}, "tanh(x_cause)", nx.DiGraph([(0, 1), (1, 0)]), initial={"x": 1}
+    )
+    for asked in (causal_ordering, input_effects):
+        with pytest.raises(InvalidValue, match=r"give `network\.expanded\(\)`"):
+            asked(ring)  # type: ignore[arg-type]
+    assert len(causal_ordering(ring.expanded()).variables) == 2

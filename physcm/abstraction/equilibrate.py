@@ -16,9 +16,9 @@ from physcm.abstraction.explain import reason_for
 from physcm.abstraction.family import families_of, require_alike
 from physcm.abstraction.laws import laws_of
 from physcm.abstraction.outcome import Outcome
+from physcm.abstraction.requirements import require_system
 from physcm.abstraction.tau import Tau
 from physcm.mechanism.errors import (
-    InvalidValue,
     NoEquilibrium,
     NotConverged,
     NotStable,
@@ -86,8 +86,7 @@ def equilibrium_model(system: System, degree: int = 1) -> Causal:
         Unsupported: for a system with noise or explicit time.
         InvalidValue: for what is no system.
     """
-    if not isinstance(system, System):
-        raise InvalidValue(f"`{system!r}` is no System; make one, or load it from the zoo")
+    require_system(system)
     require_autonomous(system)
     laws = laws_of(system, degree)
     if any(len(law.states) > 1 for law in laws):

@@ -53,13 +53,20 @@ class BipartiteGraph:
                 found[name].append(equation)
         return {name: tuple(equations) for name, equations in found.items()}
 
+    def in_order(self, variables: Iterable[str]) -> tuple[str, ...]:
+        """Return some variables in the order of display."""
+        return tuple(sorted(variables, key=self._place.__getitem__))
+
+    @cached_property
+    def _place(self) -> Mapping[str, int]:
+        return {name: i for i, name in enumerate(self.variables)}
+
     @cached_property
     def matching(self) -> Mapping[str, str]:
         """A largest matching: the variable of each equation that has one."""
         if not self.occurs or not self.variables:
             return {}
-        place = {name: i for i, name in enumerate(self.variables)}
-        columns = [place[name] for names in self.occurs.values() for name in names]
+        columns = [self._place[name] for names in self.occurs.values() for name in names]
         ends = np.cumsum([0, *map(len, self.occurs.values())])
         edges = scipy.sparse.csr_array(
             (np.ones(len(columns), dtype=np.int8), columns, ends),

@@ -21,16 +21,14 @@ Models, UAI 2026).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import networkx as nx
-import sympy as sp
-
 from physcm.abstraction.ordering.adaptation import adapted
 from physcm.abstraction.ordering.bipartite import BipartiteGraph, reached
+from physcm.abstraction.ordering.clusters import Cluster, clusters_of
 from physcm.abstraction.ordering.decomposition import Decomposition, decompose
 from physcm.abstraction.ordering.equations import (
     Equations,
@@ -42,37 +40,19 @@ from physcm.abstraction.ordering.plot import plot_ordering
 from physcm.abstraction.ordering.reduction import Reduced, reduce
 from physcm.abstraction.ordering.sensitivity import Responses
 from physcm.abstraction.ordering.solution import executable
+from physcm.abstraction.ordering.structure import is_structure, structure_of
+from physcm.abstraction.requirements import require_system
 from physcm.mechanism.declarations import require_mapping
 from physcm.mechanism.errors import InvalidValue, NotSolvable, UnknownVariable
 from physcm.mechanism.expression import held_symbol
 from physcm.mechanism.parser import closest
 from physcm.mechanism.values import Value
 from physcm.scm import SCM, MixedGraph
-from physcm.scm.graph import components
 from physcm.scm.graph.mixed import Names, listed
-from physcm.sim import System
+from physcm.sim import Network, System
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """Equations that have to be solved together, and the variables that they determine.
-
-    Attributes:
-        equations: their labels.
-        variables: as many.
-        parents: variables of earlier clusters, and inputs, that occur in the equations.
-    """
-
-    equations: tuple[str, ...]
-    variables: tuple[str, ...]
-    parents: tuple[str, ...]
-
-    def __str__(self) -> str:
-        given = f"{', '.join(self.parents)} -> " if self.parents else ""
-        return f"{given}{', '.join(self.variables)}   by {', '.join(self.equations)}"
 
 
 @dataclass(frozen=True)
@@ -141,17 +121,7 @@ class CausalOrdering:
     @cached_property
     def clusters(self) -> tuple[Cluster, ...]:
         """The clusters of the determined part, causes before effects."""
-        well, matching = self.decomposition.well, self.structure.matching
-        equation_of = {matching[f]: f for f in well.equations}
-        graph = nx.DiGraph()
-        graph.add_nodes_from(well.equations)
-        graph.add_edges_from(
-            (equation_of[v], f)
-            for f in well.equations
-            for v in self.structure.occurs[f]
-            if v in equation_of and equation_of[v] != f
-        )
-        return tuple(self._cluster(members) for members in components(graph))
+        return clusters_of(self.structure, self.decomposition.well.equations, self.inputs)
 
     @cached_property
     def edges(self) -> tuple[tuple[str, Cluster], ...]:
@@ -208,7 +178,7 @@ class CausalOrdering:
         self._require_determined()
         equations = self.inputs[name] if name in self.inputs else (self._known(name),)
         solved = reached(equations, self._following)
-        return self._in_order({self.structure.matching[f] for f in solved})
+        return self.structure.in_order({self.structure.matching[f] for f in solved})
 
     @cached_property
     def cancelled(self) -> tuple[tuple[str, str], ...]:
@@ -322,27 +292,6 @@ class CausalOrdering:
         """Return the equations in which the variable that an equation determines occurs."""
         return self.structure.found_in[self.structure.matching[equation]]
 
-    def _cluster(self, equations: tuple[str, ...]) -> Cluster:
-        variables = self._in_order({self.structure.matching[f] for f in equations})
-        read = {v for f in equations for v in self.structure.occurs[f]} - {*variables}
-        given = [name for f in equations for name in self._inputs_of.get(f, ())]
-        return Cluster(equations, variables, (*dict.fromkeys(given), *self._in_order(read)))
-
-    @cached_property
-    def _inputs_of(self) -> Mapping[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        for name, equations in self.inputs.items():
-            for f in equations:
-                found.setdefault(f, []).append(name)
-        return found
-
-    @cached_property
-    def _place(self) -> Mapping[str, int]:
-        return {name: i for i, name in enumerate(self.variables)}
-
-    def _in_order(self, names: Collection[str]) -> tuple[str, ...]:
-        return tuple(sorted(names, key=self._place.__getitem__))
-
     def _known(self, equation: str) -> str:
         if not isinstance(equation, str):
             raise InvalidValue(f"`{equation!r}` is no label of an equation; give its text")
@@ -416,6 +365,8 @@ def causal_ordering(
                 "own; leave them out, or change the system"
             )
         return CausalOrdering.of(equations_of_system(system_or_equations, zero))
+    if isinstance(system_or_equations, Network):
+        require_system(system_or_equations)
     if not isinstance(system_or_equations, Mapping):
         kind = type(system_or_equations).__name__
         raise InvalidValue(
@@ -427,8 +378,10 @@ def causal_ordering(
             raise InvalidValue(f"`{label!r}` is no label of an equation; give a text")
     if not isinstance(variables, Iterable | None):
         raise InvalidValue(f"variables is `{variables!r}`; give a name or several")
-    if _is_structure(system_or_equations):
-        return _ordering_of_structure(system_or_equations, variables, parameters, bounds, zero)
+    if is_structure(system_or_equations):
+        return CausalOrdering(
+            *structure_of(system_or_equations, variables, parameters, bounds, zero)
+        )
     for kind, given in (("parameters", parameters), ("bounds", bounds)):
         require_mapping(kind, {} if given is None else given)
     return CausalOrdering.of(
@@ -438,43 +391,3 @@ def causal_ordering(
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
-
-
-def _is_structure(given: Mapping[str, Any]) -> bool:
-    """Say whether a mapping tells names instead of equations."""
-    kinds = {isinstance(value, str | int | float | sp.Basic) for value in given.values()}
-    if len(kinds) > 1:
-        raise InvalidValue(
-            "some equations are given as texts and others as collections of names; give all in "
-            "one way"
-        )
-    return kinds == {False}
-
-
-def _ordering_of_structure(
-    given: Mapping[str, Any],
-    variables: Names | None,
-    parameters: Mapping[str, Any] | None,
-    bounds: Mapping[str, Any] | None,
-    zero: Names,
-) -> CausalOrdering:
-    if parameters is not None or bounds is not None or zero:
-        raise InvalidValue(
-            "`parameters`, `bounds` and `zero` need equations, and only names are given; write the "
-            "equations as texts, or leave them out"
-        )
-    for label, names in given.items():
-        if not isinstance(names, Iterable) or not all(isinstance(name, str) for name in names):
-            raise InvalidValue(f"`{label}` is `{names!r}`; give a text, or the names in it")
-    occurs = {label: dict.fromkeys(names) for label, names in given.items()}
-    all_names = dict.fromkeys(name for names in occurs.values() for name in names)
-    chosen = all_names if variables is None else dict.fromkeys(listed(variables))
-    inputs: dict[str, list[str]] = {name: [] for name in all_names if name not in chosen}
-    for label, names in occurs.items():
-        for name in names:
-            if name in inputs:
-                inputs[name].append(label)
-    kept = {label: [n for n in names if n in chosen] for label, names in occurs.items()}
-    return CausalOrdering(
-        BipartiteGraph(kept, chosen), {name: tuple(found) for name, found in inputs.items()}
-    )

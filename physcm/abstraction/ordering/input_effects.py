@@ -26,6 +26,7 @@ import xarray as xr
 
 from physcm.abstraction.ordering.adaptation import reached
 from physcm.abstraction.ordering.causal_ordering import CausalOrdering, causal_ordering
+from physcm.abstraction.requirements import require_system
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import InvalidValue, NoEquilibrium
 from physcm.mechanism.expression import symbol
@@ -130,8 +131,7 @@ def input_effects(
     >>> effects.ok, effects.adapted
     (True, (('f_O', 'O'), ('f_P', 'O'), ('f_P', 'P'), ('K', 'O'), ('g', 'O'), ('g', 'P')))
     """
-    if not isinstance(system, System):
-        raise InvalidValue(f"`{system!r}` is no System; make one, or load it from the zoo")
+    require_system(system)
     if not isinstance(step, int | float) or not 0 < step < 1:
         raise InvalidValue(f"step is `{step}`; give a number between 0 and 1, such as 0.01")
     fixed = _fixed(system, seed, sample)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from physcm.abstraction.ordering.bipartite import BipartiteGraph
-    from physcm.abstraction.ordering.causal_ordering import CausalOrdering, Cluster
+    from physcm.abstraction.ordering.causal_ordering import CausalOrdering
+    from physcm.abstraction.ordering.clusters import Cluster
 
 _INK, _PALE, _BOX, _PAPER = "#1b2733", "#7a8894", "#eef2f5", "#ffffff"
 _SIZE, _MARGIN, _SPACE, _INNER, _CORNER = 10.0, 0.25, 0.08, 0.14, 0.14

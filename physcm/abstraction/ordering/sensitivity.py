@@ -6,8 +6,9 @@ S E = a, S E = b + C the product S E cancels, and with it every effect of what s
 
 Entries are computed at a generic solution, in exact arithmetic modulo a large prime. Clusters that
 are linear in their variables are solved for them. In others variables are taken at random, and
-each equation is solved for a name that it is linear in: a variable that has no value yet, or else
-an input that no other equation reads. Inputs are generic too (exponents aside), for at special
+each equation is solved for a name of which it is a quotient of linear functions, such as a rate by
+a Michaelis constant: a variable that has no value yet, or else an input that no other equation
+reads. Inputs are generic too (exponents aside), for at special
 values, such as 0, the solutions may fall into branches. An equation without such a
 name stays unsolved; what vanishes even so vanishes at solutions too. If dr/dX is singular, the
 equations do not determine their variables although each could have one of its own.
@@ -16,7 +17,8 @@ equations do not determine their variables although each could have one of its o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import sympy as sp
 
@@ -106,18 +108,48 @@ class Responses:
 
     def _solve(self, equation: str) -> None:
         """Give a name the value with which an equation holds."""
+        residual = self.residuals[equation]
         for name in self._open(equation):
-            residual, x = self.residuals[equation], symbol(name)
-            slope = derivative(residual, x)
-            if x not in slope.free_symbols and (pivot := self.value(slope)):
-                rest = self.value(residual.xreplace({x: sp.S.Zero}))
-                self.values.known[x] = -rest * pow(pivot, -1, PRIME) % PRIME
-                self.known.pop(x, None)
+            root = _root(partial(self._tried, residual, symbol(name)))
+            if root is not None:
+                self.values.known = {**self._given, symbol(name): root}
+                self.known.pop(symbol(name), None)
                 break
         self.valued |= self.reads[equation]
+
+    @property
+    def _given(self) -> dict[sp.Basic, int]:
+        """The values of names, without those of expressions that follow from them."""
+        return {s: value for s, value in self.values.known.items() if s.is_Symbol}
+
+    def _tried(self, residual: sp.Expr, x: sp.Symbol, at: int) -> int:
+        """Return the value of a residual with some value of a name."""
+        values = Values(1, 1, ())
+        values.known = {**self._given, x: at}
+        return int(values.of(residual.xreplace({s: v for s, v in self.known.items() if s != x})))
 
     def _open(self, equation: str) -> list[str]:
         """Return the names that an equation can be solved for: variables, then own inputs."""
         reads = self.reads[equation]
         variables = [v for v in self.variables if v in reads - self.valued]
         return [*variables, *(name for name in self.own if name in reads)]
+
+
+def _root(function: Callable[[int], int]) -> int | None:
+    """Return the root of a quotient of two linear functions, modulo the prime; None for others.
+
+    With y = x - 1, (a + b y)/(1 + d y) is known from its values at y = 0, 1 and 2; at x = 0 what
+    divides by x has none.
+
+    >>> _root(lambda x: (x - 5) * pow(3 + 2 * x, -1, PRIME) % PRIME)
+    5
+    >>> _root(lambda x: (x - 5) ** 2 % PRIME)
+    """
+    a, one, two = (function(x) for x in (1, 2, 3))
+    twist = 2 * (two - one) % PRIME
+    d = (2 * one - a - two) * pow(twist, -1, PRIME) if twist else 0
+    b = (one * (1 + d) - a) % PRIME
+    if not b:
+        return None
+    x = (1 - a * pow(b, -1, PRIME)) % PRIME
+    return x if function(x) == 0 else None

@@ -24,7 +24,8 @@ from physcm.mechanism.expression import symbol
 from physcm.scm import SCM
 
 if TYPE_CHECKING:
-    from physcm.abstraction.ordering.causal_ordering import CausalOrdering, Cluster
+    from physcm.abstraction.ordering.causal_ordering import CausalOrdering
+    from physcm.abstraction.ordering.clusters import Cluster
 
 _LARGEST = 100
 
