@@ -204,6 +204,13 @@ def test_the_page_has_every_model_of_the_zoo_and_nothing_unconfirmed(checkout: P
     assert "**NOT CONFIRMED**" not in page.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("kind", ["zoo", "biomodels"])
+def test_the_page_has_no_effect_that_was_not_predicted(checkout: Path, kind: str) -> None:
+    rows = lines_of(checkout / "docs" / "verdicts.md", f"{kind} effects")
+    assert len(rows) > 10
+    assert {name: row[4] for name, row in rows.items() if row[4] != "0"} == {}
+
+
 def require_up_to_date(line: Any, written: list[str]) -> None:
     """Numbers of the second opinion, and holds at states of a chaotic run, vary by machine."""
     verdict, cause, *_ = written
