@@ -270,3 +270,11 @@ def test_text_in_the_picture_is_not_read_as_mathematics() -> None:
     assert plain("$a$\nb") == r"\$a\$ b"
     assert plain("α \N{CJK UNIFIED IDEOGRAPH-6570}") == "α ?", "what the font does not have"
     assert plain("do(" + "x" * 50 + " = 0.25)", 20).endswith("= 0.25)")
+
+
+def test_interventions_that_fail_for_the_same_reason_are_named_together() -> None:
+    switch = zoo.load("toggle_switch")
+    report = commutes(switch, equilibrium_model(switch), [SetParameter(alpha1=3.9)])
+    text = str(report)
+    assert text.count("2 stable equilibria coexist") == 2  # in the verdict, and once below
+    assert f"  nothing, {report.rows[1].intervention}: 2 stable equilibria" in text

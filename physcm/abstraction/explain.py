@@ -119,7 +119,8 @@ def _why_neither(outcome: Outcome, column: int) -> str:
         )
     if not found:
         return f"The equations have no solution, and the simulation {did}: no equilibrium."
-    which = "The only solution is" if found == 1 else f"All {found} solutions are"
+    names = {1: "The only solution is", 2: "Both solutions are"}
+    which = names.get(found, f"All {found} solutions are")
     return f"{which} unstable, and the simulation {did}: no stable equilibrium."
 
 

@@ -188,7 +188,7 @@ class Report:
     @property
     def remarks(self) -> tuple[str, ...]:
         """The lines of text below the table: why rows disagree, the notes, how to repeat it."""
-        reasons = [f"  {row.intervention}: {row.why}" for row in self.rows if not row.agree]
+        reasons = [f"  {', '.join(names)}: {why}" for why, names in self._reasons.items()]
         notes = [f"Note: {note}" for note in self.notes]
         return (
             *(["Why not:", *reasons, ""] if reasons else []),
@@ -196,6 +196,15 @@ class Report:
             f"Repeat: {self._repeat(self.interventions if self._is_short else 'interventions')}",
             *(() if self._is_short else ("  with those of `report.interventions`",)),
         )
+
+    @property
+    def _reasons(self) -> dict[str, list[str]]:
+        """Why rows disagree, with the interventions under which it is so."""
+        found: dict[str, list[str]] = {}
+        for row in self.rows:
+            if not row.agree:
+                found.setdefault(row.why, []).append(row.intervention)
+        return found
 
     @property
     def interventions(self) -> list[Intervention | Interventions]:

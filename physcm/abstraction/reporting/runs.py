@@ -43,7 +43,9 @@ def _shares(outcome: PopulationOutcome) -> str:
         body.append(f"<tr>{cell(kind, 'name')}{cells}</tr>")
     head = ("samples with", "below", "above", "p")
     title = "<h3>How many values a sample has</h3>"
-    return f'{title}<div class="scroll">{table(head, body, numbers={*head[1:]})}</div>'
+    return (
+        f'{title}<div class="scroll">{table(head, body, numbers={*head[1:]})}</div><h3>Values</h3>'
+    )
 
 
 def _margins(outcome: PopulationOutcome) -> str:
