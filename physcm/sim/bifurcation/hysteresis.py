@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _HALVINGS, _PIECES = 12, 8
+_BEYOND = 0.02
 _NEAR = 0.1
 _GAP, _SMALL, _CLOSE = 0.1, 1e-3, 1e-4
 _WAYS = ("up", "down")
@@ -223,8 +224,12 @@ class _Slow:
     def _enclosed(
         self, a: float, b: float, before: Limit, after: Limit, step: int
     ) -> tuple[tuple[float, float], Limit] | None:
-        """Halve the change from a to b again and again; None where every gap closes."""
-        first = self._gaps(before, after)
+        """Halve the change from a to b again and again; None where every gap closes.
+
+        What the flow does after it is read a small step beyond, since at the edge itself it leaves
+        its place of rest so slowly that it need not be seen to arrive.
+        """
+        first, end = self._gaps(before, after), b
         for _ in range(_HALVINGS):
             middle = (a + b) / 2
             there = self.rest(middle, self.kept_up(a, middle, before.state), step)
@@ -235,6 +240,8 @@ class _Slow:
             left = self._gaps(before, after)
             if (left <= np.maximum(_GAP * first, _SMALL)).all():
                 return None
+        beyond = b + _BEYOND * (end - b)
+        after = self.rest(beyond, self.kept_up(a, beyond, before.state), step)
         return (min(a, b), max(a, b)), after
 
     def _gaps(self, one: Limit, other: Limit) -> Floats:

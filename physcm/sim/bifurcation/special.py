@@ -33,7 +33,7 @@ ENDINGS = ("range", "bound", "kink")
 _MARGINAL = 1e-10
 _OUTSIDE = 1e-9
 _HIDDEN = 1e-14
-_TURNING = 1e-6
+_TURNING = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
