@@ -6,9 +6,15 @@ import json
 
 import pytest
 
-from physcm.abstraction import commutes, equilibrate, structural_stability
+from physcm.abstraction import (
+    causal_ordering,
+    commutes,
+    equilibrate,
+    equilibrium_model,
+    structural_stability,
+)
 from physcm.mechanism import Hold, NotStable
-from physcm.sim import System, settle, simulate
+from physcm.sim import System, continuation, settle, simulate
 
 
 def masses(count: int, *, forces: bool = False) -> System:
@@ -79,3 +85,11 @@ def test_three_competitors_in_a_circle_pass_each_other_by_for_ever() -> None:
 def test_of_two_of_the_three_one_wins() -> None:
     limit = settle(may_leonard(0.5, 0.3, 0))
     assert [float(limit[x][0]) for x in "abc"] == pytest.approx([1, 0, 0], abs=1e-7)
+
+
+def test_results_show_themselves_as_they_print() -> None:
+    """A prompt shows a result by `repr`, where all of a continuation's numbers are no answer."""
+    system = System({"x": "d + x - x**3"}, parameters={"d": 0}, initial={"x": 0.5})
+    for result in (continuation(system, "d", (-1, 1)), causal_ordering(system)):
+        assert repr(result) == str(result)
+    assert repr(commutes(system, equilibrium_model(system), [])).startswith("No equilibrium SCM")

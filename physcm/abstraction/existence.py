@@ -132,6 +132,8 @@ class Existence:
             )
         return "\n".join(lines)
 
+    __repr__ = __str__
+
 
 def scm_exists(
     system: System, interventions: Family | None = None, *, degree: int = 1, seed: int = 0,

@@ -170,6 +170,8 @@ class StabilityReport:
         )
         return "\n".join([head, *map(str, self.rows)])
 
+    __repr__ = __str__
+
 
 def structural_stability(
     system: System, interventions: Family | None = None, *, starts: int = 8, seed: int = 0,

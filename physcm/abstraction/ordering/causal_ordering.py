@@ -280,6 +280,8 @@ class CausalOrdering:
             lines.append(str(self.decomposition))
         return "\n".join([*lines, *(f"Note: {note}" for note in self.notes)])
 
+    __repr__ = __str__
+
     @cached_property
     def responses(self) -> Responses | None:
         """The derivatives of the variables by equations and inputs, at a generic solution."""

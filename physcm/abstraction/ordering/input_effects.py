@@ -98,6 +98,8 @@ class InputEffects:
         more = len(self.adapted) - _SHOWN
         return "\n".join([*lines, *([f"  and {more} more"] if more > 0 else [])])
 
+    __repr__ = __str__
+
     def _line(self, kind: str, cause: str, variable: str) -> str:
         at = self.table.sel(cause=cause, variable=variable)
         return (

@@ -203,6 +203,8 @@ class Check:
             f"{verdict} IN THE PLANT: {self.plan}", *(f"  {a:12} {b}" for a, b in lines)
         ])  # fmt: skip
 
+    __repr__ = __str__
+
     def _arrived(self) -> str:
         when = f"within {100 * self.within:g} % of the way at t = {np.nanmedian(self.arrival):.3g}"
         return f"reached, {when}{self._share(int(self.reached.sum()))}"

@@ -98,6 +98,8 @@ class Plan:
     def __str__(self) -> str:
         return label(self.interventions)
 
+    __repr__ = __str__
+
 
 @dataclass(frozen=True)
 class Unmet:
@@ -171,6 +173,8 @@ class Plans:
             lines += [f"     {caveat}" for caveat in one.caveats if caveat not in self._shared]
         lines += [f"  {caveat}" for caveat in self._shared]
         return "\n".join(lines)
+
+    __repr__ = __str__
 
     @property
     def _shared(self) -> tuple[str, ...]:

@@ -317,6 +317,8 @@ class Report:
         text = [self.low.name, "", self.verdict, "", *(line.rstrip() for line in lines), ""]
         return "\n".join([*text, *self.remarks]).lstrip("\n")
 
+    __repr__ = __str__
+
     def plot(self) -> Figure:
         """Return the square as a figure: simulated against predicted, per intervention."""
         from physcm.abstraction.reporting.plot import square

@@ -60,6 +60,8 @@ class Basins:
             lines.append(f"  {share}  {kind.replace('_', ' ')}{more.get(kind, '')}")
         return "\n".join(lines)
 
+    __repr__ = __str__
+
 
 def basins(
     system: System,

@@ -199,6 +199,8 @@ class Continuation:
         lines += [f"  {switch}" for switch in self.switches]
         return "\n".join(lines)
 
+    __repr__ = __str__
+
     def _equilibria(self, value: float) -> Iterator[tuple[int, Point]]:
         """Yield the equilibria at a value, and on which branch each lies."""
         last = len(self.sweep.system.states)

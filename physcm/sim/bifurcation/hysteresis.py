@@ -106,6 +106,8 @@ class Hysteresis:
         head = f"{name} from {low:g} to {high:g} and back: the state {past}"
         return "\n".join([head, *(f"  {jump}" for jump in self.jumps)])
 
+    __repr__ = __str__
+
 
 def hysteresis(
     system: System,
