@@ -558,3 +558,15 @@ def test_where_its_divisor_vanishes_a_formula_decides_nothing():
 def test_a_formula_that_leads_out_of_the_domain_is_no_solution():
     model = SCM({"x": "exp(x) == y"}, {"y": (0.5, 2.0)}, domains={"x": (0, 9)})
     assert model.sample(2).status.values.tolist() == [SolutionStatus.NONE, SolutionStatus.UNIQUE]
+
+
+@pytest.mark.parametrize("alpha", [5.79, 5.796, 5.796018, 5.796019, 5.79602, 5.7961])
+def test_a_search_on_a_line_finds_both_roots_next_to_a_fold(alpha: float) -> None:
+    toggle = SCM(
+        {"u": "4/(v**beta + 1)", "v": "alpha/(u**beta + 1)"},
+        parameters={"alpha": alpha, "beta": 2},
+    )
+    one = np.poly1d([1, 0, 1])  # 1 + u^2, so that u ((1 + u^2)^2 + alpha^2) = 4 (1 + u^2)^2
+    roots = (np.poly1d([1, 0]) * (one**2 + alpha**2) - 4 * one**2).roots
+    expected = np.sort(roots.real[np.abs(roots.imag) < 1e-9])
+    np.testing.assert_allclose(toggle.solve({}).u.values[0], expected, rtol=1e-6)

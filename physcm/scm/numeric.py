@@ -3,7 +3,8 @@
 One unknown: the equation is evaluated on a grid that is even in the logarithm of |x|, on both
 sides of zero, so that roots of 1e-16 and of 1e3 are found alike. Each change of sign brackets a
 root (or a pole, which the check of the residual tells apart) and is bisected; each point where
-the residual comes closest to zero without changing sign is a start for Newton's method.
+the residual comes closest to zero without changing sign is a start for Newton's method, and
+where it turns back beyond zero next to that, both roots are bisected.
 
 Several unknowns: damped Newton iteration from the most promising of thousands of points that a
 low-discrepancy sequence (Richtmyer 1951: multiples of square roots of primes) spreads over
@@ -13,12 +14,14 @@ sample does not depend on others. That finds what it finds: an empty answer prov
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 import sympy as sp
 
 from physcm.mechanism.codegen import Floats
+from physcm.mechanism.linearization import Flags
 from physcm.mechanism.roots import newton
 from physcm.scm.block import Block, Equations, Ints
 
@@ -134,12 +137,33 @@ def _scanned(equations: Equations, grid: Floats, p: Floats, first: int) -> tuple
         size = equations.size(x, own)
         relative = np.where(size > 0, residual / size, residual).reshape(columns, grid.size)
         column, place = np.nonzero(relative[:, :-1] * relative[:, 1:] < 0)
-    bisected = _bisected(equations, grid[place], grid[place + 1], p[:, column])
     touching, there = np.nonzero(_touches(relative))
+    low, high = (grid[np.clip(there + side, 0, grid.size - 1)] for side in (-1, 1))
+    turn, beyond = _turned(equations, low, high, p[:, touching])
+    a = np.concatenate([grid[place], low[beyond], high[beyond]])
+    b = np.concatenate([grid[place + 1], turn[beyond], turn[beyond]])
+    column = np.concatenate([column, touching[beyond], touching[beyond]])
+    bisected = _halved(equations.residual, a, b, p[:, column])
     return (
         np.concatenate([bisected, grid[there]]),
         np.concatenate([column, touching]) + first,
     )
+
+
+def _turned(equations: Equations, a: Floats, b: Floats, p: Floats) -> tuple[Floats, Flags]:
+    """Return where residuals turn back between a and b, and which do so beyond zero.
+
+    Those have two roots, however close, where both ends are on one side of zero.
+    """
+
+    def slope(x: Floats, p: Floats) -> Floats:
+        with np.errstate(all="ignore"):
+            return equations.jacobian(x, p)[:, 0].T
+
+    turn = _halved(slope, a, b, p)
+    with np.errstate(all="ignore"):
+        signs = [np.sign(equations.residual(x[np.newaxis], p)[0]) for x in (a, turn, b)]
+    return turn, (signs[0] * signs[1] < 0) & (signs[1] * signs[2] < 0)
 
 
 def _touches(relative: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
@@ -156,12 +180,14 @@ def _touches(relative: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]
     return np.asarray((gap <= last) & np.isfinite(gap))
 
 
-def _bisected(equations: Equations, a: Floats, b: Floats, p: Floats) -> Floats:
-    """Halve brackets [a, b] until they are small beside the root."""
-    left = np.sign(equations.residual(a[np.newaxis], p)[0])
+def _halved(
+    function: Callable[[Floats, Floats], Floats], a: Floats, b: Floats, p: Floats
+) -> Floats:
+    """Halve intervals [a, b] in which a function (1, points) of (1, points) changes sign."""
+    left = np.sign(function(a[np.newaxis], p)[0])
     for _ in range(_BISECTIONS if a.size else 0):
         middle = a + (b - a) / 2
-        sign = np.sign(equations.residual(middle[np.newaxis], p)[0])
+        sign = np.sign(function(middle[np.newaxis], p)[0])
         a, b = np.where(sign == left, middle, a), np.where(sign == left, b, middle)
     return a + (b - a) / 2
 
