@@ -79,6 +79,13 @@ class TestAnswers:
         assert answer["A"] == 0
         assert sp.expand(answer["B"] ** 2 - (B**2 - 2 * A)) == 0
 
+    def test_of_two_ways_to_rest_the_one_that_is_reached_is_told(self) -> None:
+        """A + B <-> 2 B: B = 0 repels, and k A = r B attracts."""
+        drift = {"A": "r*B**2 - k*A*B", "B": "k*A*B - r*B**2"}
+        answer = constraints_model(amounts(drift, {"A": 1, "B": 0.1}, k=1, r=0.3)).answer()
+        A, B, k, r = map(symbol, ("A(0)", "B(0)", "k", "r"))
+        assert sp.simplify(answer.solution["B"] - k * (A + B) / (k + r)) == 0
+
 
 class TestSolutions:
     @pytest.mark.parametrize("system", [epidemic(), closed_seir(), burning(), sleigh()])

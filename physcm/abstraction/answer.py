@@ -64,7 +64,7 @@ def answer(system: System, equations: SCM, curved: Sequence[FirstIntegral] = ())
     Args:
         system: under what is done to it.
         equations: its active constraints, of which nonlinear laws are no part.
-        curved: its nonlinear laws, which hold for the numbers that its parameters are.
+        curved: its nonlinear laws.
 
     Raises:
         NoEquilibrium: if the system does not come to rest.
@@ -90,7 +90,7 @@ def answer(system: System, equations: SCM, curved: Sequence[FirstIntegral] = ())
 
 def closed_forms(
     system: System, equations: SCM, state: Floats, scale: Floats,
-    curved: Sequence[FirstIntegral] = (), sample: int = 0, seed: int = 0,
+    curved: Sequence[FirstIntegral] | None = None, sample: int = 0, seed: int = 0,
 ) -> Forms | None:  # fmt: skip
     """Return the closed form of all variables at one equilibrium, None if none is found.
 
@@ -99,14 +99,15 @@ def closed_forms(
         equations: its equilibrium equations.
         state: the equilibrium, (states,).
         scale: the size of each state, (states,).
-        curved: nonlinear laws.
+        curved: nonlinear laws; where given, small systems are tried as a whole, with them.
         sample: whose parameters and initial values the equilibrium belongs to.
         seed: of their draw.
     """
     x0, p = system.draw(np.array([sample]), seed)
     names = (*system.parameters, *(f"{name}(0)" for name in system.states))
     size = np.maximum(np.abs(state), _RESOLVED * scale)
-    candidates = chain(_candidates(equations.blocks, {}), answers_on_levels(system, curved))
+    whole = () if curved is None else answers_on_levels(system, curved)
+    candidates = chain(_candidates(equations.blocks, {}), whole)
     for forms in candidates:
         written = [forms[symbol(name)] for name in system.states]
         values = _values(written, dict(zip(names, [*p[:, 0], *x0[:, 0]], strict=True)))

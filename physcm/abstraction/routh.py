@@ -135,10 +135,10 @@ def routh_conditions(
     closed = {s: e for s, e in at.items() if isinstance(e, sp.Basic)}
     found = {s: float(e) for s, e in at.items() if not isinstance(e, sp.Basic)}
     matrix = reduced_jacobian(system).xreplace(closed)
-    if not matrix.rows:
+    if not matrix.rows or sp.count_ops(matrix) > _LONGEST_JACOBIAN:
         return None
     blocks = [matrix.extract(*[rows.tolist()] * 2) for rows in diagonal_blocks(matrix)]
-    if any(b.rows > _LARGEST or sp.count_ops(b) > _LONGEST_JACOBIAN for b in blocks):
+    if max(block.rows for block in blocks) > _LARGEST:
         return None
     positive = [c for block in blocks for c in hurwitz_conditions(characteristic(block))]
     if max(map(sp.count_ops, positive)) > _LONGEST_CONDITION:
