@@ -8,9 +8,10 @@ Each run is a process of its own.
 
 Run: python -m benchmarks.memory   (on Linux)
 
-Last result (two cores, other work running, Python 3.11): 315 MB over the dataset for smooth
-systems, 345 with noise and 360 with a window, of which the process itself is 290 (NumPy, SymPy,
-xarray and Numba); 410 to 480 in all where a store is written.
+Last result (two cores, other work running, Python 3.11, code in the cache): 286 MB over the
+dataset for smooth systems, 308 with noise and 335 with a window, of which the process itself is
+265 (NumPy, SymPy, xarray and Numba; 20 to 50 more where kernels are compiled first); 410 in all
+where a store is written.
 """
 
 from __future__ import annotations
