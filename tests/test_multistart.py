@@ -98,3 +98,10 @@ def test_lorenz_96_with_one_variable_held_has_nine_equilibria(held: str, value: 
     leading = found.eigenvalue_real.values + 1j * found.eigenvalue_imag.values
     index = np.sign((-leading).prod(axis=1).real)
     assert index.sum() == 1  # Poincare and Hopf: what stays in a ball
+
+
+def test_a_chaotic_flow_has_both_of_its_equilibria_though_one_lies_far_from_where_it_was() -> None:
+    a, b, c = 0.2, 0.2, 5.7
+    found = equilibria(zoo.load("roessler"))
+    z = (c + np.array([-1, 1]) * np.sqrt(c**2 - 4 * a * b)) / (2 * a)
+    np.testing.assert_allclose(found.z, z, rtol=1e-6)

@@ -69,9 +69,12 @@ def every_root(
 
 
 def size_of_states(x0: Floats, limit: Limit) -> Floats:
-    """Return the size of each state, from where it starts and, unless that is nowhere, ends."""
-    ends = limit.status is not LimitStatus.DIVERGED
-    sizes = np.maximum(np.abs(x0), np.abs(limit.state)) if ends else np.abs(x0)
+    """Return the size of each state, from where it starts and ends, or how far it goes if moving.
+
+    What diverges ends nowhere.
+    """
+    ends = {LimitStatus.SETTLED: np.abs(limit.state), LimitStatus.DIVERGED: np.abs(x0)}
+    sizes = np.maximum(np.abs(x0), ends.get(limit.status, limit.scale))
     typical = np.median(sizes[sizes > 0]) if (sizes > 0).any() else 1.0
     return np.where(sizes > 0, sizes, typical)
 
