@@ -8,10 +8,10 @@ Each number comes from a process of its own.
 
 Run: python -m benchmarks.startup
 
-Last result (two cores of a cloud machine, AMD EPYC, Python 3.11): 8 states 3.7 s cold and 0.29 s
-warm, with noise 3.1 and 0.32 s, 500 states 5.7 and 0.8 s, the import 0.65 to 0.73 s. Since then
-kernels work in one block of rows: in processor time, with much other work running, 8 states
-went from 5.1 to 2.2 s cold and from 0.8 to 0.55 s warm (docs/notes/lanes.md).
+Last result (two cores of a cloud machine with other work running, AMD EPYC, Python 3.11): 8 states
+1.8 s cold and 0.5 s warm, with noise 2.95 and 0.5 s, 500 states 12 and 9.6 s, of which 9 s go to
+the sizes of what is subject to rounding (`physcm.sim.rounding`), and the import 0.73 s. On a quiet
+machine, before kernels worked in one block of rows: 3.7 and 0.29 s, 3.1 and 0.32 s, 5.7 and 0.8 s.
 """
 
 from __future__ import annotations
