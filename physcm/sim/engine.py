@@ -16,7 +16,7 @@ import scipy
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import InvalidValue
-from physcm.sim.rounding import rounding
+from physcm.sim.rounding import least_moves
 from physcm.sim.status import RunStatus
 from physcm.sim.stepping import FEWEST_STEPS, METHODS, MOST_STEPS, Solver, grown, read_off
 from physcm.sim.switching import switch_times
@@ -120,7 +120,7 @@ def tolerances(system: System, times: Floats, x0: Floats, p: Floats, rtol: float
     Real models carry amounts of 1e-16 beside 1e3. The scale of a state is what it takes in a
     rough run, so that neither is computed to the other's accuracy.
     """
-    scale, least = np.abs(x0), rounding(system, times[0], x0, p)
+    scale, least = np.abs(x0), least_moves(system, times[0], x0, p)
     grid = np.union1d(times, np.linspace(times[0], times[-1], 50))
     run = integrate(system, grid, x0, p, ROUGH, roughly(scale, least))
     return scaled(run.states, scale, rtol, least)

@@ -20,7 +20,7 @@ from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.values import draw
 from physcm.sim.engine import integrate
 from physcm.sim.reflection import folded
-from physcm.sim.rounding import rounding
+from physcm.sim.rounding import least_moves
 from physcm.sim.schedule import impulse_values, mode
 from physcm.sim.status import RunStatus
 from physcm.sim.stepping import Path, Solver
@@ -115,9 +115,9 @@ class SystemView(View):
         return states, run.status is RunStatus.STEP_LIMIT
 
     def rounding(self, t: float, full: Floats) -> Floats:
-        """Return what rounding makes of each variable of the first sample; see `rounding`."""
+        """Return what rounding makes of each variable of the first sample; see `least_moves`."""
         least = np.zeros(full.size)
-        least[self.rows] = rounding(self.system, t, full[self.rows], self.p[:, 0])
+        least[self.rows] = least_moves(self.system, t, full[self.rows], self.p[:, 0])
         return least
 
     def trouble(self, column: int, t: float, x: Floats, stop: float, status: RunStatus) -> str:

@@ -13,6 +13,7 @@ from physcm.mechanism.codegen import Floats
 from physcm.sim.system import System
 
 _EPSILON = float(np.finfo(float).eps)
+_FAINT = 1e-6
 
 
 def fastest_time(system: System, t: float, x: Floats, p: Floats) -> float:
@@ -34,6 +35,28 @@ def rounding(system: System, t: float, x: Floats, p: Floats) -> Floats:
     >>> rounding(mass, 0.0, np.array([5.0, 0.0]), np.empty(0)) / 2**-52
     array([ 0., 10.])
     """
+    return _per_time(system, t, x, p) * fastest_time(system, t, x, p)
+
+
+def least_moves(system: System, t: float, x: Floats, p: Floats) -> Floats:
+    """Return `rounding` of the states that rest at 0 at the start of a run, 0 for the others.
+
+    >>> mass = System({"q": "p", "p": "5 - q - p"}, initial={"q": 5, "p": 0})
+    >>> least_moves(mass, 0.0, np.array([5.0, 0.0]), np.empty(0)) / 2**-52
+    array([ 0., 10.])
+    >>> least_moves(mass, 0.0, np.array([4.0, 0.0]), np.empty(0))
+    array([0., 0.])
+    """
+    moved = np.abs(system.rates.scalar(t, x, p))
+    large = max(np.abs(x).max(initial=0.0), np.nanmax(moved, initial=0.0))
+    resting = np.maximum(np.abs(x), moved) <= _FAINT * large
+    if not resting.any():
+        return np.zeros(x.size)
+    least = np.where(resting, _per_time(system, t, x, p), 0.0)
+    return least * fastest_time(system, t, x, p) if least.any() else least
+
+
+def _per_time(system: System, t: float, x: Floats, p: Floats) -> Floats:
     with np.errstate(all="ignore"):
         moved = _EPSILON * np.array(system.sizes.scalar(t, x, p.tolist()))
-    return np.nan_to_num(moved, nan=0.0, posinf=0.0) * fastest_time(system, t, x, p)
+    return np.nan_to_num(moved, nan=0.0, posinf=0.0)

@@ -18,7 +18,7 @@ from physcm.sim.fused import adaptive, progress, steppers
 from physcm.sim.fused.choice import explicit
 from physcm.sim.fused.numba_engine import RODAS5P, Numba
 from physcm.sim.fused.steppers import Stepper
-from physcm.sim.rounding import rounding
+from physcm.sim.rounding import least_moves
 from physcm.sim.status import RunStatus
 from physcm.sim.stepping import FEWEST_STEPS, HUGE
 from physcm.sim.system import System
@@ -56,7 +56,7 @@ def follow(
         return np.ones(len(x0)), [RunStatus.COMPLETE] * x0.shape[1]
     if atol is None:
         rough = np.empty((len(x0), 1, len(times)))
-        scale, least = np.abs(x0[:, 0]), rounding(system, times[0], x0[:, 0], p[:, 0])
+        scale, least = np.abs(x0[:, 0]), least_moves(system, times[0], x0[:, 0], p[:, 0])
         start = roughly(scale, least)
         follow(system, times, x0[:, :1], p[:, :1], ROUGH, start, engine, rough, seconds=seconds)
         atol = scaled(rough[:, 0], scale, rtol, least)
