@@ -155,9 +155,9 @@ class _Probe:
 
     @cached_property
     def spread(self) -> Mapping[str, float]:
-        """A standard deviation of each variable below, or its size, or 1."""
+        """A standard deviation of each variable below, or the size of a constant, or 1."""
         rows = {name: self.samples[name] for name in self.variables}
-        return {k: float(x.std()) or float(np.abs(x).max()) or 1.0 for k, x in rows.items()}
+        return {k: float(_deviation(x)) or float(np.abs(x).max()) or 1.0 for k, x in rows.items()}
 
     @cached_property
     def reads(self) -> tuple[frozenset[str], ...]:
@@ -241,7 +241,7 @@ class _Probe:
             return None
         shift = np.nanmean(y, axis=1) - np.nanmean(x, axis=1)
         size = np.abs(shift) if self._noisy else np.sqrt(np.nanmean((y - x) ** 2, axis=1))
-        spread = np.nanstd(self.above, axis=1)
+        spread = _deviation(self.above)
         with np.errstate(divide="ignore", invalid="ignore"):
             relative = np.where(moved, np.nan_to_num(size / spread, nan=0.0, posinf=np.inf), -1.0)
         k = int(relative.argmax())
@@ -269,6 +269,12 @@ class _Probe:
         scale = np.nanmax(np.abs(np.concatenate([x, y], axis=1)), axis=1, initial=0.0)
         same = np.abs(x - y) <= first.tolerance * scale[:, np.newaxis]
         return np.asarray(~(same | (np.isnan(x) & np.isnan(y))).all(axis=1))
+
+
+def _deviation(rows: Floats) -> Floats:
+    """Return standard deviations, 0 of equal numbers, whose mean may be rounded."""
+    varies = np.nanmax(rows, axis=-1) > np.nanmin(rows, axis=-1)
+    return np.where(varies, np.nanstd(rows, axis=-1), 0.0)
 
 
 def _along(at: Callable[[Floats], Floats], u: Floats, place: int, sign: float) -> Floats | None:
