@@ -25,19 +25,28 @@ FAR = 1e4
 
 @patient
 def repeats(flow: Flow, state: Floats, period: float) -> Opinion:
-    """A run from a state first comes back to it after the period, and does so ten times."""
+    """A run from a state first comes back to it after the period, and does so ten times.
+
+    A state after whose full turn all rates are what they were is back after any number of turns.
+    """
     times = np.linspace(0, CYCLES * period, CYCLES * POINTS + 1)
     run = flow.run(state, times[-1], dense_output=True)
     if not run.success:
         return Opinion(False, "LSODA breaks off")
     path = run.sol(times)
-    swing = np.ptp(path, axis=1)
+    swing, turns = np.ptp(path, axis=1), _angles(flow)
     moving = swing > 1e-6 * size(np.abs(path).max(axis=1))
+    swing[turns] = np.minimum(swing[turns], 2 * np.pi)
+
+    def away_from_start(x: Floats) -> Floats:
+        apart = x - path[:, :1]
+        apart[turns] -= 2 * np.pi * np.round(apart[turns] / (2 * np.pi))
+        return np.asarray((np.abs(apart) / size(swing)[:, None])[moving].max(axis=0))
 
     def gap(t: float) -> float:
-        return float((np.abs(run.sol(t) - path[:, 0]) / size(swing))[moving].max())
+        return float(away_from_start(run.sol([t]))[0])
 
-    gaps = (np.abs(path - path[:, :1]) / size(swing)[:, None])[moving].max(axis=0)
+    gaps = away_from_start(path)
     away = int(np.argmax(gaps > LEAVES))
     lows = [
         i for i in range(max(away, 1), len(times) - 1)
@@ -52,6 +61,15 @@ def repeats(flow: Flow, state: Floats, period: float) -> Opinion:
                 holds, f"LSODA returns after {found.x:.5g}, to {far:.0e} after ten times"
             )
     return Opinion(False, "LSODA does not return")
+
+
+def _angles(flow: Flow) -> list[int]:
+    """Return the states after whose full turn all rates are what they were."""
+    turned = [[f.xreplace({s: s + 2 * sp.pi}) for f in flow.drift] for s in flow.states]
+    return [
+        i for i, fs in enumerate(turned)
+        if all(sp.expand(f - g) == 0 for f, g in zip(fs, flow.drift, strict=True))
+    ]  # fmt: skip
 
 
 def first_integral(flow: Flow) -> sp.Expr | None:
