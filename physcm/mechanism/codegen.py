@@ -74,13 +74,27 @@ class Program:
         outputs: Sequence[sp.Expr],
     ) -> Program:
         """Return the program of some outputs, with only the definitions that they need."""
+        return _shared(cls.as_written(variables, parameters, definitions, outputs))
+
+    @classmethod
+    def as_written(
+        cls,
+        variables: Sequence[str],
+        parameters: Sequence[str],
+        definitions: Mapping[str, sp.Expr],
+        outputs: Sequence[sp.Expr],
+    ) -> Program:
+        """Return the same with subexpressions where they stand.
+
+        To find those that occur twice takes longer than to compute them a few times.
+        """
         needed = sp.Tuple(*outputs).free_symbols
         chosen: list[tuple[str, sp.Expr]] = []
         for name in reversed(ordered(definitions, "derived variables")):
             if symbol(name) in needed:
                 chosen.append((name, definitions[name]))
                 needed = needed | definitions[name].free_symbols
-        return _shared(cls(tuple(variables), tuple(parameters), tuple(chosen[::-1]), (*outputs,)))
+        return cls(tuple(variables), tuple(parameters), tuple(chosen[::-1]), (*outputs,))
 
     @cached_property
     def scalar(self) -> Callable[[float, Vector, Vector], list[float]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from physcm.mechanism.codegen import Floats
+from physcm.mechanism.codegen import Floats, Program
 from physcm.sim.system import System
 
 _EPSILON = float(np.finfo(float).eps)
@@ -23,7 +23,8 @@ def fastest_time(system: System, t: float, x: Floats, p: Floats) -> float:
     >>> fastest_time(decay, 0.0, np.ones(1), np.empty(0))
     0.25
     """
-    rates = np.abs(np.diag(system.rates.jacobian.dense(t, x, p)))
+    with np.errstate(all="ignore"):
+        rates = np.abs(np.array(system.own_slopes.scalar(t, x, p)))
     fastest = np.nanmax(rates, initial=0.0)
     return float(1.0 / fastest) if 0 < fastest < np.inf else 1.0
 
@@ -35,7 +36,7 @@ def rounding(system: System, t: float, x: Floats, p: Floats) -> Floats:
     >>> rounding(mass, 0.0, np.array([5.0, 0.0]), np.empty(0)) / 2**-52
     array([ 0., 10.])
     """
-    return _per_time(system, t, x, p) * fastest_time(system, t, x, p)
+    return _rounded(system.sizes, t, x, p) * fastest_time(system, t, x, p)
 
 
 def least_moves(system: System, t: float, x: Floats, p: Floats) -> Floats:
@@ -50,13 +51,14 @@ def least_moves(system: System, t: float, x: Floats, p: Floats) -> Floats:
     moved = np.abs(system.rates.scalar(t, x, p))
     large = max(np.abs(x).max(initial=0.0), np.nanmax(moved, initial=0.0))
     resting = np.maximum(np.abs(x), moved) <= _FAINT * large
-    if not resting.any():
-        return np.zeros(x.size)
-    least = np.where(resting, _per_time(system, t, x, p), 0.0)
+    least = np.zeros(x.size)
+    if resting.any():
+        names = (system.states[i] for i in np.flatnonzero(resting))
+        least[resting] = _rounded(system.sizes_of(names), t, x, p)
     return least * fastest_time(system, t, x, p) if least.any() else least
 
 
-def _per_time(system: System, t: float, x: Floats, p: Floats) -> Floats:
+def _rounded(sizes: Program, t: float, x: Floats, p: Floats) -> Floats:
     with np.errstate(all="ignore"):
-        moved = _EPSILON * np.array(system.sizes.scalar(t, x, p.tolist()))
+        moved = _EPSILON * np.array(sizes.scalar(t, x, p))
     return np.nan_to_num(moved, nan=0.0, posinf=0.0)

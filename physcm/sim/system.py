@@ -26,9 +26,9 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from physcm.mechanism.codegen import Floats, Program
+from physcm.mechanism.codegen import Floats, Program, derivatives
 from physcm.mechanism.declarations import Interval, require_finite, require_scale
-from physcm.mechanism.expression import TIME, names_in, ordered, symbol
+from physcm.mechanism.expression import TIME, derivative, names_in, ordered, symbol
 from physcm.mechanism.interventions import Intervention, is_permanent, listed
 from physcm.mechanism.magnitude import size_of_terms
 from physcm.mechanism.values import Value, draw
@@ -266,13 +266,32 @@ class System:
 
         Terms inside derived variables count: a force k (y - x) of 0 has the size k (|y| + |x|).
         """
+        return Program.over(*self._sized(self.drift.values()))
+
+    def sizes_of(self, states: Iterable[str]) -> Program:
+        """The same for some states, for a look or two."""
+        return Program.as_written(*self._sized(self.drift[name] for name in states))
+
+    def _sized(self, drifts: Iterable[sp.Expr]) -> tuple[Any, ...]:
         inside = {sp.Abs(symbol(name)): symbol(f"size({name})") for name in self.derived}
         sizes = {
             inside[sp.Abs(symbol(name))].name: size_of_terms(definition).xreplace(inside)
             for name, definition in self.derived.items()
         }
-        outputs = tuple(size_of_terms(f).xreplace(inside) for f in self.drift.values())
-        return Program.over(self.states, tuple(self.parameters), {**self.derived, **sizes}, outputs)
+        outputs = tuple(size_of_terms(f).xreplace(inside) for f in drifts)
+        return self.states, tuple(self.parameters), {**self.derived, **sizes}, outputs
+
+    @cached_property
+    def own_slopes(self) -> Program:
+        """The slope of each drift by its own state, through derived variables."""
+        definitions: dict[str, sp.Expr] = {}
+        slopes = [derivative(f, symbol(state)) for state, f in self.drift.items()]
+        if self.derived:
+            written = self.rates.written or self.rates
+            definitions, entries = derivatives(written, self.states)
+            own = {row: slope for row, column, slope in entries if row == column}
+            slopes = [own.get(row, sp.S.Zero) for row in range(len(slopes))]
+        return Program.as_written(self.states, tuple(self.parameters), definitions, slopes)
 
     @cached_property
     def outputs(self) -> Program:
