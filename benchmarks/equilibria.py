@@ -18,15 +18,16 @@ relative to the sum of the absolute values of its terms.
 Run: python -m benchmarks.equilibria [FOLDER OF SBML FILES]
 (default: ../shared/data/biomodels beside the checkout; needs the extra `dev`)
 
-Last result (AMD EPYC, processor time, beside other work on both cores; docs/notes/
-equilibria.md): libroadrunner takes, times as long as physcm,
+Last result (two cores of a cloud machine, AMD EPYC, Python 3.11, no other work;
+docs/notes/equilibria.md): libroadrunner on its one core takes, times as long as physcm on two,
 
                            model 10   model 27
-    solver alone             2.3        5.7
-    as samples               2.0        3.8
-    whole call               1.8        2.9
+    solver alone             2.9        5.9
+    whole call               2.1        3.0
 
-and as it is installed several thousand times. Of model 27 it leaves a quarter unsolved.
+and on one core 2.2 and 5.8, 1.7 and 3.0, and 2.0 and 4.4 where the numbers are samples of one
+system. As it is installed it takes several thousand times as long. Of model 27 it leaves a quarter
+unsolved.
 """
 
 from __future__ import annotations

@@ -11,6 +11,10 @@ of NumPy's generator; for the smooth run SciPy's `solve_ivp` around the same two
 physcm draws noise that depends on the seed, the step and the node alone.
 
 Run: python -m benchmarks.network
+
+Last result (two cores of a cloud machine, AMD EPYC, Python 3.11, no other work): a step with noise
+takes 1.2 ms, the loop in Numba 0.8 and `bincount` 1.6 times as long; a smooth run 1.1 s, and
+`solve_ivp` around the two loops 1.1 and 2.1 times as long.
 """
 
 from __future__ import annotations

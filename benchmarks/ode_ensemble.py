@@ -13,14 +13,14 @@ printed apart. The plot goes to benchmarks/results/ode_ensemble.png.
 
 Run: python -m benchmarks.ode_ensemble   (needs the extras `dev` and `bench`)
 
-Last result (two cores of a cloud machine, AMD EPYC with AVX-512, Python 3.11, little other work):
+Last result (two cores of a cloud machine, AMD EPYC, Python 3.11, no other work):
 times of the peers over ours, at errors of 1e-4, 1e-6 and 1e-8
 
                        heyoka              diffrax             SciPy
-    ring of 5 genes    1.2  1.2  1.1       14   18   25        1,200  1,400  1,600
-    ring of 6 genes    2.2  1.4  1.6       8.3  9.1  10        700    870    830
-    Lorenz             1.9  2.2  2.7       26   39   51        3,100  4,100  4,500
-    chain of masses    2.7  1.8  1.3       15   23   40        1,600  2,100  2,600
+    ring of 5 genes    1.7  1.5  1.6       37   34   26        1,600  1,700  1,900
+    ring of 6 genes    2.2  1.5  1.4       9.5  10   21        790  1,000  1,200
+    Lorenz             2.5  2.4  2.0       50   68   51        2,900  3,300  3,800
+    chain of masses    1.7  2.8  2.0       15   37   60        1,600  2,900  3,700
 """
 
 from __future__ import annotations

@@ -13,9 +13,9 @@ slow, which does not change what one step costs.
 
 Run: python -m benchmarks.sde_ensemble   (needs the extras `dev` and `bench`)
 
-Last result (two cores of a cloud machine, AMD EPYC with AVX-512, Python 3.11, little other work):
-2.2, 1.6 and 1.5 ns; NumPy takes 5.3, 9.5 and 8.8 times as long, torchsde 18, 26 and 26 times,
-diffrax 4.9, 7.8 and 7.0 times, the kernel fused by hand 6.4 times.
+Last result (two cores of a cloud machine, AMD EPYC, Python 3.11, no other work): 2.2, 1.6 and
+1.4 ns; NumPy takes 6.3, 8.9 and 8.4 times as long, torchsde 18, 24 and 26 times, diffrax 6.7, 8.2
+and 7.0 times, the kernel fused by hand 5.7 times.
 """
 
 from __future__ import annotations

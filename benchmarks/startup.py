@@ -8,10 +8,8 @@ Each number comes from a process of its own.
 
 Run: python -m benchmarks.startup
 
-Last result (two cores of a cloud machine with other work running, AMD EPYC, Python 3.11): 8 states
-1.8 s cold and 0.5 s warm, with noise 2.95 and 0.5 s, 500 states 12 and 9.6 s, of which 9 s go to
-the sizes of what is subject to rounding (`physcm.sim.rounding`), and the import 0.73 s. On a quiet
-machine, before kernels worked in one block of rows: 3.7 and 0.29 s, 3.1 and 0.32 s, 5.7 and 0.8 s.
+Last result (two cores of a cloud machine, AMD EPYC, Python 3.11, no other work): 8 states 1.5 s
+cold and 0.35 s warm, with noise 2.7 and 0.38 s, 500 states 3.7 and 1.0 s, the import 0.67 s.
 """
 
 from __future__ import annotations
