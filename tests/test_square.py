@@ -463,3 +463,10 @@ def test_a_single_intervention_needs_no_list() -> None:
     tank = System({"h": "q - k*h"}, parameters={"q": 1, "k": 2}, initial={"h": 0})
     report = commutes(tank, equilibrate(tank, Hold("h", 1)), Hold("h", 1))
     assert [row.intervention for row in report.rows] == ["nothing", "do(h = 1)"]
+
+
+def test_what_is_compared_is_where_the_run_ended() -> None:
+    """At a distance below 1e-6, by which a run is broken off, and not at the root next to it."""
+    relax = System({"x": "1 - x"}, initial={"x": 0})
+    row = commutes(relax, equilibrate(relax), [Hold("x", 2)]).rows[0]
+    assert 1e-13 < row.difference < 1e-6
