@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import sympy as sp
 
 from physcm.abstraction import commutes, constraints_model, scm_exists
-from physcm.mechanism import Hold, NoEquilibrium, NotSolvable, Unsupported, parse
+from physcm.mechanism import Hold, InvalidValue, NoEquilibrium, NotSolvable, Unsupported, parse
 from physcm.mechanism.expression import symbol
-from physcm.sim import System, settle, zoo
+from physcm.sim import System, first_integrals, settle, zoo
 
 K0, K1, KM1, K2, K3, N = 1.0, 2.0, 0.5, 1.5, 0.7, 1.5
 """The parameters of the basic enzyme reaction in the zoo, and its total E + C."""
@@ -277,3 +279,10 @@ def test_the_constraints_model_commutes_where_no_scm_does() -> None:
         [Hold("S", 2), Hold("E", 0.3), Hold("C", 0.4), Hold("P", 0.5)],
     )
     assert report.ok
+
+
+@pytest.mark.parametrize("degree", [0, -1, 1.5, "two"])
+@pytest.mark.parametrize("ask", [constraints_model, first_integrals])
+def test_a_degree_is_a_whole_number(ask: Callable[..., object], degree: object) -> None:
+    with pytest.raises(InvalidValue, match=f"degree is `{degree!r}`; give a whole number"):
+        ask(enzyme(), degree=degree)

@@ -17,7 +17,7 @@ from typing import TypeAlias
 import sympy as sp
 
 from physcm.abstraction.parametric import in_parameters
-from physcm.mechanism.errors import Unsupported
+from physcm.mechanism.errors import InvalidValue, Unsupported
 from physcm.mechanism.expression import symbol, to_text
 from physcm.sim import ConservationLaw, FirstIntegral, System, conservation_laws, first_integrals
 from physcm.sim.conservation import known_parameters
@@ -52,10 +52,15 @@ class LawChange:
 def laws_of(system: System, degree: int = 1) -> tuple[Law, ...]:
     """Return the conservation laws of a system up to a degree, the linear ones first.
 
+    Raises:
+        InvalidValue: for a degree that is no whole number of at least 1.
+
     >>> chain = System({"A": "-A", "B": "A"}, initial={"A": 1, "B": 0})
     >>> [str(law) for law in laws_of(chain, 2)]
     ['A + B']
     """
+    if not isinstance(degree, int) or degree < 1:
+        raise InvalidValue(f"degree is `{degree!r}`; give a whole number of at least 1")
     nonlinear = first_integrals(system, degree) if degree > 1 else ()
     return (*conservation_laws(system), *nonlinear)
 

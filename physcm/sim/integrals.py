@@ -125,8 +125,11 @@ def first_integrals(
     >>> [str(law) for law in first_integrals(spring)]
     ['v**2 + 4*x**2']
     """
-    if degree < 2:
-        raise InvalidValue(f"degree is `{degree}`; give at least 2, conservation_laws are degree 1")
+    if not isinstance(degree, int) or degree < 2:
+        raise InvalidValue(
+            f"degree is `{degree!r}`; give a whole number of at least 2: "
+            "those of degree 1 are `conservation_laws`"
+        )
     size = sum(1 for _ in _monomials(len(system.states), degree))
     if size > _MOST:
         raise Unsupported(
