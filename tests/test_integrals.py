@@ -179,7 +179,7 @@ def test_coefficients_that_depend_on_a_random_parameter_are_refused() -> None:
 
 
 def test_a_degree_below_two_is_refused() -> None:
-    with pytest.raises(InvalidValue, match="degree is `1`; give at least 2"):
+    with pytest.raises(InvalidValue, match="degree is `1`; give a whole number of at least 2"):
         first_integrals(starting_at_one({"x": "-x"}), degree=1)
 
 
