@@ -13,10 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
-from itertools import combinations
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
-import networkx as nx
 import numpy as np
 import sympy as sp
 
@@ -212,10 +210,12 @@ def in_order(
         below = [other for other in fixed if other < place and meet(other, place)]
         return max(below, default=-1), acting.index(place)
 
-    ranked = sorted(acting, key=rank)
-    order = nx.DiGraph([pair for pair in combinations(ranked, 2) if meet(*pair)])
-    order.add_nodes_from(acting)
-    return tuple(nx.lexicographical_topological_sort(order))
+    left, order = sorted(acting, key=rank), list[int]()
+    while left:
+        free = (b for k, b in enumerate(left) if not any(meet(a, b) for a in left[:k]))
+        order.append(min(free))
+        left.remove(order[-1])
+    return tuple(order)
 
 
 def meet(system: System, *places: int) -> bool:

@@ -21,7 +21,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import networkx as nx
 import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
@@ -39,6 +38,8 @@ from physcm.sim.schedule import check as check_schedule
 from physcm.sim.transitions import Event, Jump
 
 if TYPE_CHECKING:
+    import networkx as nx
+
     from physcm.sim.network import Network
 
 
@@ -351,6 +352,8 @@ class System:
 
         Events and jumps are mechanisms too: of the states that they change.
         """
+        import networkx as nx  # more than a tenth of a second and 14 MB, which no run needs
+
         graph = nx.DiGraph()
         graph.add_nodes_from(self.variables)
         read = [(name, names_in(f)) for name, f in {**self.drift, **self.derived}.items()]

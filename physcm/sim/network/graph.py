@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import networkx as nx
 import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
@@ -17,6 +16,8 @@ from physcm.sim.network.structure import ENDS, Group
 from physcm.sim.network.wiring import Places
 
 if TYPE_CHECKING:
+    import networkx as nx
+
     from physcm.sim.network.network import Network
 
 Links = tuple[Places, Places]
@@ -24,6 +25,8 @@ Links = tuple[Places, Places]
 
 def graph(network: Network, of: str) -> nx.DiGraph:
     """Return the graph of the variables, or that of the nodes."""
+    import networkx as nx  # slow to import
+
     if of not in ("variables", "nodes"):
         raise InvalidValue(f"of is `{of}`; use 'variables' or 'nodes'")
     nodes = len(network.nodes)

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import networkx as nx
 import sympy as sp
 
 from physcm.mechanism.interventions import EdgeIntervention, Intervention, Mode, listed
@@ -36,6 +35,7 @@ from physcm.sim.network.wiring import Places, Wiring
 from physcm.sim.system import System
 
 if TYPE_CHECKING:
+    import networkx as nx
     from typing_extensions import TypeIs
 
 
@@ -103,6 +103,7 @@ class Network:
             InvalidValue: for a value that makes no sense.
 
         >>> from physcm.mechanism import Hold
+        >>> import networkx as nx
         >>> from physcm.sim.network import from_network
         >>> chain = from_network({"x": "inputs - x"}, "x_cause", nx.path_graph(3), initial={"x": 1})
         >>> sorted(chain.do(Hold("x[1]", 2)).graph(of="nodes").edges)
@@ -122,6 +123,7 @@ class Network:
         """Return the network in which scheduled interventions of some places act at all times.
 
         >>> from physcm.mechanism import Hold
+        >>> import networkx as nx
         >>> from physcm.sim.network import from_network
         >>> chain = from_network({"x": "inputs - x"}, "x_cause", nx.path_graph(3), initial={"x": 1})
         >>> held = chain.do(Hold("x[1]", 2, during=(0, 5)))

@@ -15,9 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import networkx as nx
 import numpy as np
 import scipy
 import xarray as xr
@@ -26,6 +25,9 @@ from numpy.typing import NDArray
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import InvalidValue, UnknownVariable
 from physcm.sim.network.names import ARROW, Nodes
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 Places: TypeAlias = NDArray[np.int64]
 
@@ -115,6 +117,8 @@ def read(
     >>> wiring.texts, weights.tolist()
     (['a -> b'], [2.0])
     """
+    import networkx as nx  # slow to import
+
     if rows not in _SIDES:
         raise InvalidValue(f"rows is `{rows}`; use 'cause' or 'effect'")
     if names is not None and isinstance(adjacency, nx.Graph | xr.DataArray):
