@@ -237,6 +237,35 @@ def test_a_pendulum_that_goes_round_has_the_period_of_its_elliptic_integral() ->
     assert float(settled.period[0]) == pytest.approx(period, rel=1e-5)
 
 
+def brusselator() -> System:
+    """Nicolis & Prigogine, Self-Organization in Nonequilibrium Systems, 1977, chapter 7."""
+    return System(
+        {"X": "A - (B + 1)*X + X**2*Y", "Y": "B*X - X**2*Y"},
+        parameters={"A": Uniform(0.8, 1.2), "B": Uniform(1.5, 3.5)},
+        initial={"X": 1, "Y": 1},
+        bounds={"X": AMOUNT, "Y": AMOUNT},
+    )
+
+
+def test_just_the_brusselators_past_their_hopf_point_are_periodic() -> None:
+    settled = settle(brusselator(), n=100)
+    past = settled.B > 1 + settled.A**2
+    expected = np.where(past, "periodic", "settled").tolist()
+    assert {*expected} == {"periodic", "settled"}
+    assert named(settled) == expected
+
+
+def test_samples_that_are_followed_together_end_as_each_does_alone() -> None:
+    system = brusselator()
+    settled = settle(system, n=12)
+    for k in range(12):
+        values = {name: float(settled[name][k]) for name in ("A", "B")}
+        alone = settle(system.do(SetParameter(values)))
+        assert named(alone)[0] == named(settled)[k]
+        for name in ("X", "Y", "period"):
+            np.testing.assert_allclose(alone[name][0], settled[name][k], rtol=1e-9)
+
+
 def test_phases_that_slip_at_incommensurate_rates_do_not_repeat() -> None:
     pair = System({"a": "1.5 - sin(a)", "b": "2 - sin(b)"}, initial={"a": 0, "b": 1})
     assert outcome(pair) == ["still_moving"]

@@ -10,7 +10,7 @@ finite value, and *still moving* otherwise (slow, quasi-periodic or chaotic).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
@@ -22,9 +22,10 @@ from physcm.mechanism.codegen import Floats
 from physcm.sim.engine import Trajectory
 from physcm.sim.equilibrium import EquilibriumEquations, stability
 from physcm.sim.escape import escapes
+from physcm.sim.inquiry import Inquiry, Motion, findings
 from physcm.sim.period import closed_period, period_of
 from physcm.sim.periodicity import on_circles
-from physcm.sim.pursuit import MOST_STEPS, pursue
+from physcm.sim.pursuit import MOST_STEPS, Runs, pursue_within
 from physcm.sim.rounding import fastest_time, rounding
 from physcm.sim.status import LimitStatus, RunStatus
 
@@ -41,11 +42,12 @@ _AT_ONCE = 2**22
 _GROWING_WINDOWS = 20
 _GREW = 10
 _PAST = 100.0
-_PERIODS = 40
+_PERIODS, _PER_PERIOD = 40, 200
+_EACH = slice(None)
 _FINEST = 1e-5
 NEAR, _LOOSE = 1e-6, 1e-3
 """How close to an equilibrium a run counts as settled, relative to the size of each state."""
-_TINY, _BOUNDLESS, _GONE, _AGAIN = 1e-300, 1e150, 1e-20, 3
+_TINY, _BOUNDLESS, _GONE = 1e-300, 1e150, 1e-20
 """A state smaller than the one is as good as 0; one beyond the other has no square."""
 
 
@@ -107,10 +109,13 @@ def _watch(watches: Sequence[_Watch], done: Callable[[int], None]) -> None:
     for _ in range(_WINDOWS):
         for group in _together(moving):
             times = np.linspace(0.0, [watch.window for watch in group], _POINTS, axis=1)
-            runs = _follow(group, times, np.column_stack([watch.x for watch in group]))
-            for watch, own, run in zip(group, times, runs, strict=True):
-                watch.advance(own, run)
-        still = [watch for watch in moving if watch.limit is None]
+            x = np.column_stack([watch.x for watch in group])
+            runs = _follow(group, times, x, RTOL)
+            told = zip(group, times, runs.each, strict=True)
+            seen = [(watch, own, run.states) for watch, own, run in told if watch.advance(own, run)]
+            _look_for_rest(seen)
+            _look_for_periods(seen)
+        still = [watch for watch in moving if watch.goes_on]
         done(len(moving) - len(still))
         moving = still
     done(len(moving))
@@ -130,33 +135,80 @@ def _together(watches: Sequence[_Watch]) -> Iterator[list[_Watch]]:
             yield group[low : low + many]
 
 
-def _follow(
-    watches: Sequence[_Watch], times: Floats, x: Floats, rtol: float = RTOL
-) -> list[Trajectory]:
-    """Integrate samples from states (states, samples) at time 0 over times (samples, times).
+def _look_for_rest(seen: Sequence[_Seen]) -> None:
+    """Find out which samples have come to rest, those with the same equations together."""
+    groups: dict[int, list[_Watch]] = {}
+    for watch, _, _ in seen:
+        if watch.moved <= _SLOW:
+            groups.setdefault(id(watch.equations), []).append(watch)
+    for group in groups.values():
+        _look_for_equilibria(group[0].equations, group)
+    for watch, times, states in seen:
+        if watch.is_open:
+            watch.look_for_stillness(times, states)
 
-    What all but dies out before it returns, as an infection between epidemics, is smaller than
-    any absolute error, which may give it the wrong sign; that is done again without one.
+
+def _look_for_equilibria(equations: EquilibriumEquations, watches: Sequence[_Watch]) -> None:
+    """Certify limits by the stable equilibria that samples have come close to."""
+    x, p, total, scale = (
+        np.column_stack(rows)
+        for rows in zip(*((w.x, w.p, w.total, w.scale) for w in watches), strict=True)
+    )
+    roots, converged = equations.roots(x, p, total)
+    found = np.flatnonzero(converged & equations.are_feasible(roots, scale))
+    slopes = equations.system.rates.jacobian.batch(0.0, roots[:, found], p[:, found])
+    balance = np.where(scale > 0, scale, 1.0)[:, found]
+    for k, values in zip(found.tolist(), equations.spectra(slopes, balance), strict=True):
+        watches[k].look_at_equilibrium(roots[:, k], values)
+
+
+def _look_for_periods(seen: Sequence[_Seen]) -> None:
+    """Certify motions that repeat, of so many samples together as memory should hold."""
+    restless = [one for one in seen if one[0].is_open]
+    many = max(1, _AT_ONCE // (_PERIODS * _PER_PERIOD * len(seen[0][2]))) if seen else 1
+    for low in range(0, len(restless), many):
+        some = restless[low : low + many]
+        watches = [watch for watch, _, _ in some]
+        inquiries = [watch.period(times, states) for watch, times, states in some]
+        periods = findings(inquiries, partial(_motions, watches))
+        for watch, period in zip(watches, periods, strict=True):
+            if period is not None:
+                watch.limit = watch.ended(LimitStatus.PERIODIC, period)
+
+
+def _motions(watches: Sequence[_Watch], asked: Mapping[int, Motion]) -> dict[int, Floats]:
+    """Return the states, (rows, starts, times), of motions asked for by the place of a sample."""
+    alike: dict[tuple[float, int], list[int]] = {}
+    for place, motion in asked.items():
+        alike.setdefault((motion.rtol, motion.times.size), []).append(place)
+    found: dict[int, Floats] = {}
+    for (rtol, _), places in alike.items():
+        motions = [asked[place] for place in places]
+        counts = [motion.x.shape[1] for motion in motions]
+        x = np.hstack([motion.x[: len(watches[0].x)] for motion in motions])
+        times = np.repeat([motion.times for motion in motions], counts, axis=0)
+        which = np.repeat(np.arange(len(places)), counts)
+        states = _follow([watches[place] for place in places], times, x, rtol, which).states
+        parts = np.split(states, np.cumsum(counts[:-1]), axis=1)
+        for place, motion, own in zip(places, motions, parts, strict=True):
+            found[place] = own if motion.turns is None else on_circles(own, motion.turns)
+    return found
+
+
+def _follow(
+    watches: Sequence[_Watch], times: Floats, x: Floats, rtol: float,
+    which: NDArray[np.int64] | slice = _EACH,
+) -> Runs:  # fmt: skip
+    """Integrate runs of samples from states (states, runs) at time 0 over times (runs, times).
+
+    The runs are those of the samples at the places `which`.
     """
-    system = watches[0].system
-    p = np.column_stack([watch.p for watch in watches])
-    atol = np.column_stack([watch.tolerance for watch in watches])
-    runs = pursue(system, times, x, p, rtol, atol)
-    for _ in range(_AGAIN):
-        wrong = np.column_stack([
-            watch.crossing(run.states) & ~watch.crossing(start[:, np.newaxis]).any()
-            for watch, run, start in zip(watches, runs, x.T, strict=True)
-        ])  # fmt: skip
-        wrong &= atol > _TINY
-        atol = np.where(wrong, _TINY, atol)
-        columns = np.flatnonzero(wrong.any(axis=0))
-        if not columns.size:
-            break
-        again = pursue(system, times[columns], x[:, columns], p[:, columns], rtol, atol[:, columns])
-        for k, run in zip(columns.tolist(), again, strict=True):
-            if run.status is RunStatus.COMPLETE:
-                runs[k] = run
-    return runs
+    p, atol = (
+        np.column_stack(rows)[:, which]
+        for rows in zip(*((watch.p, watch.tolerance) for watch in watches), strict=True)
+    )
+    bounds = np.stack([watch.equations.bounds for watch in watches], axis=2)[:, :, which]
+    return pursue_within(bounds, watches[0].system, times, x, p, rtol, atol)
 
 
 class _Watch:
@@ -177,12 +229,23 @@ class _Watch:
         self.scale = np.maximum(self.scale, _FAINT * self.natural(x0, here))
         self.growing = np.zeros(len(x0), dtype=int)
         self.still = self.steps = 0
+        self.moved = np.inf
         self.limit: Limit | None = None
 
     @property
     def tolerance(self) -> Floats:
         """The absolute tolerance of each state."""
         return np.maximum(1e-3 * RTOL * np.where(self.scale > 0, self.scale, 1e-20), self.rounding)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its fate is not known."""
+        return self.limit is None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether its fate is open and it is not given up."""
+        return self.is_open and self.steps < self.most_steps
 
     def fate(self) -> Limit:
         """Return what it has come to."""
@@ -207,31 +270,27 @@ class _Watch:
             self.limit = self.ended(LimitStatus.SETTLED)
         return self.limit is not None
 
-    def advance(self, times: Floats, run: Trajectory) -> None:
-        """Take note of a run over a window."""
-        last = int(np.isfinite(run.states).all(axis=0).sum()) - 1
-        if run.status not in (RunStatus.COMPLETE, RunStatus.STEP_LIMIT):
-            self.interrupted(run, last, times[-1] - times[last])
-            return
-        before, self.x = self.x, run.states[:, last]
+    def advance(self, times: Floats, run: Trajectory) -> bool:
+        """Take note of a run over a window; say whether it is to be looked at."""
+        states, status = run.states, run.status
+        last = int(np.isfinite(states).all(axis=0).sum()) - 1
+        if status not in (RunStatus.COMPLETE, RunStatus.STEP_LIMIT):
+            self.interrupted(status, states[:, last], times[-1] - times[last])
+            return False
+        before, self.x = self.x, states[:, last]
         self.time += times[last]
-        self.scale = np.maximum(self.scale, np.abs(run.states[:, : last + 1]).max(axis=1))
+        self.scale = np.maximum(self.scale, np.abs(states[:, : last + 1]).max(axis=1))
         self.steps += run.steps
-        if run.status is RunStatus.COMPLETE:
-            self.limit = (
-                self.diverged(before)
-                or self.settled(run.states)
-                or self.at_rest(times, run.states)
-                or self.periodic(times, run.states)
-            )
-        if self.limit is None and self.steps >= self.most_steps:
-            self.limit = self.ended(LimitStatus.STILL_MOVING)
         self.window *= 2 if self.time > self.window else 1
+        if status is RunStatus.COMPLETE:
+            self.limit = self.diverged(before)
+            # Since a quarter of the window.
+            self.moved = self.distance(states[:, states.shape[1] // 4 :], self.x[:, np.newaxis])
+        return status is RunStatus.COMPLETE and self.is_open
 
-    def interrupted(self, run: Trajectory, last: int, ahead: float) -> None:
+    def interrupted(self, status: RunStatus, x: Floats, ahead: float) -> None:
         """Say why a run broke off, or let it go on with extended mechanisms."""
-        x = run.states[:, last]
-        diverged = run.status is RunStatus.DIVERGED or self.outgrows(_GREW)
+        diverged = status is RunStatus.DIVERGED or self.outgrows(_GREW)
         if diverged or escapes(self.system, x, self.p, ahead):
             self.limit = self.ended(LimitStatus.DIVERGED)
         elif self.system is self.equations.system and self.in_bounds(x):
@@ -243,30 +302,17 @@ class _Watch:
         """Say whether there are bounds and a state lies within them."""
         return bool(self.system.bounds) and self.equations.is_feasible(x, self.positive_scale())
 
-    def crossing(self, states: Floats) -> NDArray[np.bool_]:
-        """Say which states pass a bound at 0."""
-        low, high = (end[:, np.newaxis] for end in self.equations.bounds)
-        wrong = ((low == 0) & (states < 0)) | ((high == 0) & (states > 0))
-        return np.asarray(wrong.any(axis=1))
-
-    def settled(self, states: Floats) -> Limit | None:
-        """Certify a limit by the stable equilibrium that the run has come close to."""
-        if self.moved(states) > _SLOW:
-            return None
-        roots, converged = self.equations.roots(self.x[:, np.newaxis], self.p, self.total)
-        root = roots[:, 0]
-        if not converged[0] or not self.equations.is_feasible(root, self.scale):
-            return None
-        values = self.equations.eigenvalues(root, self.p, self.positive_scale())
+    def look_at_equilibrium(self, root: Floats, values: NDArray[np.complex128]) -> None:
+        """Certify a limit by a stable equilibrium, with its eigenvalues, that is close."""
         size = np.maximum(np.abs(root), self.natural(root, values))
         off, faint = np.abs(self.x - root), _NEAR_ZERO * self.positive_scale()
         if (off > _nearness(values) * size + faint).any() or stability(values) != "stable":
-            return None
+            return
         # What integration alone keeps from its limit, as a velocity from 0, is taken to be there.
         self.x = np.where(off > NEAR * np.abs(root) + faint, root, self.x)
-        return self.ended(LimitStatus.SETTLED)
+        self.limit = self.ended(LimitStatus.SETTLED)
 
-    def at_rest(self, times: Floats, states: Floats) -> Limit | None:
+    def look_for_stillness(self, times: Floats, states: Floats) -> None:
         """Certify a limit that doubling the time no longer moves, past every time scale.
 
         In time t^-a, towards a marginal equilibrium of x' = -x^m, the rate m x^(m-1) stays
@@ -275,10 +321,10 @@ class _Watch:
         where it would grow again, as between the saddles of a heteroclinic cycle (May & Leonard,
         SIAM J. Appl. Math. 29, 1975).
         """
-        self.still = self.still + 1 if self.moved(states) < _STILL else 0
+        self.still = self.still + 1 if self.moved < _STILL else 0
         resting = self.still >= 3 and self.time * self.slowest() > 1
-        resting = resting and not self.drifts(times, states).any() and not self.regrows()
-        return self.ended(LimitStatus.SETTLED) if resting else None
+        if resting and not self.drifts(times, states).any() and not self.regrows():
+            self.limit = self.ended(LimitStatus.SETTLED)
 
     def regrows(self) -> bool:
         """Say whether states that have all but died out would grow from here."""
@@ -298,37 +344,26 @@ class _Watch:
         now = self.system.rates.vector(0.0, states[:, -1:], self.p[:, np.newaxis])[:, 0]
         return np.asarray((mean != 0) & (np.abs(now - mean) < _STEADY * np.abs(mean)))
 
-    def periodic(self, times: Floats, states: Floats) -> Limit | None:
-        """Certify a motion that repeats, angles up to full turns."""
+    def period(self, times: Floats, states: Floats) -> Inquiry[float | None]:
+        """Find the period of a motion that repeats, angles up to full turns."""
         turns, swing = self.equations.turns, np.ptp(states, axis=1)
         turns = np.where(swing > turns, turns, np.nan)
         round_ = np.isfinite(turns)
         size = np.where(round_, np.inf, self.positive_scale())
         scale = np.append(size, np.ones(2 * round_.sum()))
-        paths = partial(self.paths, turns=turns)
-        guess = period_of(times, on_circles(states, turns), scale, paths)
+        ask = partial(Motion, rtol=RTOL, turns=turns)
+        guess = yield from period_of(times, on_circles(states, turns), scale, ask)
         if guess is None:
             return None
         # Beside a small swing the usual error of integration can keep up what dies out.
         share = swing[swing > _STILL * size] / size[swing > _STILL * size]
-        rtol = RTOL * float(np.clip(share.min(initial=1.0), _FINEST, 1.0))
-        paths = partial(paths, rtol=rtol)
-        cycles = np.linspace(0.0, _PERIODS * guess, 200 * _PERIODS)
-        orbit = paths(cycles, self.x[:, np.newaxis])[:, 0]
+        decades = np.floor(np.log10(np.clip(share.min(initial=1.0), _FINEST, 1.0)))
+        ask = partial(ask, rtol=RTOL * 10.0 ** float(decades))
+        cycles = np.linspace(0.0, _PERIODS * guess, _PERIODS * _PER_PERIOD)
+        orbit = (yield ask(cycles, self.x[:, np.newaxis]))[:, 0]
         if not np.isfinite(orbit).all():
             return None
-        period = closed_period(cycles, orbit, scale, paths)
-        return None if period is None else self.ended(LimitStatus.PERIODIC, period)
-
-    def paths(self, times: Floats, x: Floats, *, turns: Floats, rtol: float = RTOL) -> Floats:
-        """Return the motion (rows, starts, times) from some states (rows, starts) at time 0.
-
-        The rows are those of `on_circles`, of which the states alone begin it.
-        """
-        x = x[: len(self.x)]
-        count = x.shape[1]
-        runs = _follow([self] * count, np.tile(times, (count, 1)), x, rtol)
-        return on_circles(np.stack([run.states for run in runs], axis=1), turns)
+        return (yield from closed_period(cycles, orbit, scale, ask))
 
     def diverged(self, before: Floats) -> Limit | None:
         """Growth without bound: some state keeps growing in proportion with doubled time."""
@@ -353,10 +388,6 @@ class _Watch:
         rates = np.abs(self.equations.eigenvalues(self.x, self.p, self.positive_scale()))
         return float(rates[rates > 1e-12 * rates.max(initial=0.0)].min(initial=np.inf))
 
-    def moved(self, states: Floats) -> float:
-        """Return how far the run still was from where it is now, since a quarter of the window."""
-        return self.distance(states[:, states.shape[1] // 4 :], self.x[:, np.newaxis])
-
     def distance(self, a: Floats, b: Floats) -> float:
         """Return the largest difference, each state on its own scale."""
         scale = self.positive_scale().reshape(-1, *[1] * (np.ndim(a) - 1))
@@ -364,6 +395,10 @@ class _Watch:
 
     def positive_scale(self) -> Floats:
         return np.where(self.scale > 0, self.scale, 1.0)
+
+
+_Seen: TypeAlias = tuple[_Watch, Floats, Floats]
+"""A sample with the times (times,) and the states (states, times) of a window."""
 
 
 def _nearness(eigenvalues: NDArray[np.complex128]) -> float:

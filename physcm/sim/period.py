@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
+from physcm.sim.inquiry import Inquiry, Motion
 
 _FEWEST_RETURNS = 6
 _MOST_CROSSINGS = 4
@@ -29,32 +30,36 @@ _NO_MOTION = 1e-6
 _AS_MUCH = 0.1
 _ZOOMS, _ZOOM = 2, 64
 
-Paths: TypeAlias = Callable[[Floats, Floats], Floats]
-"""From times, the first one 0, and states at 0, (states, starts), to (states, starts, times)."""
+Ask: TypeAlias = Callable[[Floats, Floats], Motion]
+"""From times, the first one 0, and states at 0, (states, starts), to how to ask for the motion."""
 
 
-def period_of(times: Floats, states: Floats, scale: Floats, paths: Paths) -> float | None:
-    """Return the time after which a motion seems to repeat, or None.
+def period_of(times: Floats, states: Floats, scale: Floats, ask: Ask) -> Inquiry[float | None]:
+    """Find the time after which a motion seems to repeat, or None.
 
     Args:
         times: increasing, shape (times,).
         states: shape (states, times).
         scale: the size of each state.
-        paths: follows the motion.
+        ask: for more of the motion.
 
+    >>> from physcm.sim.inquiry import findings
     >>> t = np.linspace(0, 100, 2000)
     >>> def circle(t, x):
     ...     (a, b), cos, sin = x[:, :, np.newaxis], np.cos(t), np.sin(t)
     ...     return np.array([a * cos + b * sin, b * cos - a * sin])
-    >>> round(period_of(t, circle(t, np.array([[1], [0]]))[:, 0], np.ones(2), circle), 6)
-    6.283185
+    >>> inquiry = period_of(t, circle(t, np.array([[1], [0]]))[:, 0], np.ones(2), Motion)
+    >>> follow = lambda asked: {place: circle(one.times, one.x) for place, one in asked.items()}
+    >>> findings([inquiry], follow)
+    [6.283185...]
     """
     section = _section(states, scale)
     if section is None or len(section[2]) < _FEWEST_RETURNS:
         return None
     row, level, before = section
     last = before[-(3 * _MOST_CROSSINGS + 1) :]
-    lengths = np.diff(_returns(times, states, last, row, level, paths)[0])
+    at, _ = yield from _returns(times, states, last, row, level, ask)
+    lengths = np.diff(at)
     for stride in range(1, _MOST_CROSSINGS + 1):
         gaps = lengths[len(lengths) % stride :].reshape(-1, stride).sum(axis=1)
         if len(gaps) >= 3 and np.ptp(gaps) < _EVEN * gaps.mean():
@@ -62,30 +67,33 @@ def period_of(times: Floats, states: Floats, scale: Floats, paths: Paths) -> flo
     return None
 
 
-def closed_period(times: Floats, states: Floats, scale: Floats, paths: Paths) -> float | None:
-    """Return the period of a motion over many periods that stays on one closed orbit, or None.
+def closed_period(times: Floats, states: Floats, scale: Floats, ask: Ask) -> Inquiry[float | None]:
+    """Find the period of a motion over many periods that stays on one closed orbit, or None.
 
+    >>> from physcm.sim.inquiry import findings
     >>> t = np.linspace(0, 250, 8000)
-    >>> def spiral(t, x):
+    >>> def spiral(t, x, rate):
     ...     (a, b), cos, sin = x[:, :, np.newaxis], np.cos(t), np.sin(t)
-    ...     return np.exp(-1e-4 * t) * np.array([a * cos + b * sin, b * cos - a * sin])
-    >>> start, size = np.array([[1], [0]]), np.ones(2)
-    >>> closed_period(t, spiral(t, start)[:, 0], size, spiral)
-    >>> circle = lambda t, x: np.exp(1e-4 * t) * spiral(t, x)
-    >>> round(closed_period(t, circle(t, start)[:, 0], size, circle), 6)
-    6.283185
+    ...     return np.exp(-rate * t) * np.array([a * cos + b * sin, b * cos - a * sin])
+    >>> def period(rate):
+    ...     states = spiral(t, np.array([[1], [0]]), rate)[:, 0]
+    ...     inquiry = closed_period(t, states, np.ones(2), Motion)
+    ...     return findings(
+    ...         [inquiry], lambda a: {k: spiral(one.times, one.x, rate) for k, one in a.items()}
+    ...     )
+    >>> period(1e-4), period(0)
+    ([None], [6.283185...])
 
     Of a motion that only just closes the period is the shortest one too:
 
-    >>> slow = lambda t, x: np.exp(9.14e-5 * t) * spiral(t, x)
-    >>> round(closed_period(t, slow(t, start)[:, 0], size, slow), 6)
-    6.283185
+    >>> period(8.6e-6)
+    [6.283185...]
     """
     section = _section(states, scale)
     if section is None or len(section[2]) <= _COMMON:
         return None
     row, level, before = section
-    at, seen = _returns(times, states, before, row, level, paths)
+    at, seen = yield from _returns(times, states, before, row, level, ask)
     swing = np.ptp(states, axis=1)
     # A state that swings less than the watched one counts as well: that one returns in any case.
     moving = swing / scale > min(_NO_MOTION, _AS_MUCH * (swing / scale).max())
@@ -119,9 +127,9 @@ def _upward(values: Floats) -> NDArray[np.int64]:
 
 
 def _returns(
-    times: Floats, states: Floats, before: NDArray[np.int64], row: int, level: float, paths: Paths
-) -> tuple[Floats, Floats]:
-    """Return when a watched state crosses a level upward after some points, and the states then.
+    times: Floats, states: Floats, before: NDArray[np.int64], row: int, level: float, ask: Ask
+) -> Inquiry[tuple[Floats, Floats]]:
+    """Find when a watched state crosses a level upward after some points, and the states then.
 
     NaN where following the motion again does not show it. The saved times are equally spaced.
     """
@@ -129,7 +137,7 @@ def _returns(
     each, found = np.arange(before.size), np.ones(before.size, dtype=bool)
     for _ in range(_ZOOMS):
         grid = np.linspace(0.0, length, _ZOOM + 1)
-        near = paths(grid, x)
+        near = yield ask(grid, x)
         crossed = (near[row, :, :-1] < level) & (near[row, :, 1:] >= level)
         found &= crossed.any(axis=1)
         k = crossed.argmax(axis=1)

@@ -64,7 +64,7 @@ def _swings(found: Continuation, limits: list[Limit], p: Floats) -> Floats:
     scale = np.column_stack([np.where(limit.scale > 0, limit.scale, 1.0) for limit in limits])
     runs = pursue(system, times, x, p, _RTOL, 1e-3 * _RTOL * scale)
     out = []
-    for run, q in zip(runs, p.T, strict=True):
+    for run, q in zip(runs.each, p.T, strict=True):
         derived = system.outputs.vector(0.0, run.states, q[:, np.newaxis])
         rows = np.vstack([run.states, derived])
         out.append(np.array([rows.min(axis=1), rows.max(axis=1)]).T)
