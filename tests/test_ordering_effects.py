@@ -267,6 +267,21 @@ def test_predicted_independences_hold_in_random_linear_equations() -> None:
     assert false == 0
 
 
+def test_the_size_of_a_tank_has_an_effect_through_what_is_conserved() -> None:
+    tanks = System(
+        {"h": "k*(l - h)/A", "l": "k*(h - l)/B"},
+        parameters={"k": 1, "A": 2, "B": 3},
+        initial={"h": 4, "l": 1},
+    )
+    assert "total(A*h + B*l)" in causal_ordering(tanks).equations
+    effects = input_effects(tanks)
+    assert effects.ok
+    assert effects.adapted == (("k", "h"), ("k", "l"))
+    size = effects.table.change.sel(cause="A", variable="h").item()
+    exact = (2.02 * 4 + 3 * 1) / 5.02 - (2 * 4 + 3 * 1) / 5
+    assert size == pytest.approx(exact / 2.2, rel=1e-5)
+
+
 # Misuse
 
 

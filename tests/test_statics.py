@@ -8,7 +8,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from physcm.abstraction import comparative_statics, equilibrium_model
+from physcm.abstraction import comparative_statics, constraints_model, equilibrium_model
 from physcm.mechanism import InvalidValue, Normal, SetParameter, Shift
 from physcm.scm import SCM
 from physcm.sim import System, settle, zoo
@@ -243,3 +243,99 @@ def test_where_states_of_rest_are_not_isolated_there_is_no_derivative() -> None:
 def test_what_is_no_model_is_refused() -> None:
     with pytest.raises(InvalidValue, match="`3` is no model; give a System, an SCM"):
         comparative_statics(3)  # type: ignore[arg-type]
+
+
+# Conservation laws whose weights are parameters
+
+
+def capacitors() -> System:
+    """Two capacitors joined by a resistor: the charge C1 v1 + C2 v2 stays."""
+    return System(
+        {"v1": "(v2 - v1)/(R*C1)", "v2": "(v1 - v2)/(R*C2)"},
+        parameters={"R": 2, "C1": 1, "C2": 3},
+        initial={"v1": 5, "v2": 0},
+    )
+
+
+@pytest.mark.parametrize("kind", ["system", "causal model"])
+def test_the_weights_of_a_law_move_with_the_capacities_that_they_are(kind: str) -> None:
+    """At rest v = (C1 v1(0) + C2 v2(0))/(C1 + C2)."""
+    system = capacitors()
+    found = comparative_statics(system if kind == "system" else constraints_model(system))
+    at = found.derivative.isel({found.derivative.dims[0]: 0}).sel(effect="v1")
+    assert at.sel(cause="C1").item() == pytest.approx(3 * 5 / 4**2)
+    assert at.sel(cause="C2").item() == pytest.approx(-5 / 4**2)
+    assert at.sel(cause="R").item() == pytest.approx(0, abs=1e-12)
+
+
+def test_the_equations_of_a_model_with_other_capacities_are_those_of_that_system() -> None:
+    changed = SetParameter(C1=2.5)
+    model = constraints_model(capacitors()).scm.do(changed)
+    expected = float(settle(capacitors().do(changed)).v1[0])
+    assert float(model.sample(1).v1[0]) == pytest.approx(expected, rel=1e-6)
+    assert expected == pytest.approx(2.5 * 5 / 5.5, rel=1e-6)
+
+
+def test_there_is_no_derivative_by_what_breaks_a_law_of_special_values() -> None:
+    """B stays where k1 = k2 alone."""
+    tuned = System(
+        {"A": "k1*C - k2*A*B", "B": "B*C*(k2 - k1)", "C": "k2*A*B - k1*C", "D": "q*A - D"},
+        parameters={"k1": 2, "k2": 2, "q": 3},
+        initial={"A": 1, "B": 1, "C": 0.5, "D": 0},
+    )
+    found = comparative_statics(constraints_model(tuned)).derivative.isel(solution=0)
+    assert np.isnan(found.sel(cause=["k1", "k2"])).all()
+    assert found.sel(effect="D", cause="q").item() == pytest.approx(0.75)
+
+
+# Theorems of metabolic control analysis
+
+
+def pathway() -> System:
+    """X0 -> A -> B -> , each step by an enzyme of its own activity (Kacser & Burns 1973)."""
+    return System(
+        {"A": "e1*(X0 - A/q) - e2*A/(1 + A + B/K)", "B": "e2*A/(1 + A + B/K) - e3*B/(M + B)"},
+        parameters={"e1": 1.3, "e2": 2.1, "e3": 1.7, "X0": 1, "q": 2, "K": 0.8, "M": 0.6},
+        algebraic={"J": "e3*B/(M + B)"},
+        initial={"A": 0.5, "B": 0.5},
+        bounds={"A": (0, np.inf), "B": (0, np.inf)},
+    )
+
+
+def test_control_of_flux_sums_to_one_and_of_concentrations_to_zero() -> None:
+    control = the_stable_one(comparative_statics(pathway())).control.sel(cause=["e1", "e2", "e3"])
+    sums = control.sum("cause")
+    assert sums.sel(effect="J").item() == pytest.approx(1, rel=1e-10)
+    assert sums.sel(effect=["A", "B"]).values == pytest.approx([0, 0], abs=1e-10)
+
+
+def test_control_and_elasticities_cancel() -> None:
+    """sum_i C_i eps_iS = 0 for flux, and -1 for S itself (Kacser & Burns; Westerhoff & Chen)."""
+    found = the_stable_one(comparative_statics(pathway()))
+    p = {k: float(v) for k, v in pathway().parameters.items()}
+    rest = {x: float(found[x]) for x in "AB"}
+
+    def rates(A: float, B: float) -> np.ndarray:
+        steps = [p["e1"] * (p["X0"] - A / p["q"]), p["e2"] * A / (1 + A + B / p["K"])]
+        return np.log([*steps, p["e3"] * B / (p["M"] + B)])
+
+    for x in "AB":
+        up, down = ({**rest, x: rest[x] * np.exp(h)} for h in (1e-5, -1e-5))
+        elasticity = (rates(**up) - rates(**down)) / 2e-5
+        for effect, expected in {"J": 0, "A": -(x == "A"), "B": -(x == "B")}.items():
+            control = found.control.sel(effect=effect, cause=["e1", "e2", "e3"]).values
+            assert control @ elasticity == pytest.approx(expected, abs=1e-7)
+
+
+def test_control_of_flux_sums_to_one_with_a_conserved_cofactor() -> None:
+    """The sum over enzymes is 1 whatever totals are conserved (Reder 1988)."""
+    cycle = System(
+        {"S": "e1*X*N - e2*S*M", "N": "e2*S*M - e1*X*N", "M": "e1*X*N - e2*S*M"},
+        parameters={"e1": 1.2, "e2": 0.7, "X": 2},
+        algebraic={"J": "e2*S*M"},
+        initial={"S": 0.4, "N": 0.8, "M": 0.3},
+        bounds=dict.fromkeys("SNM", (0, np.inf)),
+    )
+    found = the_stable_one(comparative_statics(cycle)).control
+    assert found.sel(effect="J", cause=["e1", "e2"]).sum().item() == pytest.approx(1, rel=1e-10)
+    assert found.sel(effect="S", cause=["e1", "e2"]).sum().item() == pytest.approx(0, abs=1e-10)

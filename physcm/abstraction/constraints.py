@@ -28,14 +28,13 @@ import xarray as xr
 
 from physcm.abstraction.answer import Answer, answer
 from physcm.abstraction.equations import equilibrium_scm, starts_read
-from physcm.abstraction.laws import Law, LawChange, law_change, laws_of
-from physcm.abstraction.parametric import in_parameters
+from physcm.abstraction.laws import Law, LawChange, curved_laws, is_special, law_change, laws_of
 from physcm.abstraction.selection import only_solution, selected
 from physcm.mechanism.expression import initial_symbol, symbol, to_text
 from physcm.mechanism.interventions import Hold, Intervention, label
-from physcm.scm import SCM, MixedGraph
+from physcm.scm import SCM, MixedGraph, latent_projection
 from physcm.scm.status import SolutionStatus
-from physcm.sim import FirstIntegral, System, conservation_laws, first_integrals
+from physcm.sim import ConservationLaw, FirstIntegral, System, conservation_laws
 from physcm.sim.equilibrium import EquilibriumEquations
 from physcm.sim.settle import require_autonomous
 
@@ -47,10 +46,12 @@ class Constraint:
     Attributes:
         equation: the constraint.
         lifted_by: holding any of these makes it inactive.
+        special: whether it holds for the given values of the parameters alone.
     """
 
     equation: sp.Eq
     lifted_by: frozenset[str]
+    special: bool = False
 
     def is_active(self, held: Collection[str]) -> bool:
         """Say whether the constraint is active while some variables are held.
@@ -62,7 +63,8 @@ class Constraint:
 
     def __str__(self) -> str:
         sides = f"{to_text(self.equation.lhs)} = {to_text(self.equation.rhs)}"
-        return f"{sides}   unless {' or '.join(sorted(self.lifted_by))} is held"
+        told = f"{sides}   unless {' or '.join(sorted(self.lifted_by))} is held"
+        return f"{told}, for these values of the parameters alone" if self.special else told
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class CausalConstraintsModel:
             Constraint(sp.Eq(0, f, evaluate=False), frozenset({x})) for x, f in drift.items()
         ]
         laws = [
-            Constraint(_conservation(law), frozenset(law.states))
+            Constraint(_conservation(law), frozenset(law.states), is_special(law))
             for law in self.generic
             if isinstance(law, FirstIntegral) or not law.is_trivial
         ]
@@ -113,8 +115,7 @@ class CausalConstraintsModel:
     @cached_property
     def curved(self) -> tuple[FirstIntegral, ...]:
         """The nonlinear laws under the interventions made so far, in parameters if they can be."""
-        found = first_integrals(self.system, self.degree) if self.degree > 1 else ()
-        return tuple(in_parameters(self.system, law) or law for law in found)
+        return curved_laws(self.system, self.degree)
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -208,8 +209,16 @@ class CausalConstraintsModel:
         return selected(found.drop_vars(own), EquilibriumEquations(self.system), self.curved)
 
     def graph(self) -> MixedGraph:
-        """Return the graph of the active constraints as structural equations."""
-        return self.scm.graph()
+        """Return the graph of the active constraints as structural equations.
+
+        Multipliers, which stand for nonlinear laws, are projected out.
+
+        >>> sleigh = System({"v": "w**2", "w": "-v*w"}, initial={"v": 1, "w": 1})
+        >>> sorted(constraints_model(sleigh, degree=2).graph().nodes)
+        ['v', 'w']
+        """
+        own = {*self.scm.variables} - {*self.variables}
+        return latent_projection(self.scm.graph(), own)
 
     def __str__(self) -> str:
         return "\n".join(str(constraint) for constraint in self.constraints)
@@ -232,8 +241,9 @@ def constraints_model(system: System, degree: int = 1) -> CausalConstraintsModel
 
 
 def _conservation(law: Law) -> sp.Eq:
+    total = law.total if isinstance(law, ConservationLaw) else law.expression
     at_start = {symbol(name): initial_symbol(name) for name in law.states}
-    return sp.Eq(law.expression, law.expression.xreplace(at_start), evaluate=False)
+    return sp.Eq(total, total.xreplace(at_start), evaluate=False)
 
 
 def _no_special(system: System) -> dict[str, float]:

@@ -25,6 +25,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import sympy as sp
 
+from physcm.abstraction.parametric import linear_in_parameters
 from physcm.abstraction.unfolding import multiplier, unfolded
 from physcm.mechanism.distributions import Distribution
 from physcm.mechanism.expression import derivative, initial_symbol, names_in, symbol
@@ -42,14 +43,15 @@ def equilibrium_scm(
     """Return the structural equations of a system at rest, with no claim that it comes to rest.
 
     A conservation law takes the place of the equation of the state that it determines: that
-    equation follows from the others. A nonlinear law stands beside them, with a multiplier (see
+    equation follows from the others. Its weights are in the parameters, unless it holds for their
+    given values alone. A nonlinear law stands beside them, with a multiplier (see
     `physcm.abstraction.unfolding`).
     """
     mechanisms = {name: structural_equation(system, name) for name in system.states}
     for group in system.held_together:
         mechanisms |= _relabeled(system, [name for name in group if name in system.drift])
     mechanisms |= unfolded(system, laws, curved)
-    mechanisms |= {law.determines: _conserved(law) for law in laws}
+    mechanisms |= {law.determines: _conserved(law) for law in linear_in_parameters(system, laws)}
     mechanisms |= dict(system.derived)
     determined = {law.determines for law in laws}
     moving = {k: f for k, f in system.drift.items() if f != 0 and k not in determined}
@@ -227,14 +229,9 @@ def _reaches(system: System, name: str, reads: frozenset[str]) -> bool:
 
 def _conserved(law: ConservationLaw) -> sp.Basic:
     """Return the law as the structural equation of the state that it determines."""
-    weight = law.coefficients[0][1]
-    total = sp.Add(*(_rational(c) * initial_symbol(name) for name, c in law.coefficients))
-    others = sp.Add(*(_rational(c) * symbol(name) for name, c in law.coefficients[1:]))
-    return (total - others) / _rational(weight)
-
-
-def _rational(number: object) -> sp.Expr:
-    return sp.Rational(str(number))
+    x = symbol(law.determines)
+    at_start = law.total.xreplace({symbol(name): initial_symbol(name) for name in law.states})
+    return (at_start - law.total.xreplace({x: sp.S.Zero})) / law.total.coeff(x)
 
 
 def starts_read(system: System, read: Iterable[sp.Basic]) -> dict[str, Value]:

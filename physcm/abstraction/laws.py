@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeAlias
 
 import sympy as sp
 
-from physcm.abstraction.parametric import in_parameters
+from physcm.abstraction.parametric import in_parameters, linear_in_parameters
 from physcm.mechanism.errors import InvalidValue, Unsupported
 from physcm.mechanism.expression import symbol, to_text
 from physcm.sim import ConservationLaw, FirstIntegral, System, conservation_laws, first_integrals
@@ -52,6 +53,8 @@ class LawChange:
 def laws_of(system: System, degree: int = 1) -> tuple[Law, ...]:
     """Return the conservation laws of a system up to a degree, the linear ones first.
 
+    They are in the parameters, unless they hold for the given values of these alone.
+
     Raises:
         InvalidValue: for a degree that is no whole number of at least 1.
 
@@ -61,8 +64,25 @@ def laws_of(system: System, degree: int = 1) -> tuple[Law, ...]:
     """
     if not isinstance(degree, int) or degree < 1:
         raise InvalidValue(f"degree is `{degree!r}`; give a whole number of at least 1")
-    nonlinear = first_integrals(system, degree) if degree > 1 else ()
-    return (*conservation_laws(system), *nonlinear)
+    linear = linear_in_parameters(system, conservation_laws(system))
+    return (*linear, *curved_laws(system, degree))
+
+
+def curved_laws(system: System, degree: int) -> tuple[FirstIntegral, ...]:
+    """Return the nonlinear laws of a system up to a degree, in the parameters if they can be."""
+    found = first_integrals(system, degree) if degree > 1 else ()
+    return tuple(in_parameters(system, law) or law for law in found)
+
+
+def is_special(law: Law) -> bool:
+    """Say whether a law of `laws_of` holds for the given values of the parameters alone.
+
+    >>> balanced = System({"A": "-k*B", "B": "2*B"}, parameters={"k": 2}, initial={"A": 1, "B": 0})
+    >>> [is_special(law) for law in laws_of(balanced)]
+    [False]
+    """
+    known = law.general if isinstance(law, ConservationLaw) else law.values
+    return known is None
 
 
 def selecting_laws(system: System) -> tuple[FirstIntegral, ...]:
@@ -76,11 +96,11 @@ def selecting_laws(system: System) -> tuple[FirstIntegral, ...]:
     """
     for degree in _LOW_DEGREES:
         try:
-            found = first_integrals(system, degree)
+            found = curved_laws(system, degree)
         except Unsupported:
             return ()
         if found:
-            return tuple(in_parameters(system, law) or law for law in found)
+            return found
     return ()
 
 
@@ -100,21 +120,24 @@ def law_change(label: str, laws: Sequence[Law], done: System, degree: int = 1) -
     names = dict.fromkeys(name for law in laws for name in law.states)
     order = [*names, *(name for name in done.states if name not in names)]
     before = [law for law in laws if isinstance(law, ConservationLaw)]
-    own = _rows([law for law in before if not law.is_trivial], order)
     after = _rows(conservation_laws(done), order)
     kept = _intersection(_rows(before, order), after)
-    lifted = [_sum(row, order) for row in own if not _spans(kept, row)]
-    new = [_sum(row, order) for row in _beyond(kept, after)]
-    shown = [_sum(row, order) for row in kept if sum(map(bool, row)) > 1]
+    lifted = [
+        law.total
+        for law, row in zip(before, _rows(before, order), strict=True)
+        if not law.is_trivial and not _spans(kept, row)
+    ]
+    new = [_total(row, order, done) for row in _beyond(kept, after)]
+    shown = [_total(row, order, done) for row in kept if sum(map(bool, row)) > 1]
     curved = [law.expression for law in laws if isinstance(law, FirstIntegral)]
     restricted = {law: _restricted(law, done) for law in curved}
     alive = {law: e for law, e in restricted.items() if _is_kept(e, done)}
     if degree > 1:
         found = first_integrals(done, degree, beyond=tuple(alive.values()))
-        new += [law.expression for law in found]
+        new += [_curved(law.expression, done) for law in found]
     return LawChange(
         label,
-        (*shown, *alive.values()),
+        (*shown, *(_curved(law, done) for law in alive.values())),
         (*lifted, *(law for law in curved if law not in alive)),
         tuple(new),
     )
@@ -124,8 +147,15 @@ def _rows(laws: Sequence[ConservationLaw], order: Sequence[str]) -> list[list[sp
     return [[sp.Rational(str(dict(law.coefficients).get(x, 0))) for x in order] for law in laws]
 
 
-def _sum(row: Sequence[sp.Rational], order: Sequence[str]) -> sp.Expr:
-    return sp.Add(*(c * symbol(x) for c, x in zip(row, order, strict=True)))
+def _total(row: Sequence[sp.Rational], order: Sequence[str], done: System) -> sp.Expr:
+    """Return a law of a system in its parameters."""
+    weights = tuple((x, Fraction(int(c.p), int(c.q))) for x, c in zip(order, row, strict=True) if c)
+    return linear_in_parameters(done, [ConservationLaw(weights)])[0].total
+
+
+def _curved(expression: sp.Expr, done: System) -> sp.Expr:
+    law = FirstIntegral(expression)
+    return (in_parameters(done, law) or law).expression
 
 
 def _basis(rows: Sequence[Sequence[sp.Rational]]) -> list[list[sp.Rational]]:

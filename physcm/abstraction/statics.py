@@ -27,6 +27,8 @@ import sympy as sp
 import xarray as xr
 
 from physcm.abstraction.constraints import CausalConstraintsModel
+from physcm.abstraction.laws import is_special, laws_of
+from physcm.abstraction.parametric import breaking
 from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.errors import InvalidValue
 from physcm.mechanism.expression import initial_symbol, symbol, to_text
@@ -37,6 +39,7 @@ from physcm.sim import ConservationLaw, System, equilibria
 from physcm.sim.equilibrium import EquilibriumEquations
 
 _BROKEN = 1e-8
+_DERIVATIVES = ("derivative", "control")
 
 
 def comparative_statics(
@@ -70,8 +73,10 @@ def comparative_statics(
     """
     if isinstance(model, System):
         return _of_system(model, seed, sample)
-    if isinstance(model, SCM | CausalConstraintsModel):
-        return _of_causal_model(model if isinstance(model, SCM) else model.scm, seed, sample)
+    if isinstance(model, CausalConstraintsModel):
+        return _without_broken(model, _of_causal_model(model.scm, seed, sample))
+    if isinstance(model, SCM):
+        return _of_causal_model(model, seed, sample)
     raise InvalidValue(
         f"`{model!r}` is no model; give a System, an SCM or a CausalConstraintsModel"
     )
@@ -104,6 +109,16 @@ def _of_causal_model(model: SCM, seed: int, sample: int) -> xr.Dataset:
     by_name = Program.over(names, model.variables, {}, residuals).jacobian.batch(0.0, p, x)
     slopes = _responses(by_variable, by_name @ _follow(given, amounts))
     return found.assign(_labelled("solution", model.variables, amounts, x, slopes))
+
+
+def _without_broken(model: CausalConstraintsModel, found: xr.Dataset) -> xr.Dataset:
+    """Return derivatives, NaN by what breaks a law that holds for the given values alone."""
+    special = [law for law in laws_of(model.system, model.degree) if is_special(law)]
+    broken = {name for law in special for name in breaking(model.system, law)}
+    multipliers = {*model.scm.variables} - {*model.variables}
+    found = found.drop_vars(multipliers).drop_sel(effect=[*multipliers])
+    kept = ~found.cause.isin([*broken])
+    return found.assign({key: found[key].where(kept) for key in _DERIVATIVES})
 
 
 def _labelled(

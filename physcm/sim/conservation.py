@@ -32,12 +32,15 @@ class ConservationLaw:
     Attributes:
         coefficients: the weight of each state that takes part; the first one is the state
             that the law determines when all others are known.
+        general: the total with parameters in place of their values; None if the law holds for
+            these alone, or if that is not known.
 
     >>> str(ConservationLaw((("E", Fraction(1)), ("C", Fraction(1)))))
     'C + E'
     """
 
     coefficients: tuple[tuple[str, Fraction], ...]
+    general: sp.Expr | None = None
 
     @property
     def determines(self) -> str:
@@ -57,12 +60,17 @@ class ConservationLaw:
         )
 
     @property
+    def total(self) -> sp.Expr:
+        """The conserved total, in the parameters if it can be."""
+        return self.expression if self.general is None else self.general
+
+    @property
     def is_trivial(self) -> bool:
         """Whether a single state is conserved, having no dynamics of its own."""
         return len(self.coefficients) == 1
 
     def __str__(self) -> str:
-        return to_text(self.expression)
+        return to_text(self.total)
 
 
 def conservation_laws(system: System, varied: Collection[str] = ()) -> tuple[ConservationLaw, ...]:

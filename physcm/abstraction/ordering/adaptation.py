@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from physcm.abstraction.ordering.written_out import Mechanisms
 from physcm.mechanism.errors import InvalidValue
-from physcm.mechanism.expression import names_in
+from physcm.mechanism.expression import derivative, names_in, symbol
 from physcm.scm import MixedGraph
 
 if TYPE_CHECKING:
@@ -56,12 +56,38 @@ def reached(ordering: CausalOrdering) -> dict[str, tuple[str, ...]]:
     graph = MixedGraph(edges, nodes=ordering.variables)
     own = {**source.state_of, **source.defined_by}
     starts = {f: mechanisms.answering(own[f]) for f in ordering.equations if f in own}
-    conserved = {state for law in reduced.laws for state in law.states}
+    conserved = {state for law in reduced.laws.values() for state in law.states}
+    weighed = weighing(ordering)
     for name in ordering.inputs:
         moved = {x for x in conserved if name in names_in(source.starts[x])}
+        moved |= weighed.get(name, set())
         moved |= {x for x in totals if not moved.isdisjoint(slopes[x])}
         starts[name] = moved | {x for x in slopes if name in slopes[x] and name in disturbed[x]}
     return {
         cause: tuple(v for v in ordering.variables if v in graph.descendants(start))
         for cause, start in starts.items()
     }
+
+
+def weighing(ordering: CausalOrdering) -> dict[str, set[str]]:
+    """Return the inputs that are in the weights of conserved totals, with the states they weigh.
+
+    Such an input, as the size of a tank, moves the state of rest unless the system starts at rest.
+
+    >>> from physcm.abstraction import causal_ordering
+    >>> from physcm.sim import System
+    >>> tanks = System(
+    ...     {"h": "(l - h)/A", "l": "h - l"}, parameters={"A": 2}, initial={"h": 1, "l": 0}
+    ... )
+    >>> weighing(causal_ordering(tanks))
+    {'A': {'h'}}
+    """
+    found: dict[str, set[str]] = {}
+    reduced = ordering.reduced
+    if reduced is None:
+        return found
+    for label, law in reduced.laws.items():
+        for x in law.states:
+            for name in names_in(derivative(reduced.residuals[label], symbol(x))):
+                found.setdefault(name, set()).add(x)
+    return found

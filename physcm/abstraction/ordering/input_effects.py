@@ -1,11 +1,12 @@
 """Effects at equilibrium, predicted by the causal ordering and seen in simulations.
 
 Every input of a system (a parameter, or an initial value that a conserved total reads) and every
-equation is changed a little, from rest, one at a time. The simulation tells how far each variable
-went on the way (`transient`) and where it came to rest (`change`), relative to its size; the
-causal ordering tells which variables the change reaches over time (`reaches`) and which it has an
-effect on at equilibrium (`effect`). A last run, in which nothing is changed, tells how far
-variables stray by errors of integration alone. A *false claim* is a predicted absence of an
+equation is changed a little, from rest, one at a time (from the initial state where the weights of
+a conserved total read an input, which has no effect on what starts at rest). The simulation tells
+how far each variable went on the way (`transient`) and where it came to rest (`change`), relative
+to its size; the causal ordering tells which variables the change reaches over time (`reaches`) and
+which it has an effect on at equilibrium (`effect`). A last run, in which nothing is changed, is
+what the others are compared with. A *false claim* is a predicted absence of an
 effect that is seen, a *miss* a predicted effect that is not. A variable that answers and comes
 back shows perfect adaptation.
 
@@ -24,7 +25,7 @@ import numpy as np
 import sympy as sp
 import xarray as xr
 
-from physcm.abstraction.ordering.adaptation import reached
+from physcm.abstraction.ordering.adaptation import reached, weighing
 from physcm.abstraction.ordering.causal_ordering import CausalOrdering, causal_ordering
 from physcm.abstraction.requirements import require_system
 from physcm.mechanism.codegen import Floats
@@ -203,9 +204,10 @@ def _inputs(ordering: CausalOrdering, fixed: System) -> list[str]:
 def _changed(
     fixed: System, ordering: CausalOrdering, rest: xr.Dataset, causes: Sequence[str], step: float
 ) -> System:
-    """Return a system one sample of which has one cause changed, all of them starting at rest.
+    """Return a system one sample of which has one cause changed, and a last one in which none is.
 
-    In a last sample nothing is changed.
+    They start at rest, unless the weights of a conserved total read an input, of which there one
+    sees nothing.
     """
     forces = _forces(ordering, fixed)
     count = len(causes) + 1
@@ -226,9 +228,11 @@ def _changed(
             changed = values[name] * (1 + step) if values[name] else step
             values[name] = tuple(changed if i == k else values[name] for i in range(count))
     moved = fixed.replace(drift=drift, algebraic=algebraic, parameters=parameters, initial=initial)
-    starts = moved.draw(np.arange(count), 0)[0] - fixed.draw(np.array([0]), 0)[0]
-    at_rest = np.array([rest[name].item() for name in fixed.states])[:, np.newaxis] + starts
-    return moved.replace(initial=dict(zip(fixed.states, map(tuple, at_rest.tolist()), strict=True)))
+    starts = moved.draw(np.arange(count), 0)[0]
+    if not weighing(ordering):
+        at_rest = np.array([rest[name].item() for name in fixed.states])[:, np.newaxis]
+        starts += at_rest - fixed.draw(np.array([0]), 0)[0]
+    return moved.replace(initial=dict(zip(fixed.states, map(tuple, starts.tolist()), strict=True)))
 
 
 def _forces(ordering: CausalOrdering, fixed: System) -> dict[str, dict[str, sp.Expr]]:
@@ -244,7 +248,11 @@ def _forces(ordering: CausalOrdering, fixed: System) -> dict[str, dict[str, sp.E
     weights = sp.Matrix(
         len(reduced.laws),
         len(states),
-        lambda i, j: dict(reduced.laws[i].coefficients).get([*states.values()][j], 0),
+        [
+            dict(law.coefficients).get(x, 0)
+            for law in reduced.laws.values()
+            for x in states.values()
+        ],
     )
     place = {x: j for j, x in enumerate(states.values())}
     dependent = weights[:, [place[x] for x in left_out]]
@@ -289,7 +297,7 @@ def _responses(changed: System, rest: xr.Dataset, causes: int) -> tuple[Floats, 
     on_the_way = np.abs(path - path[:, -1:]).max(axis=2).T
     size = np.maximum(np.abs(start), np.nanmax(on_the_way, axis=0))
     size = np.where(size > 0, size, 1.0)
-    change = np.where(settled, np.abs(last - start) / size, np.nan)
+    change = np.where(settled, np.abs(last - last[-1]) / size, np.nan)
     return np.where(settled, on_the_way / size, np.nan)[:-1], change[:-1]
 
 

@@ -11,7 +11,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from physcm.abstraction.ordering.reduction import total_label
 from physcm.mechanism.declarations import require_within
 from physcm.mechanism.errors import Infeasible, InvalidValue, NotUnique, UnknownVariable
 from physcm.mechanism.expression import held_symbol
@@ -109,7 +108,7 @@ def _determines(ordering: CausalOrdering, equation: str) -> set[str]:
     if reduced and equation in reduced.left_out:
         state = reduced.source.state_of.get(equation)
         labels = {*reduced.left_out[equation]}
-        labels |= {total_label(law) for law in reduced.laws if state in law.states}
+        labels |= {label for label, law in reduced.laws.items() if state in law.states}
     return {v for c in ordering.clusters if labels & {*c.equations} for v in c.variables}
 
 

@@ -29,8 +29,9 @@ from physcm.abstraction.ordering.dependence import (
 )
 from physcm.abstraction.ordering.division import divide
 from physcm.abstraction.ordering.equations import Equations
+from physcm.abstraction.parametric import total_in_parameters
 from physcm.mechanism.errors import NotSolvable
-from physcm.mechanism.expression import names_in, symbol
+from physcm.mechanism.expression import names_in, symbol, to_text
 from physcm.scm.structure import Structure
 from physcm.sim.conservation import ConservationLaw, laws_among
 
@@ -45,7 +46,7 @@ class Reduced:
         factors: what a written equation is divided by to give its residual.
         reads: the variables and inputs that occur in each residual, also in those left out.
         left_out: equations that follow from others, with these.
-        laws: the conserved totals that take the place of drifts left out.
+        laws: those whose totals take the place of drifts left out, by the label of the total.
         positive: variables assumed to be not zero, where equations allow both.
         notes: what was done, in sentences.
     """
@@ -55,7 +56,7 @@ class Reduced:
     factors: Mapping[str, sp.Expr]
     reads: Mapping[str, frozenset[str]]
     left_out: Mapping[str, Sequence[str]]
-    laws: tuple[ConservationLaw, ...]
+    laws: Mapping[str, ConservationLaw]
     positive: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -73,11 +74,17 @@ def reduce(equations: Equations) -> Reduced:
     reads = _occurrence(equations, residuals)
     laws = () if _independent(equations, equations.residuals) else _laws(equations)
     left_out = _left_out(equations, residuals, reads)
-    totals = {total_label(law): _total(equations, law) for law in laws}
+    conserved = [_in_parameters(equations, law) for law in laws]
+    at_start = {symbol(name): value for name, value in equations.starts.items()}
+    labels = [f"total({to_text(total)})" for total in conserved]
+    totals = {
+        label: total - total.xreplace(at_start)
+        for label, total in zip(labels, conserved, strict=True)
+    }
     notes = [
         *(note for one in divided.values() for note in one.notes),
         *(_about(label, others) for label, others in left_out.items()),
-        *(f"`{law}` is conserved: its total at the start is an equation" for law in laws),
+        *(f"`{to_text(e)}` is conserved: its total at the start is an equation" for e in conserved),
     ]
     return Reduced(
         equations,
@@ -85,7 +92,7 @@ def reduce(equations: Equations) -> Reduced:
         {label: one.factor for label, one in divided.items()},
         reads | _occurrence(equations, totals),
         left_out,
-        laws,
+        dict(zip(labels, laws, strict=True)),
         tuple(dict.fromkeys(name for one in divided.values() for name in one.positive)),
         tuple(notes),
     )
@@ -106,20 +113,10 @@ def _left_out(
     return left_out
 
 
-def total_label(law: ConservationLaw) -> str:
-    """Return the label of the equation of a conserved total.
-
-    >>> from fractions import Fraction
-    >>> total_label(ConservationLaw((("E", Fraction(1)), ("C", Fraction(1)))))
-    'total(C + E)'
-    """
-    return f"total({law})"
-
-
-def _total(equations: Equations, law: ConservationLaw) -> sp.Expr:
-    """Return what vanishes where a conserved total has its initial value."""
-    at_start = {symbol(name): equations.starts[name] for name, _ in law.coefficients}
-    return law.expression - law.expression.xreplace(at_start)
+def _in_parameters(equations: Equations, law: ConservationLaw) -> sp.Expr:
+    drift = {x: equations.residuals[label] for label, x in equations.state_of.items()}
+    general = total_in_parameters(law, drift, equations.definitions, equations.known)
+    return law.expression if general is None else general
 
 
 def _occurrence(
