@@ -13,10 +13,12 @@ the minors are expressions of the parameters alone, and their signs are decided 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sympy as sp
+from sympy.polys.matrices import DomainMatrix
+from sympy.polys.rings import PolyElement, PolyRing, sring
 
 from physcm.abstraction.signs import Signs
 from physcm.abstraction.triangular import diagonal_blocks
@@ -49,25 +51,35 @@ class Condition:
         return f"{to_text(self.expression)} > 0 ({'holds' if self.holds else 'fails'})"
 
 
-def hurwitz_conditions(coefficients: Sequence[sp.Expr]) -> list[sp.Expr]:
-    """Return what has to be positive, given a_1, ..., a_n: the minors, a_n in place of the last.
+def hurwitz_conditions(matrix: sp.Matrix) -> list[sp.Expr]:
+    """Return what has to be positive: the minors, a_n in place of the last.
 
-    The last minor is a_n times the one before it.
+    The last minor is a_n times the one before it. Determinants are taken without division
+    (Berkowitz), over the polynomials in whatever the entries are made of.
 
     >>> a, b, c = map(symbol, "abc")
-    >>> hurwitz_conditions([a, b, c])
+    >>> hurwitz_conditions(sp.Matrix([[0, 1, 0], [0, 0, 1], [-c, -b, -a]]))
     [a, a*b - c, c]
     """
-    n = len(coefficients)
-    a = [sp.S.One, *coefficients]
+    n = matrix.rows
+    ring, entries = sring(list(matrix))
+    a = _charpoly(ring, [entries[i * n : (i + 1) * n] for i in range(n)])
 
-    def entry(i: int, j: int) -> sp.Expr:
+    def entry(i: int, j: int) -> PolyElement:
         k = 2 * (i + 1) - (j + 1)
-        return a[k] if 0 <= k <= n else sp.S.Zero
+        return a[k] if 0 <= k <= n else ring.zero
 
-    matrix = sp.Matrix(n, n, entry)
-    minors = [sp.expand(matrix[:k, :k].det(method="berkowitz")) for k in range(1, n)]
-    return [*minors, coefficients[-1]]
+    minors = [
+        (-1) ** k * _charpoly(ring, [[entry(i, j) for j in range(k)] for i in range(k)])[-1]
+        for k in range(1, n)
+    ]
+    return [polynomial.as_expr() for polynomial in [*minors, a[n]]]
+
+
+def _charpoly(ring: PolyRing, rows: list[list[PolyElement]]) -> list[PolyElement]:
+    """Return 1, a_1, ..., a_n of the characteristic polynomial."""
+    found: list[PolyElement] = DomainMatrix(rows, (len(rows),) * 2, ring.to_domain()).charpoly()
+    return found
 
 
 def reduced_jacobian(system: System) -> sp.Matrix:
@@ -91,21 +103,6 @@ def reduced_jacobian(system: System) -> sp.Matrix:
             if name in columns:
                 columns[name] -= sp.Rational(str(c / weight)) * sp.Matrix(full[first])
     return sp.Matrix.hstack(*columns.values()) if free else sp.zeros(0, 0)
-
-
-def characteristic(matrix: sp.Matrix) -> list[sp.Expr]:
-    """Return a_1, ..., a_n of the characteristic polynomial (Faddeev & LeVerrier).
-
-    >>> characteristic(sp.Matrix([[0, 1], [symbol("k"), 2]]))
-    [-2, -k]
-    """
-    one = sp.eye(matrix.rows)
-    power, coefficients = one, []
-    for k in range(1, matrix.rows + 1):
-        product = (matrix * power).applyfunc(sp.expand)
-        coefficients.append(sp.expand(-product.trace() / k))
-        power = product + coefficients[-1] * one
-    return coefficients
 
 
 def routh_conditions(
@@ -140,7 +137,7 @@ def routh_conditions(
     blocks = [matrix.extract(*[rows.tolist()] * 2) for rows in diagonal_blocks(matrix)]
     if max(block.rows for block in blocks) > _LARGEST:
         return None
-    positive = [c for block in blocks for c in hurwitz_conditions(characteristic(block))]
+    positive = [c for block in blocks for c in hurwitz_conditions(block)]
     if max(map(sp.count_ops, positive)) > _LONGEST_CONDITION:
         return None
     signs, known = Signs.of(system, {**numbers, **found}), known_parameters(system)
