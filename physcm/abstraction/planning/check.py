@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from physcm.abstraction.planning.conditions import Conditions
 from physcm.abstraction.planning.fate import TOLERANCE, imagined_state, long_run, values_in_words
 from physcm.abstraction.planning.plans import Plan
-from physcm.abstraction.planning.transit import Breach, last_below, saved_times
+from physcm.abstraction.planning.transit import Breach, last_below, watched
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.errors import InvalidValue
 from physcm.sim import System, settle, simulate, steady_states
@@ -88,7 +88,7 @@ def check(
     limits = settle(acted, count, plan.seed)
     ends_early = (limits.status == LimitStatus.DIVERGED).any()  # it is known before it is seen
     horizon = (float(limits.settling_time.max()) or 1.0) * (_BEYOND if ends_early else 1)
-    runs = simulate(acted, saved_times(horizon), n=count, seed=plan.seed)
+    runs = watched(acted, horizon, n=count, seed=plan.seed)
     return Check(plan, system, acted, kept, within, rested, before, limits, runs)
 
 
@@ -129,9 +129,10 @@ class Check:
         settled = self.limits.status.values == LimitStatus.SETTLED
         target = self.plan.target
         margins = target.margins(self.limits)
-        sizes = [target.sizes(dict(zip(target.names, row, strict=True)))
+        there = [target.sizes(dict(zip(target.names, row, strict=True)))
                  for row in np.array([self.limits[name] for name in target.names]).T]  # fmt: skip
-        return np.asarray(settled & (margins >= -TOLERANCE * np.transpose(sizes)).all(axis=0))
+        sizes = np.maximum(there, self.plan.sizes).T
+        return np.asarray(settled & (margins >= -TOLERANCE * sizes).all(axis=0))
 
     @cached_property
     def arrival(self) -> Floats:

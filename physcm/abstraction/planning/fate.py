@@ -40,7 +40,8 @@ def imagined_state(plan: Plan, acted: System, limits: xr.Dataset, k: int) -> str
     x, end = (
         np.array([float(found[name][k]) for name in acted.states]) for found in (imagined, limits)
     )
-    size = np.where(x != 0, np.abs(x), 1.0)
+    size = np.maximum(np.abs(x), np.abs(x0))
+    size = np.where(size > 0, size, 1.0)
     if (np.abs(end - x) <= TOLERANCE * size).all():
         return "that is what the model imagines of this run, which the plan leaves out"
     if not plant.rests(x, p, plant.conserved(x[:, np.newaxis])[:, 0]):

@@ -9,7 +9,6 @@ from typing import TypeAlias
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from physcm.abstraction.constraints import CausalConstraintsModel
 from physcm.abstraction.planning.conditions import Conditions
@@ -43,15 +42,15 @@ class Imagined:
     n: int
     seed: int
 
-    def solve(self, points: Floats) -> tuple[xr.Dataset, NDArray[np.bool_]]:
-        """Return the solutions at points (actions, points), holds first, and which of them count.
+    def solve(self, points: Floats) -> tuple[xr.Dataset, Floats]:
+        """Return the solutions at points (actions, points), holds first, and how steady they are.
 
         Both are over `sample`, of all samples of the first point, then of the second, and
-        `solution`. A solution counts if it is stable, as far as the model can tell that, and if
-        none besides it is in doubt.
+        `solution`. A solution counts if its steadiness is at least 0: if it is stable, as far as
+        the model can tell that, and none besides it is in doubt. Where there is none it is -inf.
         """
         found = self._found(points)
-        return found, self._steadiness(found) >= 0
+        return found, self._steadiness(found)
 
     def margins(self, points: Floats, target: Conditions, *, every: bool) -> Floats:
         """Return by how much conditions are met, (conditions + 1, points, samples).

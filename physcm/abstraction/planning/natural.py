@@ -31,7 +31,8 @@ class Natural:
     def __init__(self, model: Causal, n: int, seed: int) -> None:
         self.model = model
         self.scm = model if isinstance(model, SCM) else model.scm
-        self.found, self.counts = Imagined(model, {}, (), n, seed).solve(np.empty((0, 1)))
+        self.found, steady = Imagined(model, {}, (), n, seed).solve(np.empty((0, 1)))
+        self.counts = steady >= 0
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ A causal model knows where a system rests. It says nothing of the way there, whi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations
 
@@ -119,6 +119,11 @@ class _Task:
     seed: int
 
     def plans(self) -> Plans:
+        """Return the plans, or what stands in their way."""
+        found = self.found()
+        return Plans(self.goal, found) if found else self.unmet()
+
+    def found(self) -> tuple[Plan, ...]:
         """Look at sets of actions, small ones first."""
         found: dict[frozenset[str], Plan] = {}
         for some in self.sets:
@@ -128,8 +133,7 @@ class _Task:
             spare = min(below, default=np.inf) * (1 - _WORTH)
             if optimum.violation == 0 and optimum.cost < spare:
                 found[names] = self.plan(some, optimum)
-        ordered = tuple(sorted(found.values(), key=lambda one: one.cost))
-        return Plans(self.goal, ordered) if ordered else self.unmet()
+        return tuple(sorted(found.values(), key=lambda one: one.cost))
 
     @property
     def sets(self) -> Iterator[tuple[Action, ...]]:
@@ -188,15 +192,18 @@ class _Task:
     def plan(self, some: tuple[Action, ...], optimum: Optimum) -> Plan:
         """Return the plan of an optimum, with what the model makes of it."""
         point = optimum.point[:, np.newaxis]
-        found, counts = self.world(some, self.n, self.seed).solve(point)
+        found, steady = self.world(some, self.n, self.seed).solve(point)
         margins = np.nan_to_num(self.goal.margins(found) / self.sizes, nan=-np.inf).min(axis=0)
+        counts = steady >= 0
         order = np.where(counts, margins if self.every else -margins, np.inf)
+        order = np.where(counts.any(axis=1, keepdims=True), order, -steady)  # the steadiest
         imagined = found.isel(solution=xr.DataArray(order.argmin(axis=1), dims="sample"))
         fresh = self.n if self.n == 1 else _FRESH
         again = self.world(some, fresh, self.seed + (self.n > 1))
         met = (self.margins(again, point) >= -SLACK).all(axis=0)
         return Plan(
             target=self.goal,
+            sizes=tuple(self.sizes.ravel().tolist()),
             actions=some,
             values=tuple(optimum.point.tolist()),
             cost=optimum.cost,
@@ -215,13 +222,14 @@ class _Task:
     def unmet(self) -> Plans:
         """Return which conditions no action meets, or where all are nearest to it together."""
         every = range(len(self.goal.parts))
+        hope = next(iter(replace(self, every=False).found()), None) if self.every else None
         alone = [(k, self.nearest([k])) for k in every]
         missed = [self.shortfall(k, *at) for k, at in alone if at[0].rank > (0.0, SLACK)]
         if missed:
-            return Plans(self.goal, (), tuple(missed))
+            return Plans(self.goal, (), tuple(missed), hope=hope)
         at = self.nearest([*every])
         together = tuple(self.shortfall(k, *at) for k in every)
-        return Plans(self.goal, (), together, together=True)
+        return Plans(self.goal, (), together, together=True, hope=hope)
 
     def nearest(self, aim: Sequence[int]) -> tuple[Optimum, tuple[Action, ...]]:
         """Return the actions by which some conditions come nearest to being met."""

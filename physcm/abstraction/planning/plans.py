@@ -27,6 +27,7 @@ class Plan:
 
     Attributes:
         target: what is to be met.
+        sizes: of its conditions, relative to which they are met up to rounding.
         actions: what is done.
         values: at which value each.
         cost: what it costs.
@@ -45,6 +46,7 @@ class Plan:
     """
 
     target: Conditions
+    sizes: tuple[float, ...]
     actions: tuple[Action, ...]
     values: tuple[float, ...]
     cost: float
@@ -132,12 +134,15 @@ class Plans:
         plans: the plans.
         unmet: if there is none, the conditions that cannot be met.
         together: whether each of these can be met on its own, and not all together.
+        hope: the cheapest plan by which at least one solution of several meets the target, where
+            every one had to and none does.
     """
 
     target: Conditions
     plans: tuple[Plan, ...]
     unmet: tuple[Unmet, ...] = ()
     together: bool = False
+    hope: Plan | None = None
 
     @property
     def best(self) -> Plan:
@@ -163,6 +168,9 @@ class Plans:
         if not self.plans:
             why = ", though each condition can be on its own" if self.together else ""
             lines = [f"{self.target} is not met by any action{why}:", *map(str, self.unmet)]
+            if self.hope is not None:
+                hopeful = f"by {self.hope} one of several solutions meets it"
+                lines += [f"{hopeful}: allow that by every=False"]
             return "\n  ".join(lines)
         texts, costs = [str(one) for one in self], [f"cost {one.cost:.4g}" for one in self]
         wide, dear = max(map(len, texts)), max(map(len, costs))

@@ -1,6 +1,7 @@
 """The way to a state of rest: when it is reached for good, and what is broken before.
 
-Margins over time are known at saved times, and by a line between these.
+Margins over time are known at saved times, and by a line between these: times are added until no
+variable moves by more than a hundredth of its range from one to the next.
 """
 
 from __future__ import annotations
@@ -8,10 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
+from physcm.sim import System, simulate
 
 _LINEAR, _EARLY = 1001, 400
+_MOVED, _PIECES, _ROUNDS, _MOST_VALUES = 0.01, 64, 3, 4e6
 
 
 @dataclass(frozen=True)
@@ -53,10 +58,35 @@ class Breach:
         )
 
 
-def saved_times(horizon: float) -> Floats:
-    """Return times that are close to each other early on."""
+def watched(system: System, horizon: float, *, n: int, seed: int) -> xr.Dataset:
+    """Return runs with as many saved times as it takes to see how far each variable goes."""
     early = np.geomspace(1e-6, 1, _EARLY)
-    return horizon * np.union1d(np.linspace(0, 1, _LINEAR), early)
+    times = horizon * np.union1d(np.linspace(0, 1, _LINEAR), early)
+    runs = simulate(system, times, n=n, seed=seed)
+    for _ in range(_ROUNDS):
+        rows = [runs[name].values for name in system.variables]
+        pieces = _pieces(np.array(rows).reshape(-1, n, times.size))
+        if pieces.max() == 1 or pieces.sum() * n * len(system.variables) > _MOST_VALUES:
+            break
+        place = np.repeat(np.arange(pieces.size), pieces)
+        within = np.arange(place.size) - (np.cumsum(pieces) - pieces)[place]
+        steps = np.diff(times)[place] * within / pieces[place]
+        times = np.append(times[place] + steps, times[-1])
+        runs = simulate(system, times, n=n, seed=seed)
+    return runs
+
+
+def _pieces(values: Floats) -> NDArray[np.int64]:
+    """Return into how many parts to cut each time between two, of values (variables, runs, times).
+
+    >>> _pieces(np.array([[[0.0, 0.0, 0.5, 1.0, 0.995]]])).tolist()
+    [1, 50, 50, 1]
+    """
+    rows = np.where(np.isfinite(values), values, np.nan)
+    reach = np.nan_to_num(np.fmax.reduce(rows, (1, 2)) - np.fmin.reduce(rows, (1, 2)))
+    shares = np.abs(np.diff(rows)) / np.where(reach > 0, reach, np.inf)[:, np.newaxis, np.newaxis]
+    farthest = np.nan_to_num(shares).max(axis=(0, 1), initial=0.0)
+    return np.asarray(np.clip(np.ceil(farthest / _MOVED - 1e-9), 1, _PIECES), dtype=np.int64)
 
 
 def last_below(excess: Floats, times: Floats) -> Floats:
