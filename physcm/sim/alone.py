@@ -19,6 +19,7 @@ from physcm.sim.certified import Certified, certified
 from physcm.sim.equilibrium import EquilibriumEquations, stability
 from physcm.sim.long_run import Limit
 from physcm.sim.multistart import scatter, size_of_states
+from physcm.sim.root_nearby import has_root_nearby
 from physcm.sim.status import LimitStatus, RestStatus
 
 _STARTS, _AT_ONCE = 64, 2**22
@@ -80,11 +81,11 @@ class Sample:
     def first(self, roots: Floats, limit: Limit) -> Certified | None:
         """Return the first of some roots, (states, any), that is feasible, if there is one."""
         scale = _scale(limit)
-        fits = self.equations.are_feasible(roots, scale)
-        if not fits.any():
-            return None
-        root = roots[:, fits][:, :1]
-        return self.as_it_is(root, np.maximum(scale, np.abs(root)))
+        for root in roots[:, self.equations.are_feasible(roots, scale)].T:
+            size = np.maximum(scale[:, 0], np.abs(root))
+            if has_root_nearby(self.equations, root, self.p[:, 0], self.total[:, 0], size):
+                return self.as_it_is(root[:, np.newaxis], size[:, np.newaxis])
+        return None
 
     def as_it_is(self, x: Floats, scale: Floats) -> Certified:
         """Return what is known of an equilibrium, (states, 1), that is taken as it is."""

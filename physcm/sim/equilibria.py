@@ -19,6 +19,7 @@ from physcm.sim.equilibrium import EquilibriumEquations, stability
 from physcm.sim.long_run import long_run, long_runs
 from physcm.sim.multistart import every_root, scatter, size_of_states
 from physcm.sim.provenance import provenance
+from physcm.sim.root_nearby import has_root_nearby
 from physcm.sim.settle import require_autonomous
 from physcm.sim.status import LimitStatus
 from physcm.sim.system import System
@@ -102,7 +103,17 @@ def find(equations: EquilibriumEquations, x0: Floats, p: Floats, starts: int) ->
         if equations.is_feasible(state, scale) and not _known(state, kept, scale):
             values = equations.eigenvalues(state, p, scale)
             kept.append(Equilibrium(state, values, stability(values), found_by))
-    return sorted(_isolated(kept), key=lambda e: tuple(e.state))
+    certain = (e for e in _isolated(kept) if _is_certain(e, equations, p, total, scale))
+    return sorted(certain, key=lambda e: tuple(e.state))
+
+
+def _is_certain(
+    found: Equilibrium, equations: EquilibriumEquations, p: Floats, total: Floats, scale: Floats
+) -> bool:
+    """Say whether an equilibrium is one where no flow has come to rest there."""
+    return found.found_by == "integration" or has_root_nearby(
+        equations, found.state, p, total, scale
+    )
 
 
 def _isolated(found: list[Equilibrium]) -> list[Equilibrium]:

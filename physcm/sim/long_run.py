@@ -26,6 +26,7 @@ from physcm.sim.inquiry import Inquiry, Motion, findings
 from physcm.sim.period import closed_period, period_of
 from physcm.sim.periodicity import on_circles
 from physcm.sim.pursuit import MOST_STEPS, Runs, pursue_within
+from physcm.sim.root_nearby import has_root_nearby
 from physcm.sim.rounding import fastest_time, rounding
 from physcm.sim.status import LimitStatus, RunStatus
 
@@ -37,6 +38,8 @@ _SLOW = 1e-2
 _FAINT = 1e-3
 _STEADY = 0.1
 _WINDOWS = 64
+_WAITING = 1000
+"""By how much longer to follow what does not move and yet is at no root."""
 _POINTS = 1024
 _AT_ONCE = 2**22
 _GROWING_WINDOWS = 20
@@ -266,7 +269,8 @@ class _Watch:
 
     def rests_at_start(self) -> bool:
         """A start that already solves the equations stays, stable or not."""
-        if not len(self.x) or self.equations.rests(self.x, self.p, self.total):
+        rests = self.equations.rests(self.x, self.p, self.total)
+        if not len(self.x) or (rests and self.has_root_nearby()):
             self.limit = self.ended(LimitStatus.SETTLED)
         return self.limit is not None
 
@@ -319,12 +323,20 @@ class _Watch:
         above 1/t; what is slower than that has not begun to move. What drifts at a constant rate
         does not rest, however little that is beside its size, nor does what has all but died out
         where it would grow again, as between the saddles of a heteroclinic cycle (May & Leonard,
-        SIAM J. Appl. Math. 29, 1975).
+        SIAM J. Appl. Math. 29, 1975), nor what is fast and waits for something slow.
         """
         self.still = self.still + 1 if self.moved < _STILL else 0
         resting = self.still >= 3 and self.time * self.slowest() > 1
-        if resting and not self.drifts(times, states).any() and not self.regrows():
+        resting = resting and not self.drifts(times, states).any() and not self.regrows()
+        if resting and self.has_root_nearby():
             self.limit = self.ended(LimitStatus.SETTLED)
+        elif resting:
+            self.window *= _WAITING
+
+    def has_root_nearby(self) -> bool:
+        """Say whether the equations nearly hold here, and not up to rounding alone."""
+        scale = self.positive_scale()
+        return has_root_nearby(self.equations, self.x, self.p, self.total, scale)
 
     def regrows(self) -> bool:
         """Say whether states that have all but died out would grow from here."""
