@@ -210,6 +210,14 @@ def test_a_toggle_switch_is_refused_because_two_states_attract() -> None:
     assert held.agree
 
 
+def test_a_state_that_attracts_from_one_side_is_not_called_an_error_of_the_model() -> None:
+    """x = 0 attracts all that start above, as solving x' = -x**2 by hand shows; -1 the others."""
+    system = System({"x": "-x**2 * (x + 1)"}, initial={"x": 0.5})
+    report = commutes(system, equilibrium_model(system), [])
+    assert not report.ok
+    assert "at a marginal solution, beside the one stable solution" in report.rows[0].why
+
+
 def test_an_epidemic_is_refused_because_its_limit_depends_on_the_start() -> None:
     epidemic = System(
         {"S": "-2*S*I", "I": "2*S*I - I"}, initial={"S": 0.99, "I": 0.01},

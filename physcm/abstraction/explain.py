@@ -209,6 +209,11 @@ def _why_not_yet(outcome: Outcome, column: int) -> str:
 
 def _why_elsewhere(outcome: Outcome, column: int) -> str:
     kind = outcome.kinds[column, outcome.attracting[column].argmax()]
+    if "marginal" in outcome.kinds[column, outcome.matches[column]]:
+        return (
+            f"The simulation comes to rest at a marginal solution, beside the one {kind} solution: "
+            "it attracts some initial states, which equations without time cannot tell."
+        )
     which = "the one solution" if kind == UNKNOWN else f"the one {kind} solution"
     if len(limit_shares(outcome, column // outcome.starts)) > 1:
         reason = "the limit depends on the initial state"
