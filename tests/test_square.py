@@ -33,7 +33,7 @@ from physcm.mechanism import (
     Unsupported,
 )
 from physcm.scm import SCM
-from physcm.sim import System
+from physcm.sim import System, settle
 
 AMOUNT = (0, float("inf"))
 
@@ -478,3 +478,15 @@ def test_what_is_compared_is_where_the_run_ended() -> None:
     relax = System({"x": "1 - x"}, initial={"x": 0})
     row = commutes(relax, equilibrate(relax), [Hold("x", 2)]).rows[0]
     assert 1e-13 < row.difference < 1e-6
+
+
+def test_a_velocity_is_followed_to_rest_like_all_else_unless_it_is_hardly_damped() -> None:
+    """Of what light damping leaves, integration alone keeps the velocity from 0."""
+    for damping, followed in ((0.5, True), (1e-3, False)):
+        spring = System(
+            {"q": "v", "v": "1 - q - d*v"}, parameters={"d": damping}, initial={"q": 2, "v": 0}
+        )
+        end = settle(spring)
+        assert (float(end.v[0]) != 0) == followed
+        assert abs(float(end.v[0])) < 1e-9
+        assert 0 < abs(float(end.q[0]) - 1) < 1e-6

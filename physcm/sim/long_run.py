@@ -307,13 +307,19 @@ class _Watch:
         return bool(self.system.bounds) and self.equations.is_feasible(x, self.positive_scale())
 
     def look_at_equilibrium(self, root: Floats, values: NDArray[np.complex128]) -> None:
-        """Certify a limit by a stable equilibrium, with its eigenvalues, that is close."""
-        size = np.maximum(np.abs(root), self.natural(root, values))
+        """Certify a limit by a stable equilibrium, with its eigenvalues, that is close.
+
+        Light damping leaves a velocity where the errors of its forces keep it: that is taken to
+        be at its limit.
+        """
+        near, size = _nearness(values), np.abs(root)
         off, faint = np.abs(self.x - root), _NEAR_ZERO * self.positive_scale()
-        if (off > _nearness(values) * size + faint).any() or stability(values) != "stable":
+        late = off > NEAR * size + faint
+        if near > NEAR:
+            size = np.maximum(size, self.natural(root, values))
+        if (off > near * size + faint).any() or stability(values) != "stable":
             return
-        # What integration alone keeps from its limit, as a velocity from 0, is taken to be there.
-        self.x = np.where(off > NEAR * np.abs(root) + faint, root, self.x)
+        self.x = np.where(late, root, self.x)
         self.limit = self.ended(LimitStatus.SETTLED)
 
     def look_for_stillness(self, times: Floats, states: Floats) -> None:
