@@ -375,7 +375,7 @@ class _Watch:
             return None
         # Beside a small swing the usual error of integration can keep up what dies out.
         share = swing[swing > _STILL * size] / size[swing > _STILL * size]
-        decades = np.floor(np.log10(np.clip(share.min(initial=1.0), _FINEST, 1.0)))
+        decades = np.ceil(np.log10(np.clip(share.min(initial=1.0), _FINEST, 1.0)))
         ask = partial(ask, rtol=RTOL * 10.0 ** float(decades))
         cycles = np.linspace(0.0, _PERIODS * guess, _PERIODS * _PER_PERIOD)
         orbit = (yield ask(cycles, self.x[:, np.newaxis]))[:, 0]
