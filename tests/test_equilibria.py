@@ -378,3 +378,29 @@ def test_what_machine_code_lacks_is_followed_by_the_reference_engine() -> None:
 
 def _below_one(x: float) -> float:
     return float(scipy.special.digamma(x)) - 1
+
+
+def test_equilibria_that_are_whole_turns_apart_are_given_once_next_to_zero() -> None:
+    pendulums = System(
+        {
+            "a": "u",
+            "u": "-sin(a) - u/2 + 0.3*sin(b - a)",
+            "b": "v",
+            "v": "-sin(b) - v/2 + 0.3*sin(a - b)",
+        },
+        initial={"a": 7, "u": 0, "b": 1, "v": 0},
+    )
+    found = equilibria(pendulums)
+    pairs = sorted(zip(found.a.values.round(9), found.b.values.round(9), strict=True))
+    np.testing.assert_allclose(pairs, [(0, 0), (0, np.pi), (np.pi, 0), (np.pi, np.pi)], atol=1e-6)
+    assert found.stability.values.tolist().count("stable") == 1
+    assert found.found_by.values[found.stability == "stable"] == ["integration"]
+    assert found.a.attrs["turn"] == found.b.attrs["turn"] == pytest.approx(2 * np.pi)
+
+
+def test_an_angle_that_is_also_wound_up_has_an_equilibrium_in_every_turn() -> None:
+    spring = System({"a": "w", "w": "-4*sin(a) - 0.1*a - w"}, initial={"a": 7, "w": 0})
+    found = equilibria(spring)
+    assert found.sizes["equilibrium"] > 2
+    np.testing.assert_allclose(4 * np.sin(found.a) + 0.1 * found.a, 0, atol=1e-9)
+    assert "turn" not in found.a.attrs

@@ -29,7 +29,7 @@ def run(model: str, do: Sequence[str], seed: int) -> None:
     system = original.do(*interventions)
     with working("searching equilibria"):
         turns = free_angles(system)
-        found = within_one_turn(equilibria(system, seed=seed), system, turns)
+        found = equilibria(system, seed=seed)
         limit = settle(system, seed=seed)
         conserved = _conserved(system, seed)
     say(f"{system.name}, {label(interventions)}" if do else system.name, "bold")
@@ -47,18 +47,6 @@ def run(model: str, do: Sequence[str], seed: int) -> None:
     for line in conserved:
         say(f"Conserved: {line}")
     say(f"Long run from the initial state: {_long_run(limit, found, system, turns)}")
-
-
-def within_one_turn(found: xr.Dataset, system: System, turns: Mapping[str, float]) -> xr.Dataset:
-    """Return equilibria, of those that are whole turns apart the one nearest to 0."""
-    if not turns or not found.sizes["equilibrium"]:
-        return found
-    sizes = np.abs([found[name].values for name in turns]).max(axis=0)
-    found = found.isel(equilibrium=np.argsort(sizes, kind="stable"))
-    states = np.array([found[name].values for name in system.states])
-    same = _same(states[:, :, np.newaxis], states[:, np.newaxis], system, turns)
-    first = np.flatnonzero(same.argmax(axis=1) == np.arange(len(same)))
-    return found.isel(equilibrium=first).sortby(list(turns))
 
 
 def _same(a: Floats, b: Floats, system: System, turns: Mapping[str, float]) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ and described by the eigenvalues of the dynamics on the conserved subspace.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from physcm.mechanism.codegen import Floats
 from physcm.sim.equilibrium import EquilibriumEquations, stability
 from physcm.sim.long_run import long_run, long_runs
 from physcm.sim.multistart import every_root, scatter, size_of_states
+from physcm.sim.periodicity import free_angles
 from physcm.sim.provenance import provenance
 from physcm.sim.root_nearby import has_root_nearby
 from physcm.sim.settle import require_autonomous
@@ -25,7 +26,8 @@ from physcm.sim.status import LimitStatus
 from physcm.sim.system import System
 
 _INTEGRATIONS, _STEPS = 6, 10_000
-_MANY = 10
+_MANY, _SAME = 10, 1e-6
+_EACH_TURN = "an equilibrium stands for all that are whole turns away"
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,9 +67,10 @@ def equilibria(system: System, *, seed: int = 0, sample: int = 0, starts: int = 
     Returns:
         A dataset over `equilibrium`: each state and derived variable, `stability` (stable,
         unstable, or marginal where the linearization cannot tell), `found_by` (integration or
-        newton), and over `mode` the eigenvalues, `eigenvalue_real` and
-        `eigenvalue_imag`. No equilibrium
-        found gives length 0.
+        newton), and over `mode` the eigenvalues, `eigenvalue_real` and `eigenvalue_imag`. No
+        equilibrium found gives length 0. Where full turns of an angle change no equation, an
+        equilibrium stands for infinitely many, of which the one nearest to 0 is given; the
+        attribute `turn` of the angle is the period.
 
     Raises:
         Unsupported: for a system with noise or explicit time.
@@ -79,9 +82,14 @@ def equilibria(system: System, *, seed: int = 0, sample: int = 0, starts: int = 
     """
     require_autonomous(system)
     x0, p = system.draw(np.array([sample]), seed)
+    turns = {n: turn for n, turn in free_angles(system).items() if n not in system.bounds}
     found = find(EquilibriumEquations(system), x0[:, 0], p[:, 0], starts)
+    found = _once_per_turn(found, np.array([turns.get(n, np.nan) for n in system.states]))
     settings = {"seed": int(seed), "sample": int(sample), "starts": int(starts)}
-    return _dataset(system, found, p).assign_attrs(provenance(system), **settings)
+    dataset = _dataset(system, found, p).assign_attrs(provenance(system), **settings)
+    for name, turn in turns.items():
+        dataset[name].attrs |= {"turn": turn, "comment": _EACH_TURN}
+    return dataset
 
 
 def find(equations: EquilibriumEquations, x0: Floats, p: Floats, starts: int) -> list[Equilibrium]:
@@ -116,6 +124,27 @@ def _is_certain(
     )
 
 
+def _once_per_turn(found: list[Equilibrium], turns: Floats) -> list[Equilibrium]:
+    """Return equilibria with angles turned next to 0, each once.
+
+    Args:
+        found: where they are.
+        turns: the period of each state, NaN where it has none, (states,).
+    """
+    angles = np.isfinite(turns)
+    if not angles.any() or not found:
+        return found
+    sizes = np.abs([e.state for e in found]).max(axis=0)
+    scale, kept = np.where(angles, turns, sizes), list[Equilibrium]()
+    for one in sorted(found, key=lambda e: e.found_by):
+        shares = one.state[angles] / turns[angles]
+        state = one.state.copy()
+        state[angles] -= turns[angles] * np.ceil(shares - 0.5 - _SAME)
+        if not _known(state, kept, scale):
+            kept.append(replace(one, state=state))
+    return sorted(kept, key=lambda e: tuple(e.state))
+
+
 def _isolated(found: list[Equilibrium]) -> list[Equilibrium]:
     """Drop what Newton's method found on a continuum of equilibria, where it finds any number."""
     marginal = [e for e in found if e.found_by == "newton" and e.stability != "stable"]
@@ -130,7 +159,7 @@ def _polished(equations: EquilibriumEquations, state: Floats, p: Floats) -> Floa
 
 
 def _known(state: Floats, kept: list[Equilibrium], scale: Floats) -> bool:
-    return any((np.abs(state - other.state) <= 1e-6 * scale).all() for other in kept)
+    return any((np.abs(state - other.state) <= _SAME * scale).all() for other in kept)
 
 
 def _dataset(system: System, found: list[Equilibrium], p: Floats) -> xr.Dataset:
