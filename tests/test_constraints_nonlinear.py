@@ -197,7 +197,7 @@ class TestBoundaries:
         system = amounts(drift, {"S": 0.99, "I": 0.01, "R": 0}, b=0.5, g=0.2)
         changes = [str(change) for change in constraints_model(system, degree=2).law_changes()]
         assert changes[1] == "do(I): keeps R*b + g*log(S); lifts I + R + S"
-        assert changes[0].endswith("brings I*g + R*(-b*do(S) + g)")
+        assert changes[0].endswith("brings I*g - R*(b*do(S) - g)")
 
     def test_a_law_that_a_hold_brings_is_told_by_the_held_value(self) -> None:
         """With S held at s, I' = (b s - g) I and R' = g I conserve g I - (b s - g) R."""
