@@ -53,11 +53,62 @@ def test_a_sleigh_conserves_its_energy_while_it_stops_turning() -> None:
     assert sp.cancel(law.expression / energy).is_number
 
 
-def test_a_quartic_energy_needs_degree_four() -> None:
-    duffing = starting_at_one({"x": "v", "v": "x - x**3"})
-    assert first_integrals(duffing, degree=3) == ()
-    (law,) = first_integrals(duffing, degree=4)
-    assert str(law) == "2*v**2 + x**4 - 2*x**2"
+def test_a_law_with_a_quartic_term_that_no_force_has_needs_degree_four() -> None:
+    """z alone drives x and y, along 2 x^2 + y^4."""
+    system = starting_at_one({"x": "-y**3*z", "y": "x*z", "z": "-z"})
+    assert first_integrals(system, degree=3) == ()
+    (law,) = first_integrals(system, degree=4)
+    assert str(law) == "2*x**2 + y**4"
+
+
+MECHANICAL = {
+    "pendulum": {"x": "v", "v": "-a*sin(x)"},
+    "duffing": {"x": "v", "v": "x - x**3"},
+    "planet": {"x": "u", "y": "v", "u": "-a*x/(x**2 + y**2)**1.5", "v": "-a*y/(x**2 + y**2)**1.5"},
+    "toda": {
+        "q1": "p1", "q2": "p2", "q3": "p3",
+        "p1": "-exp(q1 - q2)", "p2": "exp(q1 - q2) - exp(q2 - q3)", "p3": "exp(q2 - q3)",
+    },
+    "henon_heiles": {"x": "p", "y": "q", "p": "-x - 2*x*y", "q": "-y - x**2 + y**2"},
+    "morse": {"x": "p/m", "p": "-2*a*b*(1 - exp(-b*(x - 1)))*exp(-b*(x - 1))"},
+    "bead_on_a_hoop": {"x": "v", "v": "sin(x)*(b**2*cos(x) - a)"},
+    "swinging_spring": {
+        "r": "u", "th": "w/(m*r**2)",
+        "u": "w**2/(m**2*r**3) + a*cos(th) - b*(r - 1)/m", "w": "-m*a*r*sin(th)",
+    },
+    "soft_spring": {"x": "v", "v": "-tanh(b*x)"},
+    "coupled_quartic": {"x": "p", "y": "q", "p": "-x**3 - a*x*y**2", "q": "-y**3 - a*x**2*y"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MECHANICAL)
+def test_a_mechanical_system_conserves_its_energy_at_degree_two(name: str) -> None:
+    """dH/dt = 0 symbolically; and H stays in a run that knows nothing of it."""
+    drift = MECHANICAL[name]
+    start = {x: 0.7 + 0.1 * k for k, x in enumerate(drift)}
+    system = System(drift, parameters={"a": 1.3, "b": 0.7, "m": 2}, initial=start)
+    laws = [law.expression for law in first_integrals(system)]
+    (energy,) = (e for e in laws if e.has(*(symbol(x) ** 2 for x in ("u", "v", "p", "p1"))))
+    assert sp.simplify(rate_of(system, energy)) == 0
+    run = simulate(system, np.linspace(0, 3, 20), rtol=1e-11, atol=1e-13)
+    states = [symbol(x) for x in drift]
+    kept = sp.lambdify(states, energy)(*(run[s.name].values for s in states))
+    assert np.ptp(kept) < 1e-8 * max(1, np.abs(kept).max())
+    assert len(first_integrals(system, degree=3)) == len(first_integrals(system))
+
+
+def test_friction_leaves_no_energy() -> None:
+    assert first_integrals(starting_at_one({"x": "v", "v": "-sin(x) - d*v"}, d=0.1)) == ()
+
+
+def test_a_predator_that_is_sated_has_the_law_of_its_factors() -> None:
+    """d log(1 + x) - c log x + b log(1 + y) - a log y."""
+    drift = {"x": "x*(a - b*y/(1 + y))", "y": "y*(d*x/(1 + x) - c)"}
+    system = starting_at_one(drift, a=1, b=2, c=0.5, d=1.5)
+    (law,) = first_integrals(system)
+    x, y = symbol("x"), symbol("y")
+    expected = 3 * sp.log(1 + x) - sp.log(x) + 4 * sp.log(1 + y) - 2 * sp.log(y)
+    assert law.expression == expected
 
 
 def test_predator_and_prey_have_the_logarithmic_law_of_volterra() -> None:

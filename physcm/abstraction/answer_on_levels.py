@@ -42,6 +42,8 @@ def answers_on_levels(system: System, curved: Sequence[FirstIntegral]) -> Iterat
     ]
     drift = (substitute(f, system.derived, system.derived) for f in system.drift.values())
     polynomials = [e for e in levels if not e.has(sp.log)]
+    if any(e.atoms(sp.Function) - e.atoms(sp.log) for e in levels):
+        return
     residuals = [sp.numer(sp.together(e.xreplace(known))) for e in (*drift, *polynomials)]
     if not all(r.is_polynomial(*states) for r in residuals):
         return

@@ -22,7 +22,7 @@ from physcm.mechanism.errors import InvalidValue, Unsupported
 from physcm.mechanism.expression import symbol, to_text
 from physcm.sim import ConservationLaw, FirstIntegral, System, conservation_laws, first_integrals
 from physcm.sim.conservation import known_parameters
-from physcm.sim.integrals import is_conserved
+from physcm.sim.integrals import expanded, is_conserved
 
 _LOW_DEGREES = (2, 3)
 Law: TypeAlias = "ConservationLaw | FirstIntegral"
@@ -194,7 +194,7 @@ def _restricted(expression: sp.Expr, done: System) -> sp.Expr:
     """Return a law with held values in place of what is held."""
     known = known_parameters(done)
     values: Mapping[sp.Symbol, sp.Expr] = {symbol(k): v for k, v in done.derived.items()}
-    return sp.expand(expression.xreplace(values).xreplace(known))
+    return expanded(expression.xreplace(values).xreplace(known))
 
 
 def _is_kept(expression: sp.Expr, done: System) -> bool:

@@ -19,7 +19,9 @@ import sympy as sp
 from physcm.mechanism.expression import derivative, substitute, symbol
 from physcm.sim import ConservationLaw, FirstIntegral, System
 from physcm.sim.conservation import known_parameters
+from physcm.sim.integrals import amounts_of, weights_of
 from physcm.sim.modular import Values
+from physcm.sim.potentials import potentials
 
 _LONGEST = 400
 Numbers = Mapping[sp.Symbol, sp.Expr]
@@ -35,7 +37,10 @@ def in_parameters(system: System, law: FirstIntegral) -> FirstIntegral | None:
     k*m*x**2 + v**2
     """
     known = known_parameters(system)
-    terms = sorted(sp.expand(law.expression).as_coefficients_dict(), key=_logarithms_first)
+    written = potentials(system, amounts_of(system))
+    terms = sorted(
+        (written.get(term, term) for term in weights_of(law.expression)), key=_logarithms_first
+    )
     drift = {symbol(x): substitute(f, system.derived, system.derived)
              for x, f in system.drift.items()}  # fmt: skip
     general = _general(terms, law.expression, drift, known)
@@ -148,10 +153,9 @@ def _general(
         for x in drift
         if term.has(x)
     )
-    rate = sp.numer(sp.together(sp.Add(*rates)))
     states = states or [*drift]
-    rate, functions = _without_functions(rate, states)
-    moving = [*states, *functions]
+    rate, functions = _without_functions(sp.Add(*rates), states)
+    rate, moving = sp.numer(sp.together(rate)), [*states, *functions]
     if not rate.is_polynomial(*moving) or sp.count_ops(rate) > _LONGEST:
         return None
     equations = sp.Poly(rate, *moving).coeffs()
@@ -160,10 +164,11 @@ def _general(
     if len(space) != 1:
         return None
     general = _shortest(space[0], terms)
-    ratio = sp.cancel(sp.together(general.xreplace(known) / law.xreplace(known)))
-    if not ratio.is_number or not ratio.is_nonzero:
+    now, before = (weights_of(e.xreplace(known)) for e in (general, law))
+    ratios = {now.get(term, sp.S.Zero) / c for term, c in before.items()}
+    if len(ratios) != 1 or not (ratio := ratios.pop()):
         return None
-    return general if ratio.is_positive else sp.Add(*(-t for t in sp.Add.make_args(general)))
+    return general if ratio > 0 else sp.Add(*(-term for term in sp.Add.make_args(general)))
 
 
 def _shortest(weights: Sequence[sp.Expr], terms: Sequence[sp.Expr]) -> sp.Expr:
@@ -185,13 +190,15 @@ def _without_functions(
     rate: sp.Expr, states: Sequence[sp.Symbol]
 ) -> tuple[sp.Expr, list[sp.Dummy]]:
     """Return an expression with unknowns in place of functions and roots of states."""
-    inner = {
-        part: sp.Dummy()
+    inner = [
+        part
         for part in rate.atoms(sp.Function, sp.Pow)
-        if not part.free_symbols.isdisjoint(states) and not part.is_polynomial(*states)
-    }
-    replaced = rate.xreplace(inner)
-    return replaced, [dummy for dummy in inner.values() if replaced.has(dummy)]
+        if not part.free_symbols.isdisjoint(states) and not (part.is_Pow and part.exp.is_Integer)
+    ]
+    alike = {part: part.func(*map(sp.expand, part.args)) for part in inner}
+    unknowns = {part: sp.Dummy() for part in alike.values()}
+    replaced = rate.xreplace({part: unknowns[same] for part, same in alike.items()})
+    return replaced, [dummy for dummy in unknowns.values() if replaced.has(dummy)]
 
 
 def _logarithms_first(term: sp.Expr) -> tuple[bool, object]:

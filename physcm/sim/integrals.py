@@ -1,14 +1,16 @@
 """First integrals: nonlinear c(X) with grad c . f(X) = 0 identically, found exactly.
 
-Among the polynomials of degree d in the states, and logarithms of amounts beside them, these are
-the left null space of the matrix of values grad m_k(X) . f(X), over all monomials m_k and
-logarithms and at generic points X (see `physcm.sim.modular`). The drift f need not be a
-polynomial: its quotients are exact, and of any other function nothing but its arguments matters.
+Among the polynomials of degree d in the states, with logarithms of amounts and integrated terms of
+the drift beside them (`physcm.sim.potentials`), these are the left null space of the matrix of
+values grad m_k(X) . f(X), over all monomials m_k and other terms and at generic points X (see
+`physcm.sim.modular`). The drift f need not be a polynomial: its quotients are exact, and of any
+other function nothing but its arguments matters.
 
 Products and sums of conserved quantities are conserved again. Only what is no polynomial in
 others is returned, beside the linear laws of `conservation_laws`.
 
     oscillator           x' = v, v' = -w^2 x           w^2 x^2 + v^2
+    pendulum             x' = v, v' = -w^2 sin x       v^2 - 2 w^2 cos x
     free rigid body      I1 w1' = (I2 - I3) w2 w3      energy and the square of the momentum
     epidemic             S' = -b S I, I' = b S I - g I    S + I - (g/b) log S
     predator and prey    x' = x (a - b y), y' = y (d x - c)    d x - c log x + b y - a log y
@@ -34,6 +36,7 @@ from physcm.mechanism.errors import InvalidValue, Unsupported
 from physcm.mechanism.expression import initial_symbol, symbol, to_text
 from physcm.sim.conservation import conservation_laws, numbered
 from physcm.sim.modular import LARGE_PRIME, Values, left_null_space, lift, reduced_rows
+from physcm.sim.potentials import potentials
 from physcm.sim.system import System
 
 _MOST = 150
@@ -46,7 +49,8 @@ class FirstIntegral:
     """A function of the states that keeps its initial value.
 
     Attributes:
-        expression: a polynomial, with logarithms of states beside it where these are positive.
+        expression: a polynomial, with logarithms of states beside it where these are positive, and
+            potentials.
         values: of the parameters in it, which decide signs, if it holds for all of their values;
             None if it holds for the given values alone, as numbers.
 
@@ -66,7 +70,8 @@ class FirstIntegral:
     @property
     def amounts(self) -> tuple[sp.Symbol, ...]:
         """The states of which it has the logarithm, which stay positive or stay zero."""
-        return tuple(sorted((e.args[0] for e in self.expression.atoms(sp.log)), key=str))
+        logarithms = (e.args[0] for e in self.expression.atoms(sp.log))
+        return tuple(sorted((x for x in logarithms if x.is_Symbol), key=str))
 
     @property
     def level(self) -> sp.Expr:
@@ -81,9 +86,9 @@ class FirstIntegral:
         -x*exp(-x/4 + x(0)/4) + x(0)*exp(x/4 - x(0)/4)
         """
         at_start = {symbol(name): initial_symbol(name) for name in self.states}
-        whole = sp.expand(self.expression)
+        whole = expanded(self.expression)
         powers = {x: whole.coeff(sp.log(x)) for x in self.amounts}
-        rest = whole - sp.expand(sp.Add(*(c * sp.log(x) for x, c in powers.items())))
+        rest = whole - expanded(sp.Add(*(c * sp.log(x) for x, c in powers.items())))
         rise = rest - rest.xreplace(at_start)
         if not powers:
             return rise
@@ -106,14 +111,14 @@ def first_integrals(
 ) -> tuple[FirstIntegral, ...]:
     """Return the first integrals of a system that are no polynomials in others.
 
-    They are polynomials in the states, and sums of these with multiples of the logarithms of
-    amounts: of states that cannot be negative, or begin positive. The linear ones are not among
-    them: these are the `conservation_laws`. What is found holds for the given values of the
-    parameters.
+    They are polynomials in the states, and sums of these with multiples of other terms: logarithms
+    of amounts, which are states that cannot be negative, or begin positive, and the `potentials` of
+    the drift, whatever their degree. The linear ones are not among them: these are the
+    `conservation_laws`. What is found holds for the given values of the parameters.
 
     Args:
         system: without noise; explicit time may not occur.
-        degree: the largest degree to look for.
+        degree: the largest degree to look for, of the other polynomials.
         beyond: further expressions of that kind that are known to be conserved.
 
     Raises:
@@ -124,6 +129,12 @@ def first_integrals(
     >>> spring = System({"x": "v", "v": "-4*x"}, initial={"x": 1, "v": 0})
     >>> [str(law) for law in first_integrals(spring)]
     ['v**2 + 4*x**2']
+    >>> planet = System(
+    ...     {"x": "u", "y": "v", "u": "-x/(x**2 + y**2)**1.5", "v": "-y/(x**2 + y**2)**1.5"},
+    ...     initial={"x": 1, "y": 0, "u": 0, "v": 1.1},
+    ... )
+    >>> [str(law) for law in first_integrals(planet)]
+    ['u**2 + v**2 - 2/sqrt(x**2 + y**2)', '-u*y + v*x']
     """
     if not isinstance(degree, int) or degree < 2:
         raise InvalidValue(
@@ -149,7 +160,7 @@ def is_conserved(system: System, expression: sp.Expr) -> bool:
     >>> is_conserved(System({"x": "y", "y": "-x"}, initial={"x": 1, "y": 0}), symbol("x") ** 2)
     False
     """
-    weights = _weights(expression)
+    weights = weights_of(expression)
     values = _rates(system, 1, tuple(weights))
     residues = [_residue(c) for c in weights.values()]
     return not any(
@@ -161,12 +172,16 @@ def is_conserved(system: System, expression: sp.Expr) -> bool:
 def _new(system: System, degree: int, known: Sequence[sp.Expr]) -> list[sp.Expr]:
     """Return the first integrals of a degree beyond all products of known ones.
 
-    Logarithms come first and are eliminated first, so that laws without any come out as such.
+    Potentials and logarithms come first and are eliminated first, so that laws without any come
+    out as such.
     """
     states = [symbol(name) for name in system.states]
     monomials = [_product(states, powers) for powers in _monomials(len(states), degree)]
-    terms = (*map(sp.log, _amounts(system)), *monomials)
-    first, second = (_beyond(system, salt, terms, degree, known) for salt in (1, 2))
+    amounts = amounts_of(system)
+    others = [term for term in potentials(system, amounts) if term not in monomials]
+    terms = (*others, *map(sp.log, amounts), *monomials)
+    top = max([degree, *(_degree(e) for e in others if e.is_polynomial(*states))])
+    first, second = (_beyond(system, salt, terms, top, known) for salt in (1, 2))
     if first is None or first != second:
         raise Unsupported(
             f"a first integral of {system.in_words} has coefficients that depend on parameters "
@@ -186,12 +201,14 @@ def _law(weights: Mapping[sp.Expr, sp.Rational]) -> sp.Expr:
     logarithms = {term.args[0]: c for term, c in told.items() if term.func == sp.log}
     if len(logarithms) == len(told) and all(c.is_Integer and c > 0 for c in told.values()):
         return sp.Mul(*(x**c for x, c in logarithms.items()))
-    downward = all(c < 0 for term, c in told.items() if term.func != sp.log)
-    sign = -1 if downward and len(logarithms) < len(told) else 1
+    plain = {term: c for term, c in told.items() if term.func != sp.log}
+    squares = sum(sp.sign(c) for term, c in plain.items() if term.is_Pow and term.exp == 2)
+    downward = all(c < 0 for c in plain.values()) and len(plain) > 0
+    sign = -1 if squares < 0 or downward else 1
     return sp.Add(*(sign * c * term for term, c in told.items()))
 
 
-def _amounts(system: System) -> list[sp.Symbol]:
+def amounts_of(system: System) -> list[sp.Symbol]:
     """Return the states whose logarithm can be part of a law."""
     begin = system.draw(np.array([0]), 0)[0][:, 0]
     return [
@@ -208,7 +225,7 @@ def _beyond(
     place = {term: k for k, term in enumerate(terms)}
     products = []
     for expression in _products(known, degree):
-        weights = _weights(expression)
+        weights = weights_of(expression)
         if weights.keys() <= place.keys():
             residues = {place[term]: _residue(c) for term, c in weights.items()}
             products.append([residues.get(k, 0) for k in range(len(terms))])
@@ -235,10 +252,15 @@ def _lifted(law: Sequence[int]) -> list[sp.Rational] | None:
 
 
 def _monomials(states: int, degree: int) -> Iterator[Powers]:
-    """Yield the exponents of all monomials of degree 1 to `degree`, the highest first."""
+    """Yield the exponents of all monomials of degree 1 to `degree`, the highest first.
+
+    Mixed ones come before powers, and are eliminated before these, so that energies are told as
+    sums of squares.
+    """
     for d in range(degree, 0, -1):
-        for chosen in combinations_with_replacement(range(states), d):
-            yield tuple(chosen.count(i) for i in range(states))
+        chosen = combinations_with_replacement(range(states), d)
+        powers = [tuple(one.count(i) for i in range(states)) for one in chosen]
+        yield from sorted(powers, key=max)
 
 
 def _product(states: Sequence[sp.Symbol], powers: Powers) -> sp.Expr:
@@ -247,23 +269,33 @@ def _product(states: Sequence[sp.Symbol], powers: Powers) -> sp.Expr:
 
 def _products(known: Sequence[sp.Expr], degree: int) -> Iterator[sp.Expr]:
     """Yield known laws, logarithms of monomials, and all products of polynomials up to a degree."""
-    polynomials = [(e, _degree(e)) for e in known if not e.has(sp.log)]
-    yield from (e for e in known if e.has(sp.log))
+    polynomials = [(e, _degree(e)) for e in known if e.is_polynomial(*e.free_symbols)]
+    yield from (e for e in known if not e.is_polynomial(*e.free_symbols))
     yield from (sp.expand_log(sp.log(e), force=True) for e in known if not e.is_Add)
     most = [degree // max(1, d) for _, d in polynomials]
     for count in range(1, max(most, default=0) + 1):
         for chosen in combinations_with_replacement(polynomials, count):
             if sum(d for _, d in chosen) <= degree:
-                yield prod(e for e, _ in chosen)
+                yield sp.expand(prod(e for e, _ in chosen))
 
 
 def _degree(expression: sp.Expr) -> int:
     return int(sp.Poly(expression, *expression.free_symbols).total_degree())
 
 
-def _weights(expression: sp.Expr) -> dict[sp.Expr, sp.Rational]:
-    """Return the coefficient of each term but the constant one."""
-    weights = sp.expand(expression).as_coefficients_dict()
+def expanded(expression: sp.Expr) -> sp.Expr:
+    """Return the sum of the terms of a law, each function of states as it is.
+
+    >>> x, y = map(symbol, "xy")
+    >>> expanded(2 * (x + sp.exp(x - y)))
+    2*x + 2*exp(x - y)
+    """
+    return sp.expand_mul(expression, deep=False)
+
+
+def weights_of(expression: sp.Expr) -> dict[sp.Expr, sp.Rational]:
+    """Return the coefficient of each term of a law but the constant one."""
+    weights = expanded(expression).as_coefficients_dict()
     return {term: c for term, c in weights.items() if not term.is_number}
 
 

@@ -3,8 +3,8 @@
 Coefficients c annihilate functions f_k, sum_k c_k f_k = 0 identically, iff they annihilate the
 values of f_k at enough points (Schwartz 1980; Zippel 1979). The values are computed modulo a
 large prime, in which sums, products and quotients hold as they do among the rationals; every
-other function of some arguments, such as exp(x), becomes one random number per argument. What
-is found is lifted back to the rationals, and is to come out the same from two sets of points.
+other function of some arguments, such as exp(x), becomes one random number per argument.
+Hyperbolic functions are quotients of exp(x), and circular ones of tan(x/2). What is found is lifted back to the rationals, and is to come out the same from two sets of points.
 """
 
 from __future__ import annotations
@@ -72,18 +72,59 @@ class Values:
         if isinstance(e, sp.Mul):
             return reduce(lambda a, b: a * b % self.prime, (self.of(a) for a in e.args))
         if isinstance(e, sp.Pow) and isinstance(e.exp, sp.Integer):
-            power = int(e.exp)
-            return self.each(lambda base: pow(base, power, self.prime), self.of(e.base))
+            return self._power(self.of(e.base), int(e.exp))
         if not e.args:
             return self.random("constant", str(e))
+        if isinstance(e, sp.exp):
+            return self._exponential(e.args[0])
+        if type(e) in _OF_EXPONENTIAL:
+            return self._quotient(_OF_EXPONENTIAL[type(e)], self._exponential(e.args[0]))
+        if type(e) in _OF_HALF:
+            return self._quotient(_OF_HALF[type(e)], self._half(e.args[0]))
         kind = type(e).__name__
         return self.each(lambda *a: self.random(kind, *a), *(self.of(a) for a in e.args))
+
+    def _exponential(self, u: sp.Expr) -> Any:
+        """Return exp(u), as a product over the terms of u."""
+        factors = (
+            self._power(self.each(lambda a: self.random("exp", a), self.of(term / c.q)), int(c.p))
+            for term, c in sp.expand(u).as_coefficients_dict().items()
+        )
+        return reduce(lambda a, b: a * b % self.prime, factors, 1)
+
+    def _half(self, u: sp.Expr) -> Any:
+        """Return tan(u/2)."""
+        return self.each(lambda a: self.random("half", a), self.of(u))
+
+    def _quotient(self, parts: Callable[[int], tuple[int, int]], value: Any) -> Any:
+        """Return the quotient of two functions of a value."""
+
+        def divided(a: int) -> int:
+            above, below = parts(a)
+            return above * pow(below, -1, self.prime) % self.prime
+
+        return self.each(divided, value)
+
+    def _power(self, base: Any, power: int) -> Any:
+        return self.each(lambda a: pow(a, power, self.prime), base)
 
     def each(self, function: Callable[..., int], *arguments: Any) -> Any:
         """Apply a function of integers at every point."""
         if all(isinstance(a, int) for a in arguments):
             return function(*arguments)
         return _integers(map(function, *map(self.spread, arguments)))
+
+
+_OF_EXPONENTIAL: dict[type, Callable[[int], tuple[int, int]]] = {
+    sp.sinh: lambda g: (g * g - 1, 2 * g),
+    sp.cosh: lambda g: (g * g + 1, 2 * g),
+    sp.tanh: lambda g: (g * g - 1, g * g + 1),
+}
+_OF_HALF: dict[type, Callable[[int], tuple[int, int]]] = {
+    sp.sin: lambda t: (2 * t, 1 + t * t),
+    sp.cos: lambda t: (1 - t * t, 1 + t * t),
+    sp.tan: lambda t: (2 * t, 1 - t * t),
+}
 
 
 def _integers(values: Iterable[int]) -> NDArray[np.object_]:
