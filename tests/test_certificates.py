@@ -132,7 +132,7 @@ def test_what_is_certified_together_is_what_numpy_certifies(seed: int) -> None:
 
 def test_large_systems_are_certified_as_by_numpy() -> None:
     equations, random = chain(70), np.random.default_rng(0)
-    assert len(equations.free) > certificates._FEW
+    assert len(equations.free) > certificates.FEW_MODES
     p = random.uniform(0.5, 2, size=(1, POINTS))
     x = np.repeat(1 / p, 70, axis=0)
     roots, good = equations.roots(x, p, np.zeros((0, POINTS)))

@@ -58,9 +58,9 @@ def both(system: System, family: Any, **options: Any) -> Any:
     model = equilibrium_model(system)
     square = Abstraction(system, model)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compare, "_MANY_RUNS", 1)
+        patch.setattr(compare, "_MANY", 1)
         together = square.commutes(family, **options)
-        patch.setattr(compare, "_MANY_RUNS", 10**9)
+        patch.setattr(compare, "_MANY", 10**9)
         return together, square.commutes(family, **options)
 
 
@@ -109,7 +109,7 @@ def test_random_parameters_are_shared_sample_by_sample() -> None:
 def test_what_omega_sets_above_is_what_the_causal_model_has() -> None:
     tank = System({"h": "q - h"}, parameters={"q": 1}, initial={"h": 0})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compare, "_MANY_RUNS", 1)
+        patch.setattr(compare, "_MANY", 1)
         deaf = Abstraction(tank, equilibrium_model(tank), omega=lambda do: ())
         assert [row.agree for row in deaf.commutes([SetParameter(q=3)]).rows] == [True, False]
 

@@ -37,7 +37,8 @@ from physcm.sim.starts import spread_starts
 from physcm.sim.status import LimitStatus
 
 _ROUNDING = 1e-12
-_MANY_RUNS = 2000
+_MANY = 4000
+"""From so many states of runs on, it pays to make machine code that follows all runs at once."""
 
 Causal: TypeAlias = "SCM | CausalConstraintsModel"
 
@@ -84,7 +85,7 @@ def compare(
     require_autonomous(low)
     together: dict[int, Outcome | Floats] = {}
     runs = n * starts
-    if len(families) * runs >= _MANY_RUNS and isinstance(high, SCM):
+    if _are_many(low, len(families) * runs) and isinstance(high, SCM):
         together = Families.of(
             low, high, families, tau, n=n, seed=seed, starts=starts, tolerance=tolerance
         ).agreeing(done)
@@ -96,7 +97,7 @@ def compare(
     equations = [EquilibriumEquations(system) for system in systems]
     begins = [(own, *spread_starts(own, n, seed, starts)) for own in equations]
     doing = [families[place][0] for place in left]
-    limits = _limits(low, doing, begins, done, many=len(left) * runs >= _MANY_RUNS)
+    limits = _limits(low, doing, begins, done, many=_are_many(low, len(left) * runs))
     for place, (own, x0, p), fates in zip(left, begins, limits, strict=True):
         solutions = together.get(place)
         if isinstance(solutions, np.ndarray):
@@ -105,6 +106,10 @@ def compare(
             solved = _solved(own, high.do(*families[place][1]), x0, p, tau, n, seed, starts)
         outcomes[place] = _outcome(own, p, fates, solved, seed, starts, tolerance, tau)
     return [outcomes[place] for place in range(len(families))]
+
+
+def _are_many(low: System, runs: int) -> bool:
+    return len(low.states) * runs >= _MANY
 
 
 def _limits(
@@ -221,7 +226,7 @@ def _kinds(
     """Say of each solution whether the dynamics stay near it, where it names all states.
 
     Returns:
-        The kinds, and the rates at which the slowest disturbances die out.
+        The kinds, and the rates at which the slowest disturbances die out, at least.
     """
     kinds = np.full(solutions.shape[1:], "", dtype="<U8")
     rates = np.full(solutions.shape[1:], np.nan)

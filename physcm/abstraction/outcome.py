@@ -30,8 +30,8 @@ class Outcome:
         simulated: the limits, shape (variables, columns), NaN where nothing settled.
         solutions: shape (variables, columns, solutions), NaN where there are fewer.
         kinds: "stable", "unstable", "marginal", "unknown" or "" per (column, solution).
-        rates: how fast the slowest disturbance of a solution dies out (columns, solutions),
-            NaN where the kind is not known from eigenvalues.
+        rates: how fast the slowest disturbance of a solution dies out at least, (columns,
+            solutions), NaN where the kind is not known from the dynamics.
         answers: the causal model's status per column, in words.
         starts: the number of initial states per sample.
         tolerance: the largest relative difference that counts as agreement.

@@ -70,7 +70,7 @@ def _stack(low: System, numbers: Sequence[Numbers], begins: Sequence[Ensemble]) 
 
 
 def _limits(stack: Stack) -> Limits:
-    answers = resting(stack, Numba().workers, RTOL)
+    answers = resting(stack, Numba().workers, RTOL, spectra=False)
     rest = (answers.status == RestStatus.REACHED) & (answers.stability == "stable")
     return [
         Limit(LimitStatus.SETTLED, x, time, scale) if is_known else None

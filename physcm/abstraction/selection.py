@@ -90,14 +90,16 @@ def level_kinds(
         p: the parameters, (parameters, points).
 
     Returns:
-        The kinds, and the rates at which the slowest disturbances die out.
+        The kinds, and the rates at which the slowest disturbances die out, at least.
     """
     slopes = equations.system.rates.jacobian.batch(0.0, x, p)
-    values = equations.spectra(slopes, np.where(x != 0, np.abs(x), 1.0))
+    scale = np.where(x != 0, np.abs(x), 1.0)
     if curved and x.size:
         ranks = independent(equations.system, equations.laws, curved, x, x0, p)
-        values = without_conserved(values, ranks)
-    return stabilities(values), -values.real.max(axis=1, initial=-np.inf)
+        values = without_conserved(equations.spectra(slopes, scale), ranks)
+    else:
+        values = equations.leading(slopes, scale)
+    return stabilities(values), -np.fmax.reduce(values.real, axis=1, initial=-np.inf)
 
 
 def on_levels(

@@ -109,7 +109,7 @@ class Families:
     def _outcomes(self, places: Sequence[int]) -> dict[int, Outcome | Floats]:
         stack = set_to(self.low, [self.below[place] for place in places], *self._begins)
         try:
-            answers = resting(stack, Numba().workers)
+            answers = resting(stack, Numba().workers, spectra=False)
         except (Unsupported, NotCompiled):
             return {}
         predicted = self._solved(places)

@@ -26,7 +26,8 @@ class Certified:
 
     Attributes:
         x: the equilibria, (states, points), NaN where a point is next to none.
-        eigenvalues: on the conserved subspace, largest real part first, (points, any).
+        eigenvalues: on the conserved subspace, largest real part first, (points, any); or, where
+            that suffices, a bound on all real parts, and NaN.
         stability: "stable", "unstable", "marginal", or "" where there is no equilibrium.
         degenerate: whether an eigenvalue vanishes, so that others may lie next to it.
     """
@@ -42,7 +43,9 @@ class Certified:
     ) -> Certified:
         """Return points that are equilibria where `near`, with their eigenvalues."""
         sizes = np.abs(eigenvalues)
-        flat = (sizes <= _FLAT * sizes.max(axis=1, keepdims=True, initial=0.0)).any(axis=1)
+        flat = (sizes <= _FLAT * np.fmax.reduce(sizes, axis=1, keepdims=True, initial=0.0)).any(
+            axis=1
+        )
         kinds = np.where(near, stabilities(eigenvalues), "")
         return cls(np.where(near, x, np.nan), eigenvalues, kinds, np.asarray(flat))
 

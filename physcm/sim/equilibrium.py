@@ -25,12 +25,15 @@ from physcm.sim.conservation import (
     under_holds,
 )
 from physcm.sim.extension import extended
+from physcm.sim.hurwitz import decay_rates
 from physcm.sim.periodicity import periods
 from physcm.sim.system import System
 
 NEGLIGIBLE = 1e-9
 _SWEEPS = 60
 STEEP = 1e6
+FEW_MODES = 64
+"""Up to so many, eigenvalues are found faster than it is proved where they are."""
 
 
 @dataclass(frozen=True)
@@ -177,11 +180,29 @@ class EquilibriumEquations:
                 not looked at.
             scale: the size of each state, (states, points), which balances the matrices.
         """
-        reduced = _bounded(slopes[:, self.free]) @ self.lift
+        return _eigenvalues(self.reduced(slopes, scale))
+
+    def leading(self, slopes: Floats, scale: Floats) -> NDArray[np.complex128]:
+        """Return the same as far as it takes to tell whether a point attracts.
+
+        Where all eigenvalues of a large matrix are proved to have real parts below 0, such a
+        bound stands in the first place, and the others are NaN.
+        """
+        matrices = self.reduced(slopes, scale)
+        if self.free.size <= FEW_MODES:
+            return _eigenvalues(matrices)
+        values = np.full(matrices.shape[:2], complex(np.nan, np.nan))
+        values[:, 0] = -decay_rates(matrices)
+        unproved = np.isnan(values[:, 0])
+        values[unproved] = _eigenvalues(matrices[unproved])
+        return values
+
+    def reduced(self, slopes: Floats, scale: Floats) -> Floats:
+        """Return the balanced Jacobians on the conserved subspace, (points, modes, modes)."""
+        rows = _bounded(slopes[:, self.free])
+        reduced = rows[:, :, self.free] + rows[:, :, self.dependent] @ self.lift[self.dependent]
         balance = scale[self.free].T
-        balanced = reduced * balance[:, np.newaxis] / balance[:, :, np.newaxis]
-        values = np.linalg.eigvals(balanced).astype(np.complex128)
-        return np.take_along_axis(values, np.argsort(-values.real, axis=1), axis=1)
+        return np.asarray(reduced * balance[:, np.newaxis] / balance[:, :, np.newaxis])
 
     def meets(self, x: Floats, total: Floats) -> NDArray[np.bool_]:
         """Say which points (states, points) have the conserved totals, rounding aside."""
@@ -216,13 +237,22 @@ def stability(eigenvalues: NDArray[np.complex128]) -> str:
 
 
 def stabilities(eigenvalues: NDArray[np.complex128]) -> NDArray[np.str_]:
-    """Return the same for many points, whose eigenvalues are (points, any), largest first."""
+    """Return the same for many points, whose eigenvalues are (points, any), largest first.
+
+    Those that are NaN are not looked at.
+    """
     if not eigenvalues.shape[1]:
         return np.full(len(eigenvalues), "stable")
-    slack = 1e-10 * np.abs(eigenvalues).max(axis=1)
+    slack = 1e-10 * np.fmax.reduce(np.abs(eigenvalues), axis=1)
     largest = eigenvalues[:, 0].real
     decided = np.where(largest > slack, "unstable", "stable")
     return np.where(np.abs(largest) <= slack, "marginal", decided)
+
+
+def _eigenvalues(matrices: Floats) -> NDArray[np.complex128]:
+    """Return the eigenvalues of matrices, (points, modes), largest first."""
+    values = np.linalg.eigvals(matrices).astype(np.complex128)
+    return np.take_along_axis(values, np.argsort(-values.real, axis=1), axis=1)
 
 
 def _bounded(matrices: Floats) -> Floats:

@@ -78,25 +78,27 @@ class Answers:
         self.status[columns] = status
 
 
-def resting(stack: Stack, threads: int, rtol: float = ROUGH) -> Answers:
+def resting(stack: Stack, threads: int, rtol: float = ROUGH, *, spectra: bool = True) -> Answers:
     """Return the equilibria of a stack's columns, as far as they are found all together.
 
     Args:
         stack: the columns.
         threads: how many run at once.
         rtol: with which the flow is followed.
+        spectra: whether eigenvalues are wanted; if not, a bound on their real parts may stand in
+            the first place, and NaN for the others.
 
     Raises:
         Unsupported: for a function that lanes do not have.
     """
-    return _Search(stack, threads, rtol).run()
+    return _Search(stack, threads, rtol, spectra).run()
 
 
 class _Search:
     """A stack and the answers so far."""
 
-    def __init__(self, stack: Stack, threads: int, rtol: float) -> None:
-        self.stack, self.threads, self.rtol = stack, threads, rtol
+    def __init__(self, stack: Stack, threads: int, rtol: float, spectra: bool) -> None:
+        self.stack, self.threads, self.rtol, self.spectra = stack, threads, rtol, spectra
         self.name, self.rates, self.p = stack.system.name, stack.rates, stack.parameters
         self.answers = Answers.none(*stack.x0.shape)
         self.equations = [
@@ -167,7 +169,7 @@ class _Search:
         own, start = columns[which], self.stack.x0[:, columns[which]]
         found = certified_together(
             self.rates, equations, x[:, which], self.p[:, own], equations.conserved(start),
-            scale[:, which], threads=self.threads,
+            scale[:, which], threads=self.threads, spectra=self.spectra,
         )  # fmt: skip
         good = (found.stability != "") & accept(found, which)
         self.answers.take(own[good], found.at(good), status)

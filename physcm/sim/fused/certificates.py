@@ -21,7 +21,7 @@ from physcm.mechanism.lanes.native import Kernel, lapack_function
 from physcm.mechanism.lanes.pool import share
 from physcm.mechanism.linearization import RIDGE, WILD
 from physcm.sim.certified import NEAR, NEAR_ZERO, RESIDUAL, STEP, Certified
-from physcm.sim.equilibrium import NEGLIGIBLE, STEEP, EquilibriumEquations
+from physcm.sim.equilibrium import FEW_MODES, NEGLIGIBLE, STEEP, EquilibriumEquations
 from physcm.sim.fused.local import (
     evaluate,
     holds,
@@ -38,14 +38,13 @@ from physcm.sim.fused.local import (
 )
 from physcm.sim.fused.spectra import reflections, spectra
 
-_FEW = 64
-"""Up to so many modes, matrices stand side by side in lanes; LAPACK takes larger ones."""
+_AT_ONCE = 2**22
 _LIMITS = (NEAR, STEP, NEAR_ZERO, RESIDUAL, NEGLIGIBLE, WILD, RIDGE, STEEP)
 
 
 def certified_together(
     rates: Program, equations: EquilibriumEquations, x: Floats, p: Floats, total: Floats,
-    scale: Floats, *, threads: int,
+    scale: Floats, *, threads: int, spectra: bool = True,
 ) -> Certified:  # fmt: skip
     """Return the equilibria next to some points, as `certified` does.
 
@@ -57,10 +56,12 @@ def certified_together(
         total: the conserved totals of each, (laws, points).
         scale: the size of each state, (states, points).
         threads: how many run at once.
+        spectra: whether eigenvalues are wanted where a proof of stability is at hand without.
 
     Raises:
         Unsupported: for a function that lanes do not have.
     """
+    listed = spectra or equations.free.size <= FEW_MODES
     code = _code(equations.system.name, rates, equations.system.sizes)
     laws = equations.weights, equations.dependent, equations.free, equations.lift
     x, near = np.array(x, order="C"), np.zeros(x.shape[1], dtype=bool)
@@ -71,11 +72,26 @@ def certified_together(
     def work(low: int, high: int, stop: NDArray[np.int64]) -> None:
         certify(
             code.functions, library, code.places, code.storage, laws, equations.bounds, _LIMITS,
-            p, total, scale, x, near, real, imaginary, low, high, stop,
+            p, total, scale, x, near, real, imaginary, low, high, stop, listed,
         )  # fmt: skip
 
     share(work, x.shape[1], threads=threads, grain=LANES)
-    return Certified.judged(x, near, real + 1j * imaginary)
+    eigenvalues = real + 1j * imaginary
+    if not listed:
+        _write_leading(equations, x, p, scale, near, eigenvalues)
+    return Certified.judged(x, near, eigenvalues)
+
+
+def _write_leading(
+    equations: EquilibriumEquations, x: Floats, p: Floats, scale: Floats,
+    near: NDArray[np.bool_], eigenvalues: NDArray[np.complex128],
+) -> None:  # fmt: skip
+    """Write what is known of the eigenvalues at equilibria, few enough at once for memory."""
+    rates, places = equations.system.rates, np.flatnonzero(near)
+    own, balance = p[: len(rates.parameters)], np.where(scale > 0, scale, 1.0)
+    for some in np.array_split(places, 1 + places.size * len(x) ** 2 // _AT_ONCE):
+        slopes = rates.jacobian.batch(0.0, x[:, some], own[:, some])
+        eigenvalues[some] = equations.leading(slopes, balance[:, some])
 
 
 class _Code:
@@ -109,7 +125,7 @@ def _code(name: str, rates: Program, sizes: Program) -> _Code:
 def certify(
     functions: Any, library: Any, places: Any, storage: int, laws: Any, bounds: Any, limits: Any,
     parameters: Any, totals: Any, scale: Any, state: Any, near: Any, real: Any, imaginary: Any,
-    low: int, high: int, stop: Any,
+    low: int, high: int, stop: Any, listed: bool,
 ) -> None:  # fmt: skip
     """Make the points low, ..., high - 1 exact and judge them.
 
@@ -132,6 +148,7 @@ def certify(
         low: the first point.
         high: the first beyond.
         stop: the work breaks off when this is not 0, (1).
+        listed: whether the eigenvalues are looked for.
     """
     n = state.shape[0]
     x, cleared = np.zeros((n, LANES)), np.zeros((n, LANES))
@@ -141,7 +158,7 @@ def certify(
     local, work = local_space(n), lapack_space(n, laws[2].size)
     close, closer, least, residual, slack = limits[:5]
     modes = laws[2].size
-    few = modes if modes <= _FEW else 0
+    few = modes if modes <= FEW_MODES else 0
     matrices, parts = np.zeros((few + 1, few + 1, LANES)), np.zeros((2, few, LANES))
     for first in range(low, high, LANES):
         if stop[0] != 0:
@@ -177,19 +194,19 @@ def certify(
                 solve(library[0], local, limits[5], limits[6], work)
                 near[k] = no_longer(local, closer, least, scale, x, i, k)
                 near[k] = near[k] and within(bounds, slack, scale, x, i, k)
-            if near[k]:
+            if near[k] and listed:
                 reduce(local[0], laws, limits[7], scale, k, work)
-                if modes > _FEW:
+                if modes > FEW_MODES:
                     near[k] = spectrum(library[1], work, real[k], imaginary[k])
-            if modes <= _FEW:
+            if modes <= FEW_MODES:
                 for r in range(modes):
                     for c in range(modes):
                         matrices[r, c, i] = work[0][c, r] if near[k] else 0.0
-        if modes <= _FEW:
+        if modes <= FEW_MODES:
             failed = spectra(functions[2:], matrices, parts[0], parts[1])
         for i in range(many):
             k = first + i
-            if modes <= _FEW:
+            if modes <= FEW_MODES:
                 near[k] = near[k] and not failed[i]
                 for r in range(modes):
                     real[k, r], imaginary[k, r] = parts[0, r, i], parts[1, r, i]
