@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from physcm.abstraction import commutes, equilibrate
 from physcm.mechanism import (
     Hold,
     Impulse,
@@ -21,7 +20,6 @@ from physcm.mechanism import (
 )
 from physcm.mechanism.randomness import normals
 from physcm.scm import SCM
-from physcm.sim import System
 
 LOOP = SCM(
     {"x": "a*y + e", "y": "b*x + f"},
@@ -152,11 +150,3 @@ def test_interventions_on_different_variables_commute(first, second):
     ):
         return
     assert LOOP.do(first).do(second) == LOOP.do(second).do(first) == LOOP.do(first, second)
-
-
-def test_what_acts_on_a_drift_is_not_passed_on_to_a_structural_equation():
-    tank = System({"h": "q - k*h"}, parameters={"q": 1, "k": 2}, initial={"h": 0})
-    with pytest.raises(InvalidValue, match="acts on a drift, and on a structural equation"):
-        commutes(tank, equilibrate(tank), [Shift("h", 1)])
-    with pytest.raises(InvalidValue, match="acts on a drift"):
-        equilibrate(tank, [Replace("h", "1 - h")])

@@ -15,7 +15,8 @@ import sympy as sp
 
 from physcm.abstraction.compare import variables_of
 from physcm.abstraction.constraints import CausalConstraintsModel
-from physcm.abstraction.family import families_of, require_alike
+from physcm.abstraction.family import families_of
+from physcm.abstraction.likewise import likewise
 from physcm.abstraction.population.samples import High, Low
 from physcm.abstraction.reporting.report import Report
 from physcm.abstraction.search import search
@@ -48,7 +49,6 @@ from physcm.mechanism.errors import InvalidValue
 from physcm.mechanism.expression import names_in
 from physcm.mechanism.interventions import (
     Family,
-    Hold,
     Intervention,
     Interventions,
     each_of,
@@ -73,7 +73,8 @@ class Abstraction:
             list of pairs (or a mapping), or "from tau", by which do(X = x) is do(Y = y) if tau
             sends what agrees with x onto all that agrees with y (Beckers & Halpern, AAAI 2019),
             `FromTau(values=...)` for finite ranges; unless told, what is done below is done
-            above, to all members of a group held together.
+            above, to all members of a group held together, and a new drift gives a new equation
+            (see `physcm.abstraction.likewise`).
 
     >>> tanks = System({"x": "1 - x", "y": "x - y"}, initial={"x": 0, "y": 0})
     >>> whole = SCM({"total": "2"})
@@ -111,9 +112,8 @@ class Abstraction:
     def search(self, count: int = 100, *, most: int = 2, seed: int = 0, **options: Any) -> Report:
         """Return a report on those of `count` interventions under which the models disagree most.
 
-        They are random, `most` of them at once, of all kinds that both models can perform (for a
-        system and its model by omega; unless told holds and values of parameters), and such as
-        lie near the worst of these; see `physcm.abstraction.search`.
+        They are random, `most` of them at once, of all kinds that both models can perform, by
+        omega, and such as lie near the worst of these; see `physcm.abstraction.search`.
 
         Args:
             count: how many interventions to try.
@@ -355,14 +355,7 @@ class Abstraction:
         return image
 
     def _likewise(self, do: Interventions) -> Interventions:
-        """Return interventions with holds of all that is held together with what they hold."""
-        if isinstance(self.high, CausalConstraintsModel) or not isinstance(self.low, System):
+        above = self.causal_model
+        if isinstance(above, CausalConstraintsModel) or not isinstance(self.low, System):
             return do
-        require_alike(do)
-        done = self.low.do(*do)
-        named = {one.name for one in do if isinstance(one, Hold)}
-        followers = (done.held.keys() - self.low.held.keys() - named) & {
-            *variables_of(self.causal_model)
-        }
-        values = {name: done.parameters.get(f"do({name})", done.held[name]) for name in followers}
-        return (*do, *(Hold(name, values[name]) for name in sorted(followers)))
+        return likewise(self.low, above, do)

@@ -13,8 +13,9 @@ from physcm.abstraction.compare import Causal, compare, variables_of
 from physcm.abstraction.constraints import CausalConstraintsModel
 from physcm.abstraction.equations import equilibrium_scm
 from physcm.abstraction.explain import reason_for
-from physcm.abstraction.family import families_of, require_alike
+from physcm.abstraction.family import families_of
 from physcm.abstraction.laws import laws_of
+from physcm.abstraction.likewise import likewise
 from physcm.abstraction.outcome import Outcome
 from physcm.abstraction.requirements import require_system
 from physcm.abstraction.tau import Tau
@@ -67,11 +68,8 @@ def equilibrate(
     """
     model = equilibrium_model(system, degree)
     families = families_of(interventions)
-    if isinstance(model, SCM):
-        for do in families:
-            require_alike(do)
     tau = Tau.given(None, system.variables, variables_of(model))
-    both = [(do, do) for do in families]
+    both = [(do, likewise(system, model, do) if isinstance(model, SCM) else do) for do in families]
     outcomes = compare(system, model, both, n=1, seed=seed, starts=_STARTS, tolerance=1e-5, tau=tau)
     for do, outcome in zip(families, outcomes, strict=True):
         if not (outcome.agrees & outcome.settled).all():

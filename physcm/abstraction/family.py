@@ -8,14 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from physcm.abstraction.population.samples import Low
-from physcm.mechanism.errors import InvalidValue
 from physcm.mechanism.interventions import (
     Family,
     Hold,
     Interventions,
-    SetParameter,
     each_of,
-    is_permanent,
 )
 from physcm.scm import LinearSCM
 from physcm.sim import System
@@ -50,22 +47,6 @@ def key(interventions: Interventions) -> str:
     """
     with np.printoptions(threshold=sys.maxsize, floatmode="unique"):
         return repr(interventions)
-
-
-def require_alike(interventions: Interventions) -> None:
-    """Refuse what changes a drift: to a structural equation it would do something else.
-
-    >>> from physcm.mechanism import Shift
-    >>> require_alike((Shift("x", 1),))
-    Traceback (most recent call last):
-    physcm.mechanism.errors.InvalidValue: `Shift('x', 1)` acts on a drift, and on a structural ...
-    """
-    for one in interventions:
-        if is_permanent(one) and not isinstance(one, Hold | SetParameter):
-            raise InvalidValue(
-                f"`{one!r}` acts on a drift, and on a structural equation it is something else; "
-                "use Hold or SetParameter, or an Abstraction whose `omega` says what it becomes"
-            )
 
 
 def hold_each(system: System, factors: Sequence[float] = _FACTORS, *, seed: int = 0) -> list[Hold]:
