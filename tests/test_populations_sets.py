@@ -6,11 +6,14 @@ import math
 
 import numpy as np
 import pytest
+import scipy
 
 from physcm.abstraction import Abstraction, commutes
-from physcm.abstraction.population.outcome import compared
+from physcm.abstraction.population import words
+from physcm.abstraction.population.outcome import PopulationOutcome, compared
 from physcm.abstraction.population.samples import Population, population
 from physcm.abstraction.population.sets import Sets
+from physcm.abstraction.population.shares import detectable_difference, p_values
 from physcm.abstraction.tau import Tau
 from physcm.mechanism import Bernoulli, Hold, Normal, Uniform
 from physcm.scm import SCM
@@ -136,3 +139,46 @@ def test_the_comparison_of_sets_keeps_its_level() -> None:
     p = np.array([outcome.raw_p_value for outcome in outcomes])
     assert (p <= 0.05).mean() <= 0.05 + 3 * math.sqrt(0.05 / 150)
     assert (p <= 0.5).mean() > 0.2
+
+
+# What a comparison of shares would have found.
+
+
+def test_p_values_of_many_counts_are_those_of_fisher_s_exact_test() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        n, m = rng.integers(1, 40, 2)
+        a, b = rng.integers(0, n + 1), rng.integers(0, m + 1)
+        expected = scipy.stats.fisher_exact([[a, n - a], [b, m - b]]).pvalue
+        assert p_values(np.array([a]), np.array([b]), n, m)[0] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.4, 0.9])
+def test_a_difference_of_shares_that_would_be_found_is_found_in_95_percent(share: float) -> None:
+    rng = np.random.default_rng(1)
+    n, m, level, rare = 400, 300, 0.01, min(share, 1 - share)
+    gap = detectable_difference(share, n, m, level)
+
+    def found(by: float) -> float:
+        a, b = rng.binomial(n, rare, 4000), rng.binomial(m, rare + by, 4000)
+        return float((p_values(a, b, n, m) <= level).mean())
+
+    assert found(gap) == pytest.approx(0.95, abs=0.02)
+    assert found(0.7 * gap) < 0.85
+
+
+def test_the_report_says_which_difference_of_shares_would_have_been_found() -> None:
+    """Where all samples are of one kind, the count of others that is enough has a binomial law."""
+    one, other = (SCM({"x": name}, {name: Normal(0, 1)}) for name in "ef")
+    outcome = commutes(one, other, [], n=600).rows[0].outcome
+    assert isinstance(outcome, PopulationOutcome)
+    gap = outcome.detectable_share
+    enough = next(k for k in range(1, 99) if fisher(k, 600) <= 0.05 / 2)
+    assert scipy.stats.binom.sf(enough - 1, 600, gap) == pytest.approx(0.95, abs=1e-3)
+    assert f"A difference of {100 * gap:.2g}% in how many samples have one value" in words.why(
+        outcome
+    )
+
+
+def fisher(k: int, n: int) -> float:
+    return float(scipy.stats.fisher_exact([[0, n], [k, n - k]]).pvalue)

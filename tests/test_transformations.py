@@ -551,3 +551,18 @@ def test_an_omega_that_is_no_map_is_an_error(omega: Any) -> None:
     model = SCM({"x": "1"})
     with pytest.raises(InvalidValue, match=re.escape(f"omega is `{omega!r}`; give a function")):
         Abstraction(model, model, omega=omega).commutes([Hold("x", 1)], n=60)
+
+
+def test_what_the_causal_model_does_not_name_is_undefined_unless_omega_says_what_it_is() -> None:
+    square = Abstraction(LIPIDS, TOTAL, CHOLESTEROL.tau)
+    assert str(square.image(Hold("LDL", 2))) == "undefined: the causal model has no `LDL`"
+    assert square.image(Hold("risk", 2)) == (Hold("risk", 2),)
+
+
+def test_a_parameter_that_both_models_have_is_set_in_both_unless_tau_reads_it() -> None:
+    low = SCM({"x": "k*e", "y": "f"}, {"e": Normal(0, 1), "f": Normal(0, 1)}, {"k": 1, "c": 1})
+    high = SCM({"S": "(k**2 + 1)**0.5*u"}, {"u": Normal(0, 1)}, {"k": 1, "c": 1})
+    square = Abstraction(low, high, {"S": "x + y + c - 1"}, "from tau")
+    assert square.image([Hold("x", 1), SetParameter(k=2)]) == (SetParameter(k=2),)
+    assert square.is_exact([SetParameter(k=2)], perturb=False)
+    assert isinstance(square.image(SetParameter(c=2)), Undefined)

@@ -421,7 +421,19 @@ def test_average_error_over_a_distribution_of_interventions() -> None:
 
 def test_a_side_without_values_is_infinitely_far() -> None:
     low, high = SCM({"x": "e"}, UNIFORMS), SCM({"x": "sqrt(e - 1/2)"}, UNIFORMS)
-    assert Abstraction(low, high).errors([[]]).errors[0].value == math.inf
+    found = Abstraction(low, high).errors([[]])
+    assert found.errors[0].value == math.inf
+    assert "nothing -> nothing: infinite, as some samples have a value on one side" in str(found)
+    assert Abstraction(high, low).errors([[]]).relative == (math.inf,)
+
+
+def test_of_many_interventions_those_with_the_largest_errors_are_shown() -> None:
+    low = SCM({"x": "0", "y": "x + e"}, {"e": Normal(0, 1)})
+    square = Abstraction(low, SCM({"x": "0", "y": "e"}, {"e": Normal(0, 1)}))
+    lines = str(square.errors([Hold("x", x) for x in range(40)])).splitlines()
+    assert lines[1].startswith("do(x = 39) -> do(x = 39): 39")
+    assert lines[-2] == "and 28 of which the error is no larger"
+    assert len(lines) == 15
 
 
 @pytest.mark.parametrize(

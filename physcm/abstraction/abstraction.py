@@ -51,7 +51,9 @@ from physcm.mechanism.interventions import (
     Family,
     Intervention,
     Interventions,
+    SetParameter,
     each_of,
+    is_permanent,
     label,
 )
 from physcm.scm import SCM, LinearSCM
@@ -71,10 +73,10 @@ class Abstraction:
             that both name is itself.
         omega: takes interventions below to interventions above, or to `Undefined`: a function, a
             list of pairs (or a mapping), or "from tau", by which do(X = x) is do(Y = y) if tau
-            sends what agrees with x onto all that agrees with y (Beckers & Halpern, AAAI 2019),
-            `FromTau(values=...)` for finite ranges; unless told, what is done below is done
-            above, to all members of a group held together, and a new drift gives a new equation
-            (see `physcm.abstraction.likewise`).
+            sends what agrees with x onto all that agrees with y (Beckers & Halpern, AAAI 2019), and
+            parameters that both models have are set in both, `FromTau(values=...)` for finite
+            ranges; unless told, what is done below is done above, to all members of a group held
+            together, and a new drift gives a new equation (see `physcm.abstraction.likewise`).
 
     >>> tanks = System({"x": "1 - x", "y": "x - y"}, initial={"x": 0, "y": 0})
     >>> whole = SCM({"total": "2"})
@@ -338,7 +340,8 @@ class Abstraction:
         if isinstance(self.omega, FromTau) or self.omega == FROM_TAU:
             rule = self.omega if isinstance(self.omega, FromTau) else FromTau()
             return partial(rule.image, tau=replace(self.map, expressions=self.written_out),
-                           below=self.low.variables, domains=self.domains)  # fmt: skip
+                           below=self.low.variables, domains=self.domains,
+                           alike=self._alike)  # fmt: skip
         return self.omega if callable(self.omega) else listed_omega(self.omega)
 
     def defined_image(self, do: Interventions) -> Interventions:
@@ -354,8 +357,34 @@ class Abstraction:
             )
         return image
 
-    def _likewise(self, do: Interventions) -> Interventions:
+    @property
+    def _alike(self) -> frozenset[str]:
+        """The parameters that both models have and tau does not read."""
+        if not self.map.expressions:
+            return frozenset()
+        read = frozenset().union(*map(names_in, self.map.expressions))
+        return self._parameters_below & self._names_above - read
+
+    @property
+    def _parameters_below(self) -> frozenset[str]:
+        return frozenset(() if isinstance(self.low, LinearSCM) else self.low.parameters)
+
+    @property
+    def _names_above(self) -> frozenset[str]:
+        """All that can be acted on in the causal model."""
+        model = self.causal_model
+        scm = model if isinstance(model, SCM) else model.scm
+        return frozenset((*scm.variables, *scm.exogenous, *scm.parameters))
+
+    def _likewise(self, do: Interventions) -> Image:
         above = self.causal_model
-        if isinstance(above, CausalConstraintsModel) or not isinstance(self.low, System):
+        if isinstance(above, CausalConstraintsModel):
+            return do
+        known_below = {*self.low.variables} | self._parameters_below
+        for one in filter(is_permanent, do):
+            for name in one.values if isinstance(one, SetParameter) else (one.name,):
+                if name in known_below and name not in self._names_above:
+                    return Undefined(f"the causal model has no `{name}`")
+        if not isinstance(self.low, System):
             return do
         return likewise(self.low, above, do)

@@ -15,9 +15,9 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import fisher_exact
 
 from physcm.abstraction.population.sets import NOTHING, SAME, Sets, same_draw_by_draw
+from physcm.abstraction.population.shares import detectable_difference, shares_apart
 from physcm.abstraction.population.strata import Stratum, largest
 from physcm.mechanism.codegen import Floats
 
@@ -87,8 +87,7 @@ class PopulationOutcome:
     @property
     def shares_p_value(self) -> float:
         """The p-value of all shares together (Bonferroni, where there are more than two)."""
-        number = len(self.shares) if len(self.shares) > 2 else 1
-        return min(1.0, number * min(self.shares.values()))
+        return min(1.0, self._tests_of_shares * min(self.shares.values()))
 
     @property
     def lists_p_value(self) -> float:
@@ -156,6 +155,24 @@ class PopulationOutcome:
         shifts = [part.detectable(level, self.seed) for part in self.strata]
         return largest(self.strata, shifts, len(self.names))
 
+    @cached_property
+    def detectable_share(self) -> float:
+        """The difference of shares that would have been found with a probability of 95 %.
+
+        By Fisher's exact test, at the level that is left for it; of the kind of samples of which
+        it would be found last, 0 where no shares are tested.
+        """
+        level = self.level / (2 * self.tests * self._tests_of_shares)
+        kinds = np.concatenate([self.below.kinds, self.above.kinds])
+        n, m = self.below.kinds.size, self.above.kinds.size
+        shares = [float((kinds == kind).mean()) for kind in self.shares]
+        return max((detectable_difference(one, n, m, level) for one in shares), default=0.0)
+
+    @property
+    def _tests_of_shares(self) -> int:
+        """How many tests of shares there are; those of two kinds are the same."""
+        return len(self.shares) if len(self.shares) > 2 else 1
+
     @property
     def level_of_lists(self) -> float:
         """The level that is left for lists of one length."""
@@ -188,7 +205,7 @@ def compared(below: Sets, above: Sets, *, level: float, tests: int, seed: int) -
         seed: of the test.
     """
     paired = same_draw_by_draw(below, above)
-    shares = {} if paired else _shares(below, above)
+    shares = {} if paired else shares_apart(below.kinds, above.kinds)
     fewest = 1 if paired else _FEWEST
     strata = tuple(
         Stratum.of(below, above, int(count))
@@ -200,16 +217,6 @@ def compared(below: Sets, above: Sets, *, level: float, tests: int, seed: int) -
         return found
     tested = (part.tested(seed=seed, smallest=found.level_of_lists) for part in strata)
     return replace(found, strata=tuple(tested))
-
-
-def _shares(below: Sets, above: Sets) -> dict[str, float]:
-    """Return the p-value of Fisher's exact test for each kind of sample."""
-    found = {}
-    for kind in np.union1d(below.kinds, above.kinds).tolist():
-        counts = [[(side.kinds == kind).sum(), (side.kinds != kind).sum()]
-                  for side in (below, above)]  # fmt: skip
-        found[kind] = float(fisher_exact(counts).pvalue)
-    return found
 
 
 def corrected(outcomes: Sequence[PopulationOutcome]) -> list[PopulationOutcome]:

@@ -42,7 +42,7 @@ def evidence(outcomes: Sequence[object]) -> str:
         f"{begin}No test tells the laws of {_rows(len(tested))} apart (smallest p = "
         f"{min(outcome.p_value for outcome in tested):.2g}, corrected), and a shift of any "
         f"variable by {shift:.2g} of its standard deviations would have been found with a "
-        f"probability of 95 %.{_doubt(tested[0])}"
+        f"probability of 95 %.{_other_shares(tested)}{_doubt(tested[0])}"
     )
 
 
@@ -75,7 +75,19 @@ def _why_paired(outcome: PopulationOutcome) -> str:
 
 def _why_nothing(outcome: PopulationOutcome) -> str:
     return (
-        f"Neither side has values: below {outcome.below.in_words}, above {outcome.above.in_words}."
+        f"Neither side has values: below {outcome.below.in_words}, above "
+        f"{outcome.above.in_words}.{_other_shares([outcome])}"
+    )
+
+
+def _other_shares(outcomes: Sequence[PopulationOutcome]) -> str:
+    """Say which difference of shares would have been found, where shares are tested."""
+    found = max(outcome.detectable_share for outcome in outcomes)
+    if not 0 < found < np.inf:
+        return ""
+    return (
+        f" A difference of {100 * found:.2g}% in how many samples have one value, none or several "
+        "would have been found with a probability of 95 %."
     )
 
 
@@ -113,7 +125,7 @@ def _why_alike(outcome: PopulationOutcome) -> str:
     return (
         f"No test tells the two laws apart (p = {outcome.p_value:.2g}, corrected).{what} A shift "
         f"of `{name}` by {worst:.2g} of its standard deviations{others} would have been found "
-        "with a probability of 95 %."
+        f"with a probability of 95 %.{_other_shares([outcome])}"
     )
 
 

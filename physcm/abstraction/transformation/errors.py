@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 PAIRS = 1000
 _BATCHES = 20
+_SHOWN = 12
 
 Interval: TypeAlias = tuple[float, float]
 Drawn: TypeAlias = Callable[[np.random.Generator], "Intervention | Sequence[Intervention]"]
@@ -59,6 +60,8 @@ class Estimate:
 
     def __str__(self) -> str:
         low, high = self.interval
+        if math.isinf(self.value):
+            return "infinite, as some samples have a value on one side alone"
         return f"{self.value:.4g}" + ("" if low == high else f" ({low:.4g} to {high:.4g})")
 
 
@@ -70,7 +73,8 @@ class Errors:
         interventions: below.
         images: what they are above.
         errors: the 2-Wasserstein distance of each.
-        relative: the same in units of the root mean square of tau's values under each.
+        relative: the same in units of the root mean square of tau's values under each; infinite
+            where these are 0.
         average: over the distribution of interventions.
         largest: of the interventions looked at.
         confidence: of the intervals.
@@ -107,12 +111,11 @@ class Errors:
         )  # fmt: skip
 
     def __str__(self) -> str:
-        rows = [
-            f"{label(do)} -> {named(to)}: {error}, {relative:.2%}"
-            for do, to, error, relative in zip(
-                self.interventions, self.images, self.errors, self.relative, strict=True
-            )
-        ]
+        shown, rest = [*range(len(self.errors))], len(self.errors) - _SHOWN
+        if rest > 0:
+            shown = sorted(shown, key=lambda k: -self.errors[k].value)[:_SHOWN]
+        rows = [*map(self._row, shown)]
+        rows += [f"and {rest} of which the error is no larger"] if rest > 0 else []
         tail = f", exceeded by at most {self.beyond:.2%} of interventions" if self.beyond else ""
         return "\n".join(
             [
@@ -120,6 +123,12 @@ class Errors:
                 *rows,
                 f"2-Wasserstein distances, {self.method}",
             ]
+        )
+
+    def _row(self, k: int) -> str:
+        relative = f", {self.relative[k]:.2%}" if math.isfinite(self.relative[k]) else ""
+        return (
+            f"{label(self.interventions[k])} -> {named(self.images[k])}: {self.errors[k]}{relative}"
         )
 
 
@@ -254,6 +263,8 @@ def _spread_of_mean(values: Floats, confidence: float) -> float:
 
 
 def _relative(error: float, law: Law) -> float:
+    if math.isinf(error):
+        return error
     if isinstance(law, GaussianLaw):
         mean, covariance = law.floats
         size = math.sqrt(float((mean**2).sum() + np.trace(covariance)))

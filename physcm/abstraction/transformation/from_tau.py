@@ -14,7 +14,7 @@ one below, each is decided on its own: by what its formula leaves free, and by i
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from types import MappingProxyType
@@ -28,7 +28,7 @@ from physcm.abstraction.transformation.omega import Image, Undefined
 from physcm.mechanism.declarations import Interval
 from physcm.mechanism.errors import InvalidValue, Unsupported
 from physcm.mechanism.expression import exact, names_in, symbol
-from physcm.mechanism.interventions import Hold, Interventions, label
+from physcm.mechanism.interventions import Hold, Intervention, Interventions, SetParameter, label
 
 _MOST_STATES = 200_000
 
@@ -47,8 +47,9 @@ class FromTau:
     values: Mapping[str, Sequence[float]] = field(default_factory=lambda: MappingProxyType({}))
 
     def image(
-        self, do: Interventions, *, tau: Tau, below: Sequence[str], domains: Mapping[str, Interval]
-    ) -> Image:
+        self, do: Interventions, *, tau: Tau, below: Sequence[str],
+        domains: Mapping[str, Interval], alike: Collection[str] = (),
+    ) -> Image:  # fmt: skip
         """Return what an intervention is above, or why it is nothing; see `image_by_tau`.
 
         Raises:
@@ -60,12 +61,13 @@ class FromTau:
                     f"FromTau gives `{name}` the values `{list(given)}`; give variables below "
                     f"({', '.join(below)}) at least one value each"
                 )
-        return image_by_tau(do, tau, below, domains, self.values)
+        return image_by_tau(do, tau, below, domains, self.values, alike)
 
 
 def image_by_tau(
     do: Interventions, tau: Tau, below: Sequence[str],
     domains: Mapping[str, Interval], values: Mapping[str, Sequence[float]],
+    alike: Collection[str] = (),
 ) -> Image:  # fmt: skip
     """Return what an intervention is above, or why it is nothing.
 
@@ -75,6 +77,8 @@ def image_by_tau(
         below: the variables of the model below.
         domains: intervals that variables below stay in; what has none takes all real numbers.
         values: what variables below can take, where that is finite.
+        alike: parameters that both models have and tau does not read: what sets them sets them in
+            both.
 
     >>> tau = Tau.given({"total": "x + y"}, ["x", "y"], ["total"])
     >>> image_by_tau((Hold("x", 1), Hold("y", 2)), tau, ["x", "y"], {}, {})
@@ -85,14 +89,18 @@ def image_by_tau(
     undefined: with x = 1, `total` goes over [1, 10] and not over all of [0, 18]
     """
     held: dict[str, float] = {}
+    settings = list[Intervention]()
     for one in do:
+        if isinstance(one, SetParameter) and one.during is None and one.values.keys() <= {*alike}:
+            settings.append(one)
+            continue
         if not isinstance(one, Hold) or one.during is not None or not _is_number(one.value):
             return Undefined(f"{label([one])} holds no variable at a number, which is all tau maps")
         if one.name not in below:
             return Undefined(f"`{one.name}` is no variable of the model below")
         held[one.name] = float(one.value)
     try:
-        return _holds(_determined(tau, below, held, domains, values))
+        return (*_holds(_determined(tau, below, held, domains, values)), *settings)
     except _No as no:
         return Undefined(str(no))
 

@@ -248,7 +248,10 @@ def _moments(first: GaussianLaw, second: GaussianLaw) -> list[Difference]:
 
 
 def _sample_moments(names: tuple[str, ...], x: Floats, y: Floats) -> list[Difference]:
-    laws = [(part.mean(axis=1), np.atleast_2d(np.cov(part, bias=True))) for part in (x, y)]
+    laws = []
+    for part in (x, y):
+        off = part - part[:, :1]  # of a constant that is 0, and not rounding
+        laws.append((part[:, 0] + off.mean(axis=1), np.atleast_2d(np.cov(off, bias=True))))
     return _differences(names, laws[0], laws[1])
 
 
