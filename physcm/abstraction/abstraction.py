@@ -133,6 +133,7 @@ class Abstraction:
     def image(self, do: Intervention | Sequence[Intervention]) -> Image:
         """Return what interventions below are above by omega, or why they are nothing.
 
+        >>> from physcm.mechanism import Hold
         >>> lipids = SCM({"LDL": "1", "HDL": "1"})
         >>> total = SCM({"total": "2"})
         >>> sums = Abstraction(lipids, total, {"total": "LDL + HDL"}, "from tau")
@@ -192,7 +193,7 @@ class Abstraction:
             True if all agree and tau drops nothing that matters; else it names what fails, and
             pairs of interventions that are one above and differ.
 
-        >>> from physcm.mechanism import Normal
+        >>> from physcm.mechanism import Hold, Normal
         >>> lipids = SCM({"LDL": "e", "HDL": "1", "risk": "LDL - HDL"}, {"e": Normal(2, 1)})
         >>> coarse = SCM({"total": "e + 1", "risk": "total - 2"}, {"e": Normal(2, 1)})
         >>> maps = {"total": "LDL + HDL", "risk": "risk"}
