@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from physcm.mechanism import Impulse
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.lanes import implicit as lanes_implicit
 from physcm.mechanism.lanes.blocks import LANES
@@ -337,3 +338,10 @@ def test_simulate_goes_on_by_the_stiff_method_where_samples_turn_out_to_be_stiff
     assert run.status.values.tolist() == [0, 0]
     np.testing.assert_allclose(run.x[1], reference.x[1], atol=1e-4)
     np.testing.assert_allclose(run.x[0, :3], reference.x[0, :3], atol=1e-3)
+
+
+def test_samples_that_are_all_stiff_go_on_after_something_is_done_to_them():
+    fast = System({"x": "1e5*(y - x)", "y": "-y"}, initial={"x": 1, "y": 1})
+    run = simulate(fast.do(Impulse("y", 1, at=2)), [0, 1, 3], n=3, engine="numba")
+    np.testing.assert_allclose(run.y[:, 1], np.exp(-1), rtol=1e-6)
+    np.testing.assert_allclose(run.y[:, 2], np.exp(-3) + np.exp(-1), rtol=1e-6)

@@ -221,10 +221,9 @@ class Batch:
                 self.most_steps, stop, self.watch.address, self.watch.truth, self.watch.blind,
             )  # fmt: skip
 
-        moving = (self.status == 0).any()
+        count = self.time.size if (self.status == 0).any() else 0
         share(
-            work, moving and self.time.size, threads=self.engine.workers, grain=LANES,
-            seconds=seconds, done=done,
+            work, count, threads=self.engine.workers, grain=LANES, seconds=seconds, done=done
         )  # fmt: skip
 
 
