@@ -4,7 +4,7 @@ Question: by how much does the peak of the process, Python and all libraries inc
 the saved output of 100,000 samples of 8 states at 101 times, in memory and written to a zarr
 store?
 
-Each run is a process of its own.
+Each run is a process of its own, after one of a single sample that fills the cache of code.
 
 Run: python -m benchmarks.memory   (on Linux)
 
@@ -50,9 +50,9 @@ CASES = {
 }
 
 
-def sizes(case: dict[str, object]) -> tuple[float, float]:
+def sizes(case: dict[str, object], samples: int) -> tuple[float, float]:
     """Return the size of the dataset and the largest of the process, in MB."""
-    code = RUN.format(samples=SAMPLES, states=STATES, points=POINTS, **case)
+    code = RUN.format(samples=samples, states=STATES, points=POINTS, **case)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     output, peak = map(float, done.stdout.split())
     return output, peak
@@ -61,6 +61,7 @@ def sizes(case: dict[str, object]) -> tuple[float, float]:
 if __name__ == "__main__":
     print(machine())
     for title, case in CASES.items():
-        output, most = sizes(case)
+        sizes(case, 1)
+        output, most = sizes(case, SAMPLES)
         over = most if case["stored"] else most - output
         print(f"{title:18} peak {most:6.0f} MB, beside the output in memory {over:6.0f} MB")

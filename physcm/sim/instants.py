@@ -26,6 +26,8 @@ class Instant:
 class Instants:
     """The instants of all samples, those of each sample in order.
 
+    They lie as they are handed on, with room for up to twice as many.
+
     >>> done = Instants(2)
     >>> done.note(np.array([1]), np.array([0.5]), np.array([[1.0]]), np.array([[3.0]]))
     >>> done.count.tolist(), done.over_samples(1)[0].tolist()
@@ -36,7 +38,8 @@ class Instants:
         """Begin with samples to which nothing has been done."""
         self.count = np.zeros(samples, dtype=np.int64)
         self._since, self._pace = np.full((2, samples), np.inf)
-        self._noted: list[tuple[Columns, Columns, Floats, Floats, Floats]] = []
+        self._when = np.empty((samples, 0))
+        self._before, self._after = np.empty((2, 0, samples, 0))
 
     @classmethod
     def of(cls, each: Sequence[Sequence[Instant]]) -> Instants:
@@ -51,7 +54,11 @@ class Instants:
 
     def note(self, columns: Columns, times: Floats, before: Floats, after: Floats) -> None:
         """Take note of one more instant of some samples, full vectors (variables, columns)."""
-        self._noted.append((columns, self.count[columns], times, before, after))
+        places = self.count[columns]
+        if places.max(initial=0) == self._when.shape[1]:
+            self._make_room(len(before))
+        self._when[columns, places] = times
+        self._before[:, columns, places], self._after[:, columns, places] = before, after
         self.count[columns] += 1
         many = self.count[columns] % _CROWD == 0
         if many.any():
@@ -69,10 +76,25 @@ class Instants:
 
         Samples with fewer instants than others are filled up with NaN.
         """
-        shape = self.count.size, int(self.count.max(initial=0))
-        when = np.full(shape, np.nan)
-        before, after = np.full((2, variables, *shape), np.nan)
-        for columns, places, times, *sides in self._noted:
-            when[columns, places] = times
-            before[:, columns, places], after[:, columns, places] = sides
+        most = self.count.max(initial=0)
+        if not most:
+            return self._when, *np.empty((2, variables, *self._when.shape))
+        when, before, after = (
+            np.ascontiguousarray(values[..., :most])
+            for values in (self._when, self._before, self._after)
+        )
         return when, before, after
+
+    def _make_room(self, variables: int) -> None:
+        """Make room for twice as many instants, without values."""
+        shape = self.count.size, 2 * self._when.shape[1] or 1
+        self._when = _filled_up(self._when, shape)
+        self._before = _filled_up(self._before, (variables, *shape))
+        self._after = _filled_up(self._after, (variables, *shape))
+
+
+def _filled_up(values: Floats, shape: tuple[int, ...]) -> Floats:
+    """Return values at the front of a larger array that has none behind."""
+    larger = np.full(shape, np.nan)
+    larger[..., : values.shape[-1]] = values if values.size else np.nan
+    return larger

@@ -128,7 +128,7 @@ class SystemView(View):
         """Return the full vector, with held and derived variables."""
         derived = self.system.outputs.vector(t, x, self.p[:, columns])
         full = np.empty((len(self.order), x.shape[1]))
-        full[self.order] = np.concatenate([x, derived])
+        full[self.order[: len(x)]], full[self.order[len(x) :]] = x, derived
         return full
 
 

@@ -29,6 +29,8 @@ from physcm.sim.windows import Windows, clock_times
 
 Columns = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+_PORTION = 8192
+"""So many samples are acted on at once: what is computed on the way takes little memory."""
 
 
 @dataclass
@@ -92,6 +94,11 @@ class Together(Generic[AnyView]):
 
     def act(self, columns: Columns, now: Floats, values: Floats) -> None:
         """Do all that is due to some samples, each at its own time."""
+        for low in range(0, columns.size, _PORTION):
+            own = slice(low, low + _PORTION)
+            self._act(columns[own], now[own], values)
+
+    def _act(self, columns: Columns, now: Floats, values: Floats) -> None:
         before = values[:, columns]
         acted = self.windows.turn(columns, now)
         full = self._completed(columns, now, before)

@@ -76,7 +76,7 @@ def as_dataset(
     if bad.any():
         lost = np.flatnonzero(bad).tolist()
         told = {k: _lost(system, times, values[:, k], ended[k]) for k in lost} | told
-        values[:, bad] = _while_finite(values[:, bad], len(system.states))
+        values[:, bad] = while_finite(values[:, bad], len(system.states))
     variables: dict[str, Any] = {
         name: (("sample", "time"), row) for name, row in zip(system.variables, values, strict=True)
     }
@@ -92,6 +92,12 @@ def as_dataset(
     return xr.Dataset(variables, coords=coordinates, attrs=attributes)
 
 
+def while_finite(values: Floats, states: int) -> Floats:
+    """Return the values while all states are finite, and NaN afterwards."""
+    finite = np.isfinite(values[:states]).all(axis=0)
+    return np.where(np.logical_and.accumulate(finite, axis=-1), values, np.nan)
+
+
 def _finite(values: Floats) -> NDArray[np.bool_]:
     """Return which samples have no value that is not finite."""
     with np.errstate(over="ignore", invalid="ignore"):
@@ -99,12 +105,6 @@ def _finite(values: Floats) -> NDArray[np.bool_]:
     # The sum of large numbers may overflow.
     finite[~finite] = np.isfinite(values[:, ~finite]).all(axis=(0, 2))
     return np.asarray(finite)
-
-
-def _while_finite(values: Floats, states: int) -> Floats:
-    """Return the values while all states are finite, and NaN afterwards."""
-    finite = np.isfinite(values[:states]).all(axis=0)
-    return np.where(np.logical_and.accumulate(finite, axis=-1), values, np.nan)
 
 
 def _lost(system: System, times: Floats, values: Floats, status: RunStatus) -> str:

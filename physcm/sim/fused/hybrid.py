@@ -35,6 +35,7 @@ from physcm.sim.hybrid import (
 from physcm.sim.modes import Modes, SystemView
 from physcm.sim.plan import SystemPlan
 from physcm.sim.status import RunStatus
+from physcm.sim.trajectories import while_finite
 from physcm.sim.triggers import watched
 from physcm.sim.trouble import limit, trouble
 
@@ -73,7 +74,8 @@ def follow(
             first, grid, start, ROUGH, roughly(scale, least), engine, ROUGH_INSTANTS
         )
         rough.run(seconds)
-        atol = scaled(rough.saved[:, 0], scale, rtol, least)
+        known = while_finite(rough.saved[:, 0], len(modes.system.states))
+        atol = scaled(known, scale, rtol, least)
     ensemble = HybridEnsemble(plan, times, plan.modes.start(times[0]), rtol, atol, engine)
     ensemble.run(seconds, done)
     return atol, ensemble
@@ -91,7 +93,7 @@ class HybridEnsemble:
         Args:
             plan: of the system.
             times: to save, increasing.
-            start: the full vectors, (variables, samples).
+            start: the full vectors, (variables, samples), handed over.
             rtol: relative tolerance.
             atol: absolute tolerance of each variable.
             engine: the method and the number of threads.
@@ -106,7 +108,8 @@ class HybridEnsemble:
         self.over: dict[int, tuple[RunStatus, str]] = {}
         self.stiff = np.zeros(count, dtype=bool)
         self.codes: dict[int, Code] = {}
-        self.start, self.full = start, start.copy()
+        self.full = start
+        self.largest = np.abs(start[plan.modes.view().rows]).max(axis=0, initial=0.0)
         self.agendas = agendas(plan)
         self.agendas.begin(self.everyone, self.time, self.full)
         self.saved = missing((*start.shape, times.size))
@@ -129,19 +132,9 @@ class HybridEnsemble:
             still = self._moving()
             done(moving.size - still.size)
             moving = still
-        self._forget_after_loss()
         for k in moving:
             late = RunStatus.TIME_LIMIT
             self.over[int(k)] = late, limit(late, self.time[k])
-
-    def _forget_after_loss(self) -> None:
-        """Keep nothing from the first state on that is not finite."""
-        good = np.ones(self.saved.shape[1:], dtype=bool)
-        for row in self.plan.modes.view().rows:
-            good &= np.isfinite(self.saved[row])
-        np.logical_and.accumulate(good, axis=1, out=good)
-        if not good.all():
-            self.saved[:, ~good] = np.nan
 
     def ended(self) -> list[RunStatus]:
         """Say how each sample ended."""
@@ -199,8 +192,8 @@ class HybridEnsemble:
 
     def _lost(self, view: SystemView, k: int, batch: Batch, i: int, stop: float) -> None:
         """Take note of a sample that cannot go on, and why."""
-        begun, one = self.start[view.rows, k : k + 1], slice(i, i + 1)
-        (status,) = endings(batch.status[one], batch.x[:, one], begun)
+        one = slice(i, i + 1)
+        (status,) = endings(batch.status[one], batch.x[:, one], self.largest[np.newaxis, k : k + 1])
         why = trouble(view.system, float(batch.time[i]), batch.x[:, i], batch.p[:, i], stop, status)
         self.over[k] = status, why
 
