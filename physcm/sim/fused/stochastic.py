@@ -70,7 +70,8 @@ class Walkers:
             for view, columns in list(e.agendas.by_mode(moving)):
                 stretch = self._stretch(view)
                 if stretch is not None:
-                    self._walk(stretch, columns, first, last, slots)
+                    for low in range(0, columns.size, _PORTION):
+                        self._walk(stretch, columns[low : low + _PORTION], first, last, slots)
             stopped = moving[(e.at[moving] < last) & ~e.lost[moving]]
             self._take_in_pieces(stopped)
             slot = slots[0][e.at[stopped] - 1 - first]
@@ -78,21 +79,16 @@ class Walkers:
             e.saved[:, stopped[here], slot[here]] = e.full[:, stopped[here]]
 
     def _walk(
-        self, stretch: Stretch, columns: Columns, first: int, last: int,
-        slots: tuple[Columns, Columns],
-    ) -> None:  # fmt: skip
+        self, stretch: Stretch, columns: Columns, first: int, last: int, slots: Columns
+    ) -> None:
         """Let samples of one mode walk as far as nothing happens to them."""
         from physcm.sim.fused.walk import LOST
 
         e, view = self.e, stretch.view
-        x, begun = e.full[np.ix_(view.rows, columns)], e.at[columns]
-        at, status = begun.copy(), np.zeros(columns.size, dtype=np.int64)
+        begun = e.at[columns]
         due = np.ceil((e.due[columns] - e.grid.begin) / e.grid.step - SNAP) - 1
         until = np.clip(due, begun, last).astype(np.int64)
-        truth, left = e.agendas.seen(columns).astype(float), e.clocks.left[:, columns]
-        stretch.walk(
-            columns, x, at, until, status, truth, left, first, slots, self._seconds()
-        )  # fmt: skip
+        x, left, at, status = stretch.walk(columns, until, first, slots, self._seconds())
         e.at[columns], e.clocks.left[:, columns] = at, left
         self._complete(view, columns, begun, at)
         e.full[:, columns] = view.completed(e.grid.times_of(at), x, columns)

@@ -47,25 +47,34 @@ class Stretch:
         self.given = nothing if motion.noise is None else np.ascontiguousarray(motion.noise)
 
     def walk(
-        self, columns: Integers, x: Floats, at: Integers, until: Integers, status: Integers,
-        truth: Floats, left: Floats, first: int, slots: tuple[Integers, Integers],
-        seconds: float,
-    ) -> None:  # fmt: skip
-        """Take whole base steps in place, as `fused.walk.walk` does."""
+        self, columns: Integers, until: Integers, first: int, slots: Integers, seconds: float
+    ) -> tuple[Floats, Floats, Integers, Integers]:
+        """Take whole base steps, as `fused.walk.walk` does.
+
+        Returns:
+            The states of the samples, what is left on the clocks of their jumps, the step that
+            each takes next, and how each walk ended.
+        """
         from physcm.sim.fused.walk import walk
 
-        e, (step, watch, rates) = self.e, self._addresses()
-        areas = self.keys[1] if self.wiener.areas else self.keys[1][:0]
-        samples, p = e.plan.samples[columns], self._parameters(columns)
+        e, rows, (step, watch, rates) = self.e, self.view.rows, self._addresses()
+        code = step, self.normals.address("normals_each"), watch, rates
+        keys = np.concatenate(self.keys) if self.wiener.areas else self.keys[0]
+        p, truth, left = self._parameters(columns), e.agendas.seen(columns), e.clocks.left
+        shape = len(p), len(truth), len(left)
+        state = np.concatenate([p, truth, left[:, columns], e.full[np.ix_(rows, columns)]])
+        at, status = e.at[columns], np.zeros(columns.size, dtype=np.int64)
+        own = np.array([at, until, status, columns, e.plan.samples[columns]])
 
         def work(low: int, high: int, stop: Integers) -> None:
             walk(
-                step, self.normals.address("normals_each"), watch, rates, self.keys[0], areas,
-                samples, columns, self.view.rows, x, p, self.given, e.grid.begin, e.grid.step, at,
-                until, status, truth, left, first, *slots, e.saved, low, high, stop,
+                code, keys, shape, state, own, rows, self.given, e.grid.begin, e.grid.step, first,
+                slots, e.saved, low, high, stop,
             )  # fmt: skip
 
         share(work, columns.size, threads=self.threads, grain=LANES, seconds=seconds)
+        x, (at, _, status, *_) = len(state) - rows.size, own
+        return state[x:], state[x - len(left) : x], at, status
 
     def go_on(
         self, columns: Integers, x: Floats, position: Floats, status: Integers, armed: Floats,

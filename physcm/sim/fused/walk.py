@@ -14,172 +14,261 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from physcm.mechanism.codegen import Floats
 from physcm.mechanism.lanes.blocks import LANES
-from physcm.mechanism.lanes.native import Kernel, invoke
+from physcm.mechanism.lanes.native import Kernel, block, invoke, part
+
+Integers = NDArray[np.int64]
 
 WENT, CALLED, LOST = 0, 1, 2
 """How a walk ended: at its last step, or before one in which a condition changes or a jump comes,
 or one after which a state is no finite number."""
 
+AT, UNTIL, STATUS, COLUMN, NUMBER = range(5)
+"""What is known of a sample: the step to take next, there and then here, the first that it is not
+to take, how its walk ended, its column in `given` and `out`, and its number."""
+
 _ROW = 8 * LANES
+_SAMPLE, _NUMBER, _STEP, _END, _PAIR, _PAUSE, _TAKES, _ENDED = range(8)
+_BAD, _STATE = 1, 2
 
 
-@Kernel
 def walk(
-    step: int, normals: int, watch: int, rates: int, keys: Any, area_keys: Any, samples: Any,
-    columns: Any, rows: Any, x: Any, p: Any, given: Any, begin: float, h: float, at: Any,
-    until: Any, status: Any, truth: Any, left: Any, first: int, slots: Any, next_slot: Any,
-    out: Any, low: int, high: int, stop: Any,
+    code: tuple[int, int, int, int], keys: Integers, shape: tuple[int, int, int], state: Floats,
+    own: Integers, rows: Integers, given: Floats, begin: float, h: float, first: int,
+    slots: Integers, out: Floats, low: int, high: int, stop: Integers,
 ) -> None:  # fmt: skip
     """Take base steps with the samples low, ..., high - 1.
 
     Args:
-        step: the address of the code of a step.
-        normals: the address of the code of normal draws.
-        watch: the address of the code of conditions, each 1 or 0; without any it is 0.
-        rates: the address of the code of the intensities of jumps; without any it is 0.
-        keys: of the draws of dW, (sources, LANES).
-        area_keys: of the further draws of I, likewise, or none.
-        samples: their numbers.
-        columns: where they are in `given` and `out`.
-        rows: where their states are in `out`.
-        x: the states there and then here, (states, samples).
-        p: parameters and at last h, (parameters, samples).
+        code: the addresses of the code of a step, of normal draws, of conditions, each 1 or 0,
+            and of the intensities of jumps; 0 for none.
+        keys: of the draws of dW and then of the further ones of I, (draws, LANES).
+        shape: how many parameters, conditions and jumps there are.
+        state: parameters, the last one h; what the conditions are; what is left on the clocks of
+            jumps, there and then here; the states, likewise; (all of these, samples).
+        own: what is known of each sample, (5, samples).
+        rows: where the states are in `out`.
         given: dW of all steps, (sources, all samples, steps); with no steps they are drawn.
         begin: the time of step 0.
         h: the length of a step.
-        at: the step that each sample is to take next, there and then here.
-        until: the first step that it is not to take.
-        status: how each walk ended.
-        truth: what the conditions are, (conditions, samples).
-        left: what is left on the clocks of jumps, there and then here, (jumps, samples).
         first: the step of the first entry of `slots`.
-        slots: where to save the state at the end of each step in `out`, -1 for nowhere.
-        next_slot: the next step from each on at whose end a state is saved.
+        slots: where to save the state at the end of each step in `out`, -1 for nowhere; the next
+            step from each on at whose end a state is saved; (2, steps).
         out: saved variables, (variables, all samples, times).
         low: the first sample.
         high: the first beyond.
         stop: the walk breaks off when this is not 0, (1).
     """
-    n, m, many, areas = x.shape[0], p.shape[0], keys.shape[0], area_keys.shape[0]
-    jumps, conditions, drawn = left.shape[0], truth.shape[0], given.shape[2] == 0
-    y, new = np.zeros((n + many + areas, LANES)), np.zeros((n, LANES))
-    q, t, number = np.zeros((m, LANES)), np.zeros(LANES), np.zeros(LANES, np.int64)
-    draws = np.zeros((2, many + areas, LANES))
-    seen, known = np.zeros((conditions, LANES)), np.zeros((conditions, LANES))
-    rate, clock = np.zeros((jumps, LANES)), np.full((jumps, LANES), np.inf)
-    sample, k, end = np.full(LANES, -1), np.zeros(LANES, np.int64), np.zeros(LANES, np.int64)
-    pair, pause = np.zeros(LANES, np.int64), np.zeros(LANES, np.int64)
-    takes, ended, bad = np.zeros(LANES, np.bool_), np.full(LANES, -1), np.zeros(LANES)
-    root, side = np.sqrt(h), 1 / np.sqrt(3.0)
-    stepping = t.ctypes.data, y.ctypes.data, q.ctypes.data, new.ctypes.data
-    rating = t.ctypes.data, y.ctypes.data, q.ctypes.data, rate.ctypes.data
-    looking = t.ctypes.data, new.ctypes.data, q.ctypes.data, seen.ctypes.data
-    who, pairs, evens, odds = (
-        number.ctypes.data, pair.ctypes.data, draws.ctypes.data, draws[1].ctypes.data,
+    _, conditions, jumps = shape
+    b = block(_STATE + len(state) + rows.size + conditions + jumps + 3 * len(keys))
+    w = np.full((8, LANES), -1)
+    _walk(
+        code, keys, shape, state, own, rows, given, begin, h, first, slots, out, low, high, stop,
+        b, w,
     )  # fmt: skip
-    first_keys, more_keys = keys.ctypes.data, area_keys.ctypes.data
+
+
+@Kernel
+def _walk(
+    code: Any, keys: Any, shape: Any, state: Any, own: Any, rows: Any, given: Any, begin: float,
+    h: float, first: int, slots: Any, out: Any, low: int, high: int, stop: Any, b: Any, w: Any,
+) -> None:  # fmt: skip
+    # The rows of b: time, a sum that shows what is not finite, a sample's rows of `state`, noise,
+    # new states, conditions, intensities, and draws for an even step and the odd one after it;
+    # of w: what lane has which sample, and where that is.
+    step, normals, watch, rates = code
+    parameters, conditions, jumps = shape
+    n, sources = rows.size, keys.shape[0]
+    known = _STATE + parameters
+    clock = known + conditions
+    x = clock + jumps
+    noise = x + n
+    new = noise + sources
+    seen = new + n
+    rate = seen + conditions
+    draws = rate + jumps
+    t, p = b.ctypes.data, b.ctypes.data + _ROW * _STATE
+    at_x, at_new = t + _ROW * x, t + _ROW * new
     waiting, active = low, 0
     while stop[0] == 0:
         if active < LANES and waiting < high:
-            for i in range(LANES):
-                while sample[i] < 0 and waiting < high:
-                    s, waiting = waiting, waiting + 1
-                    status[s] = WENT
-                    if at[s] >= until[s]:
-                        continue
-                    sample[i], k[i], end[i], number[i] = s, at[s], until[s], samples[s]
-                    pause[i] = min(end[i] - 1, next_slot[k[i] - first])
-                    active += 1
-                    for r in range(n):
-                        y[r, i] = x[r, s]
-                    for r in range(m):
-                        q[r, i] = p[r, s]
-                    for r in range(conditions):
-                        known[r, i] = truth[r, s]
-                    for r in range(jumps):
-                        clock[r, i] = left[r, s]
+            waiting, active = _take_in(waiting, active, high, state, own, first, slots, b, w)
         if active == 0:
             break
-        if drawn:
-            for i in range(LANES):
-                pair[i] = k[i] // 2
-            for s in range(many + areas):
-                key = first_keys + s * _ROW if s < many else more_keys + (s - many) * _ROW
-                invoke(normals, (key, who, pairs, evens + s * _ROW, odds + s * _ROW))
+        if given.shape[2] == 0:
+            _draw(normals, keys, draws, b, w)
         for parity in range(2):
-            going = 0
-            for i in range(LANES):
-                takes[i] = sample[i] >= 0 and k[i] % 2 == parity and k[i] < end[i]
-                going += takes[i]
-                t[i] = begin + k[i] * h
-            if going == 0:
+            if not _set_out(parity, begin, h, b, w):
                 continue
-            for s in range(many):
-                for i in range(LANES):
-                    y[n + s, i] = root * draws[parity, s, i]
-            for s in range(areas):
-                for i in range(LANES):
-                    lean = root * (draws[parity, s, i] + draws[parity, many + s, i] * side)
-                    y[n + many + s, i] = 0.5 * h * lean
-            if not drawn:
-                for i in range(LANES):
-                    for s in range(many):
-                        if takes[i]:
-                            y[n + s, i] = given[s, columns[sample[i]], k[i]]
-            invoke(step, stepping)
+            _drive(noise, draws + parity * sources, sources, h, own, given, b, w)
+            invoke(step, (t, at_x, p, at_new))
             if rates != 0:
-                invoke(rates, rating)
-                for r in range(jumps):
-                    for i in range(LANES):
-                        rate[r, i] = max(rate[r, i], 0.0) * h
-                        if takes[i] and clock[r, i] <= rate[r, i]:
-                            ended[i], takes[i] = CALLED, False
+                invoke(rates, (t, at_x, p, t + _ROW * rate))
+                _await_jumps(rate, clock, jumps, h, b, w)
             if watch != 0:
-                for i in range(LANES):
-                    t[i] = begin + (k[i] + 1) * h
-                invoke(watch, looking)
-                for r in range(conditions):
-                    for i in range(LANES):
-                        if seen[r, i] != known[r, i] and takes[i]:
-                            ended[i], takes[i] = CALLED, False
-            for i in range(LANES):
-                bad[i] = 0.0
-            for r in range(n):
-                for i in range(LANES):
-                    bad[i] += 0.0 * new[r, i]
-            for i in range(LANES):
-                if bad[i] != 0.0 and takes[i]:
-                    ended[i], takes[i] = LOST, False
-            for r in range(n):
-                for i in range(LANES):
-                    y[r, i] = new[r, i] if takes[i] else y[r, i]
-            for r in range(jumps):
-                for i in range(LANES):
-                    clock[r, i] -= rate[r, i] if takes[i] else 0.0
-            quiet = True
-            for i in range(LANES):
-                quiet &= ended[i] < 0 and (not takes[i] or k[i] < pause[i])
-                k[i] += takes[i]
-            if quiet:
+                _look_at_end(begin, h, b, w)
+                invoke(watch, (t, at_new, p, t + _ROW * seen))
+                _await_changes(seen, known, conditions, b, w)
+            _await_loss(new, n, b, w)
+            _move(x, new, n, clock, rate, jumps, b, w)
+            if not _is_quiet(w):
+                _save(x, rows, own, first, slots, out, b, w)
+                active -= _let_out(clock, jumps + n, state, own, b, w)
+
+
+@part
+def _take_in(
+    waiting: int, active: int, high: int, state: Any, own: Any, first: int, slots: Any, b: Any,
+    w: Any,
+) -> tuple[int, int]:  # fmt: skip
+    """Put samples that wait into free lanes; return the next one, and how many are on their way."""
+    for i in range(LANES):
+        while w[_SAMPLE, i] < 0 and waiting < high:
+            s, waiting = waiting, waiting + 1
+            if own[AT, s] >= own[UNTIL, s]:
                 continue
-            for i in range(LANES):
-                if takes[i] and k[i] > pause[i]:
-                    slot = slots[k[i] - 1 - first]
-                    if slot >= 0:
-                        for r in range(n):
-                            out[rows[r], columns[sample[i]], slot] = y[r, i]
-                    if k[i] < end[i]:
-                        pause[i] = min(end[i] - 1, next_slot[k[i] - first])
-                    else:
-                        ended[i] = WENT
-                if ended[i] >= 0:
-                    s = sample[i]
-                    at[s], status[s] = k[i], ended[i]
-                    for r in range(n):
-                        x[r, s] = y[r, i]
-                    for r in range(jumps):
-                        left[r, s] = clock[r, i]
-                    sample[i], ended[i] = -1, -1
-                    active -= 1
+            w[_SAMPLE, i], w[_NUMBER, i], w[_STEP, i] = s, own[NUMBER, s], own[AT, s]
+            w[_END, i] = own[UNTIL, s]
+            w[_PAUSE, i] = min(w[_END, i] - 1, slots[1, w[_STEP, i] - first])
+            for r in range(state.shape[0]):
+                b[_STATE + r, i] = state[r, s]
+            active += 1
+    return waiting, active
+
+
+@part
+def _draw(normals: int, keys: Any, draws: int, b: Any, w: Any) -> None:
+    """Draw from the normal distribution for the pair of steps in which each lane is."""
+    for i in range(LANES):
+        w[_PAIR, i] = w[_STEP, i] // 2
+    ours, theirs, odd = b.ctypes.data + _ROW * draws, w.ctypes.data, _ROW * keys.shape[0]
+    for s in range(keys.shape[0]):
+        key, even = keys.ctypes.data + s * _ROW, ours + s * _ROW
+        invoke(normals, (key, theirs + _ROW * _NUMBER, theirs + _ROW * _PAIR, even, even + odd))
+
+
+@part
+def _set_out(parity: int, begin: float, h: float, b: Any, w: Any) -> bool:
+    """Let the lanes take part that are at an even step, or an odd one; say whether any is."""
+    some = False
+    for i in range(LANES):
+        k = w[_STEP, i]
+        takes = w[_SAMPLE, i] >= 0 and k % 2 == parity and k < w[_END, i]
+        w[_TAKES, i] = takes
+        some |= takes
+        b[0, i] = begin + k * h
+    return some
+
+
+@part
+def _drive(
+    noise: int, draws: int, sources: int, h: float, own: Any, given: Any, b: Any, w: Any
+) -> None:
+    """Write dW and I over a step."""
+    many, root, side = given.shape[0], np.sqrt(h), 1 / np.sqrt(3.0)
+    for s in range(many):
+        for i in range(LANES):
+            b[noise + s, i] = root * b[draws + s, i]
+    for s in range(sources - many):
+        for i in range(LANES):
+            lean = root * (b[draws + s, i] + b[draws + many + s, i] * side)
+            b[noise + many + s, i] = 0.5 * h * lean
+    if given.shape[2] > 0:
+        for i in range(LANES):
+            for s in range(many):
+                if w[_TAKES, i]:
+                    b[noise + s, i] = given[s, own[COLUMN, w[_SAMPLE, i]], w[_STEP, i]]
+
+
+@part
+def _await_jumps(rate: int, clock: int, jumps: int, h: float, b: Any, w: Any) -> None:
+    """Stop before a step in which a clock runs out at these intensities."""
+    for r in range(jumps):
+        for i in range(LANES):
+            b[rate + r, i] = max(b[rate + r, i], 0.0) * h
+            if w[_TAKES, i] and b[clock + r, i] <= b[rate + r, i]:
+                w[_ENDED, i], w[_TAKES, i] = CALLED, 0
+
+
+@part
+def _look_at_end(begin: float, h: float, b: Any, w: Any) -> None:
+    for i in range(LANES):
+        b[0, i] = begin + (w[_STEP, i] + 1) * h
+
+
+@part
+def _await_changes(seen: int, known: int, conditions: int, b: Any, w: Any) -> None:
+    """Stop before a step after which a condition is no longer what it was."""
+    for r in range(conditions):
+        for i in range(LANES):
+            if b[seen + r, i] != b[known + r, i] and w[_TAKES, i]:
+                w[_ENDED, i], w[_TAKES, i] = CALLED, 0
+
+
+@part
+def _await_loss(new: int, n: int, b: Any, w: Any) -> None:
+    """Stop before a step after which a state is no finite number."""
+    for i in range(LANES):
+        b[_BAD, i] = 0.0
+    for r in range(n):
+        for i in range(LANES):
+            b[_BAD, i] += 0.0 * b[new + r, i]
+    for i in range(LANES):
+        if b[_BAD, i] != 0.0 and w[_TAKES, i]:
+            w[_ENDED, i], w[_TAKES, i] = LOST, 0
+
+
+@part
+def _move(x: int, new: int, n: int, clock: int, rate: int, jumps: int, b: Any, w: Any) -> None:
+    """Go to the end of the step."""
+    for r in range(n):
+        for i in range(LANES):
+            b[x + r, i] = b[new + r, i] if w[_TAKES, i] else b[x + r, i]
+    for r in range(jumps):
+        for i in range(LANES):
+            b[clock + r, i] -= b[rate + r, i] if w[_TAKES, i] else 0.0
+
+
+@part
+def _is_quiet(w: Any) -> bool:
+    """Count the step; say whether nothing is to be saved and no lane has ended."""
+    quiet = True
+    for i in range(LANES):
+        quiet &= w[_ENDED, i] < 0 and (not w[_TAKES, i] or w[_STEP, i] < w[_PAUSE, i])
+        w[_STEP, i] += w[_TAKES, i]
+    return quiet
+
+
+@part
+def _save(x: int, rows: Any, own: Any, first: int, slots: Any, out: Any, b: Any, w: Any) -> None:
+    """Save the states of lanes that have come to where they are to be saved or to their end."""
+    for i in range(LANES):
+        k = w[_STEP, i]
+        if not w[_TAKES, i] or k <= w[_PAUSE, i]:
+            continue
+        slot = slots[0, k - 1 - first]
+        if slot >= 0:
+            for r in range(rows.size):
+                out[rows[r], own[COLUMN, w[_SAMPLE, i]], slot] = b[x + r, i]
+        if k < w[_END, i]:
+            w[_PAUSE, i] = min(w[_END, i] - 1, slots[1, k - first])
+        else:
+            w[_ENDED, i] = WENT
+
+
+@part
+def _let_out(moving: int, count: int, state: Any, own: Any, b: Any, w: Any) -> int:
+    """Take samples that have ended out of their lanes; return how many."""
+    out = 0
+    for i in range(LANES):
+        if w[_ENDED, i] >= 0:
+            s = w[_SAMPLE, i]
+            own[AT, s], own[STATUS, s] = w[_STEP, i], w[_ENDED, i]
+            for r in range(count):
+                state[moving - _STATE + r, s] = b[moving + r, i]
+            w[_SAMPLE, i], w[_ENDED, i] = -1, -1
+            out += 1
+    return out

@@ -75,8 +75,8 @@ class Grid:
         """The saved times inside of steps, in steps."""
         return np.asarray(self.place[self.inside_slots])
 
-    def slots(self, first: int, last: int) -> tuple[Integers, Integers]:
-        """Return what is saved at the end of each of the steps first, ..., last - 1.
+    def slots(self, first: int, last: int) -> Integers:
+        """Return what is saved at the end of each of the steps first, ..., last - 1, (2, steps).
 
         That is the place of the saved time, -1 for none; and the next step at whose end there is
         one, which is beyond the last if there is none.
@@ -85,4 +85,4 @@ class Grid:
         saved = np.flatnonzero((self.edge > first) & (self.edge <= last))
         slots[self.edge[saved] - first - 1] = saved
         steps = np.where(slots >= 0, np.arange(first, last), last)
-        return slots, np.minimum.accumulate(steps[::-1])[::-1].copy()
+        return np.array([slots, np.minimum.accumulate(steps[::-1])[::-1]])
