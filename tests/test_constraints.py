@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import sympy as sp
+from scipy.integrate import solve_ivp
 
 from physcm.abstraction import commutes, constraints_model, scm_exists
 from physcm.mechanism import Hold, InvalidValue, NoEquilibrium, NotSolvable, Unsupported, parse
@@ -19,6 +20,33 @@ K0, K1, KM1, K2, K3, N = 1.0, 2.0, 0.5, 1.5, 0.7, 1.5
 
 def enzyme() -> System:
     return zoo.load("basic_enzyme")
+
+
+PROVED = {
+    "enzyme": (
+        zoo.load("basic_enzyme"),
+        lambda t, x: (
+            1 - 2 * x[1] * x[0] + 0.5 * x[2],
+            -2 * x[1] * x[0] + 2 * x[2],
+            2 * x[1] * x[0] - 2 * x[2],
+            1.5 * x[2] - 0.7 * x[3],
+        ),
+    ),
+    "futile cycle": (
+        System(
+            {"A": "b*B/(L + B) - a*A/(K + A)", "B": "a*A/(K + A) - b*B/(L + B)"},
+            parameters={"a": 1.3, "K": 0.5, "b": 1, "L": 0.3},
+            initial={"A": 2, "B": 0.5},
+            bounds=dict.fromkeys("AB", (0, np.inf)),
+        ),
+        lambda t, x: np.array([1, -1]) * (x[1] / (0.3 + x[1]) - 1.3 * x[0] / (0.5 + x[0])),
+    ),
+    "capacitors": (
+        System({"v": "(w - v)/2", "w": "(v - w)/6"}, initial={"v": 5, "w": 0}),
+        lambda t, x: ((x[1] - x[0]) / 2, (x[0] - x[1]) / 6),
+    ),
+}
+"""Systems, and their right-hand sides by hand."""
 
 
 def sleigh(**initial: float) -> System:
@@ -230,6 +258,45 @@ class TestExistence:
     def test_a_state_that_nothing_moves_is_an_input_that_an_scm_may_read(self) -> None:
         fed = System({"x": "u - x", "u": "0"}, initial={"x": 1, "u": 2})
         assert scm_exists(fed)
+
+    def test_two_speeds_of_a_free_body_prove_that_it_has_no_scm(self) -> None:
+        """It rests in its own frame at any speed about an axis, and comes to rest from nowhere."""
+        drift = {"a": "(I - J)/H*b*c", "b": "(J - H)/I*c*a", "c": "(H - I)/J*a*b"}
+        body = System(drift, parameters={"H": 1, "I": 2, "J": 3.5}, initial=dict.fromkeys("abc", 1))
+        verdict = scm_exists(body, degree=2)
+        assert not verdict
+        assert verdict.pair is not None
+        assert verdict.pair.starts == verdict.pair.ends
+        assert len(verdict.pair.laws) == 2
+        for start in verdict.pair.starts:
+            assert sum(value != 0 for value in start.values()) == 1
+
+    def test_a_pendulum_that_rests_in_two_places_alone_has_no_such_proof(self) -> None:
+        pendulum = System({"x": "v", "v": "-sin(x)"}, initial={"x": 1, "v": 0})
+        with pytest.raises(NoEquilibrium, match="comes to rest under none of"):
+            scm_exists(pendulum, [])
+
+    def test_what_dies_out_is_told_as_zero(self) -> None:
+        system = System(
+            {"S": "-b*S*I", "I": "b*S*I - g*I"},
+            parameters={"b": 0.5, "g": 0.2},
+            initial={"S": 0.99, "I": 0.01},
+            bounds=dict.fromkeys("SI", (0, np.inf)),
+        )
+        assert "I = 0;" in str(scm_exists(system))
+
+    @pytest.mark.parametrize("name", ["enzyme", "futile cycle", "capacitors"])
+    def test_another_integrator_comes_to_the_two_ends(self, name: str) -> None:
+        """LSODA, of a right-hand side written by hand, from both starts."""
+        system, rates = PROVED[name]
+        pair = scm_exists(system).pair
+        assert pair is not None
+        assert pair.intervention == "nothing"
+        for start, end in zip(pair.starts, pair.ends, strict=True):
+            begin = [start[x] for x in system.states]
+            run = solve_ivp(rates, (0, 400), begin, method="LSODA", rtol=1e-10, atol=1e-12)
+            assert run.y[:, -1] == pytest.approx([end[x] for x in system.states], abs=1e-6)
+        assert max(map(abs, pair.difference.values())) > 1e-2
 
     def test_energy_proves_that_a_sleigh_has_no_scm(self) -> None:
         verdict = scm_exists(sleigh(), degree=2)

@@ -15,11 +15,12 @@ total, has one (Blom, Bongers & Mooij, UAI 2019, section 3).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
+from physcm.abstraction.continuum import continuum
 from physcm.abstraction.family import families_of, hold_each
 from physcm.abstraction.laws import Law, laws_of, selecting_laws
 from physcm.abstraction.trial import Trial, limits_of
@@ -34,6 +35,7 @@ from physcm.sim.starts import spread_starts
 from physcm.sim.status import LimitStatus
 
 _DIFFERENT = 1e-4
+_NEGLIGIBLE = 1e-9
 _RESOLVED = 1e-3
 _FACTORS = (1.25, 0.8)
 _SPREAD = 3
@@ -68,10 +70,9 @@ class Pair:
             for start, end in zip(self.starts, self.ends, strict=True)
         ]
         lines = [f"With {_done(self.intervention)} and the same parameters", *runs]
-        for law, values in self.laws.items():
-            told = " and ".join(f"{value:.6g}" for value in values)
-            lines.append(f"What tells them apart is {law}, which stays {told}.")
-        return "\n".join(lines)
+        stays = (f"{law}, which stays {a:.6g} and {b:.6g}" for law, (a, b) in self.laws.items())
+        told = [f"What tells them apart is {'; and '.join(stays)}."] if self.laws else []
+        return "\n".join([*lines, *told])
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,8 @@ def scm_exists(
 
     Under each intervention the system is run from its own initial state, from others with the same
     conserved totals, and from some in which the members of one law are larger or smaller. States
-    that nothing moves are inputs, which an SCM may read, and the same in all runs.
+    that nothing moves are inputs, which an SCM may read, and the same in all runs. If nothing comes
+    to rest from these, runs start at states of rest of which there is a continuum.
 
     The verdict is about all variables of the system. Of fewer there may be an SCM: that of the
     active kinases of a cascade alone reads the totals, and no hold of an active kinase lifts one
@@ -171,14 +173,10 @@ def scm_exists(
     require_autonomous(system)
     families = families_of(hold_each(system, seed=seed) if interventions is None else interventions)
     cases = [_Case.of(system.do(*do), label(do), degree, seed, sample) for do in families]
-    limits = limits_of([case.trial for case in cases])
-    ended = list(zip(cases, limits, strict=True))
+    ended = _ended(cases)
     restless = tuple(case.trial.name for case, own in ended if not any(map(_rests, own)))
     if len(restless) == len(cases):
-        raise NoEquilibrium(
-            f"{system.in_words} comes to rest under none of `{len(cases)}` interventions, so that "
-            "there is nothing to be a model of; simulate it to see what it does instead"
-        )
+        ended = _ended([case.at_rest() for case in cases])
     examined = tuple(case.trial.name for case in cases)
     for case, own in ended:
         which = _different(own)
@@ -186,6 +184,11 @@ def scm_exists(
             pair = case.pair(own, which)
             strong = bool(pair.laws) and case.is_solved_by_both(pair)
             return Existence(False, system.variables, pair, strong, examined, restless)
+    if len(restless) == len(cases):
+        raise NoEquilibrium(
+            f"{system.in_words} comes to rest under none of `{len(cases)}` interventions, so that "
+            "there is nothing to be a model of; simulate it to see what it does instead"
+        )
     return Existence(True, system.variables, None, False, examined, restless)
 
 
@@ -217,6 +220,12 @@ class _Case:
         trial = Trial(name, equations, begin, np.repeat(p, begin.shape[1], axis=1))
         return cls(trial, laws)
 
+    def at_rest(self) -> _Case:
+        """Return what is done with starts at rest in a continuum of states, if there are any."""
+        trial = self.trial
+        x0, p = continuum(trial.equations, trial.x0, trial.p)
+        return replace(self, trial=replace(trial, x0=x0, p=p))
+
     def pair(self, limits: Sequence[Limit], which: tuple[int, int]) -> Pair:
         """Return two runs in words."""
         system = self.trial.system
@@ -224,7 +233,7 @@ class _Case:
         laws = self.differing(self.laws, which)
         laws = laws or self.differing(selecting_laws(system), which)
         first, second = (dict(zip(system.states, x.tolist(), strict=True)) for x in columns.T)
-        ends = [self.state(limits[k].state) for k in which]
+        ends = [self.state(_without_remains(limits[k])) for k in which]
         return Pair(self.trial.name, (first, second), (ends[0], ends[1]), laws)
 
     def differing(
@@ -282,6 +291,17 @@ def _done(intervention: str) -> str:
 
 def _rests(limit: Limit) -> bool:
     return limit.status is LimitStatus.SETTLED
+
+
+def _ended(cases: Sequence[_Case]) -> list[tuple[_Case, list[Limit]]]:
+    """Return how the runs of each case end that has any."""
+    cases = [case for case in cases if case.trial.x0.shape[1]]
+    return list(zip(cases, limits_of([case.trial for case in cases]), strict=True))
+
+
+def _without_remains(limit: Limit) -> Floats:
+    """Return where a run rests, with 0 for what a run leaves of what dies out."""
+    return np.where(np.abs(limit.state) > _NEGLIGIBLE * limit.scale, limit.state, 0.0)
 
 
 def _size(limit: Limit) -> Floats:

@@ -181,7 +181,7 @@ def _shortest(weights: Sequence[sp.Expr], terms: Sequence[sp.Expr]) -> sp.Expr:
     -a*log(x)/b + x + y
     """
     common = sp.lcm_list([sp.denom(sp.cancel(c)) for c in weights])
-    ways = [sp.Add(*(sp.cancel(k * c) * t for c, t in zip(weights, terms, strict=True)))
+    ways = [sp.Add(*(sp.factor(k * c) * t for c, t in zip(weights, terms, strict=True)))
             for k in (common, 1)]  # fmt: skip
     return min(ways, key=sp.count_ops)
 

@@ -4,7 +4,8 @@ Coefficients c annihilate functions f_k, sum_k c_k f_k = 0 identically, iff they
 values of f_k at enough points (Schwartz 1980; Zippel 1979). The values are computed modulo a
 large prime, in which sums, products and quotients hold as they do among the rationals; every
 other function of some arguments, such as exp(x), becomes one random number per argument.
-Hyperbolic functions are quotients of exp(x), and circular ones of tan(x/2). What is found is lifted back to the rationals, and is to come out the same from two sets of points.
+Hyperbolic functions are quotients of exp(x), and circular ones of tan(x/2). What is found is lifted
+back to the rationals, and is to come out the same from two sets of points.
 """
 
 from __future__ import annotations
