@@ -502,9 +502,9 @@ def test_labels_read_like_the_field_writes() -> None:
         When("x > 1", Hold("y", 2)),
     ]
     assert list(map(label, shown)) == [
-        "x' += 1 for t in [0, 2)",
+        "f_x += 1 for t in [0, 2)",
         "noise of x times 0",
-        "x' := -x",
+        "f_x := -x",
         "k = 2",
         "x += 1 at t = 3",
         "when x > 1: do(y = 2)",

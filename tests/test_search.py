@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,6 +25,11 @@ PREY = System({"x": "x*(r - x - y)", "y": "1 - 2*y"}, parameters={"r": 1}, initi
 def test_a_grid_of_holds_has_the_multiples_asked_for() -> None:
     tank = System({"h": "1 - h"}, initial={"h": 0}, bounds={"h": (0, 3)})
     assert [hold.value for hold in hold_each(tank, (0, 1, 2, 3, 4))] == [0, 1, 2, 3]
+
+
+def test_an_angle_is_held_within_a_turn_however_far_it_went() -> None:
+    rotor = System({"th": "w", "w": "2 - sin(th) - 0.1*w"}, initial={"th": 1, "w": 0})
+    assert all(abs(hold.value) <= 2 * np.pi for hold in hold_each(rotor) if hold.name == "th")
 
 
 @pytest.mark.parametrize("name", ["seir", "four_tanks", "coupled_oscillators", "mapk_cascade"])

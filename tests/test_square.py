@@ -412,8 +412,13 @@ def test_the_table_has_the_errors_of_every_run() -> None:
 def test_an_equation_without_its_own_variable_is_noted() -> None:
     report = commutes(bathtub(), equilibrate(bathtub()), [])
     (note,) = report.notes
-    assert "equation of `D` does not contain `D`" in note
+    assert "equation of `D` determines not `D` but another variable" in note
     assert note in str(report)
+
+
+def test_an_equation_of_one_variable_alone_determines_it() -> None:
+    decay = System({"x": "r*x"}, parameters={"r": -1}, initial={"x": 1})
+    assert not commutes(decay, equilibrate(decay), [], starts=1).notes
 
 
 def test_masses_have_their_natural_labels_as_a_group() -> None:

@@ -34,6 +34,20 @@ def condition(text: str) -> sp.Expr:
 
 
 class TestRouth:
+    def test_a_long_condition_is_told_by_its_name_and_kept_as_an_expression(self) -> None:
+        ring = {"a": "k/(1 + d) - g*a", "b": "a - h*b", "c": "b - u*c", "d": "c - v*d"}
+        system = System(
+            ring,
+            parameters={"k": 5, "g": 0.5, "h": 0.6, "u": 0.7, "v": 0.8},
+            initial=dict.fromkeys("abcd", 1),
+            bounds=dict.fromkeys("abcd", (0, np.inf)),
+        )
+        row = structural_stability(system, [], starts=1).rows[0]
+        assert row.conditions is not None
+        (condition,) = row.conditions
+        assert str(condition) == "Hurwitz determinant 3 of a, b, c, d > 0 (holds)"
+        assert condition.expression.has(*(symbol(x) for x in "kghuv"))
+
     @settings(max_examples=60)
     @given(st.lists(st.integers(-5, 5), min_size=1, max_size=16))
     def test_conditions_hold_exactly_where_all_eigenvalues_are_negative(

@@ -114,10 +114,11 @@ def _relabeled(system: System, group: list[str]) -> dict[str, sp.Basic]:
 
 
 def without_natural_label(system: System) -> tuple[str, ...]:
-    """Return the states whose equilibrium equation does not contain them, X = 0 set aside.
+    """Return the states whose equilibrium equation determines another, X = 0 set aside.
 
     f_i does not contain X_i where its derivative by X_i vanishes, and f_i = X_i g with g free
-    of X_i where X_i df_i/dX_i = f_i; both are tested at random points.
+    of X_i where X_i df_i/dX_i = f_i; both are tested at random points. With g a constant, as in
+    X' = r X, no other state is determined.
 
     >>> prey = System(
     ...     {"x": "x*(a - y)", "y": "x - y"}, parameters={"a": 1}, initial={"x": 1, "y": 1}
@@ -131,14 +132,15 @@ def without_natural_label(system: System) -> tuple[str, ...]:
     x = np.exp(rng.normal(size=(count, _POINTS)))
     p = system.draw(np.zeros(_POINTS, dtype=np.int64), 0)[1]
     f = system.rates.vector(0.0, x, p)
-    slope = np.diagonal(system.rates.jacobian.batch(0.0, x, p), axis1=1, axis2=2).T
+    jacobian = system.rates.jacobian.batch(0.0, x, p)
+    slope = np.diagonal(jacobian, axis1=1, axis2=2).T
     size = np.abs(f) + np.abs(x * slope)
-    absent = (slope == 0) | (np.abs(x * slope - f) <= 1e-9 * size)
-    moving = [f != 0 for f in system.drift.values()]
+    absent = ((slope == 0) | (np.abs(x * slope - f) <= 1e-9 * size)).all(axis=1)
+    reads_others = ((jacobian != 0) & ~np.eye(count, dtype=bool)).any(axis=(0, 2))
     return tuple(
         name
-        for name, missing, moves in zip(system.states, absent.all(axis=1), moving, strict=True)
-        if missing and moves and name not in exchangeable
+        for name, unlabeled in zip(system.states, absent & reads_others, strict=True)
+        if unlabeled and name not in exchangeable
     )
 
 

@@ -53,7 +53,8 @@ def hold_each(system: System, factors: Sequence[float] = _FACTORS, *, seed: int 
     """Return holds of each state at some multiples of its equilibrium.
 
     Where the system does not settle its last state takes the place of the equilibrium, and
-    where that is zero, or as little as a run leaves of what dies out, its initial size.
+    where that is zero, or as little as a run leaves of what dies out, its initial size. Angles are
+    taken without full turns.
     Members of a group after the first move with it and are not held on their own.
 
     Args:
@@ -105,9 +106,12 @@ def bounds_of(model: Low, name: str) -> tuple[float, float]:
 def sizes_at_rest(system: System, seed: int) -> dict[str, float]:
     """Return the state at rest of all that can be held on its own, in place of 0 its size."""
     x0, p = system.draw(np.array([0]), seed)
-    limit = long_run(EquilibriumEquations(system), x0[:, 0], p[:, 0])
+    equations = EquilibriumEquations(system)
+    limit = long_run(equations, x0[:, 0], p[:, 0])
     state = limit.state if limit.status is not LimitStatus.DIVERGED else x0[:, 0]
     followers = {name for _, *rest in system.held_together for name in rest}
+    turns = equations.turns
+    state = np.where(np.isnan(turns), state, state - turns * np.round(state / turns))
     state = np.where(np.abs(state) > _NEGLIGIBLE * limit.scale, state, 0.0)
     sizes = {}
     for name, value, start in zip(system.states, state, x0[:, 0], strict=True):

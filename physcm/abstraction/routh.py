@@ -13,7 +13,7 @@ the minors are expressions of the parameters alone, and their signs are decided 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
@@ -23,11 +23,11 @@ from sympy.polys.rings import PolyElement, PolyRing, sring
 from physcm.abstraction.signs import Signs
 from physcm.abstraction.triangular import diagonal_blocks
 from physcm.mechanism.expression import derivative, substitute, symbol, to_text
-from physcm.sim import System, conservation_laws
+from physcm.sim import ConservationLaw, System, conservation_laws
 from physcm.sim.conservation import known_parameters
 
 _LARGEST = 4
-_LONGEST_JACOBIAN, _LONGEST_CONDITION = 60, 400
+_LONGEST_JACOBIAN, _LONGEST_CONDITION, _LONGEST_TEXT = 60, 400, 120
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,12 @@ class Condition:
     Attributes:
         expression: its part that the signs of the parameters leave open.
         value: at the given parameters.
+        name: which condition it is, told in place of an expression that is long.
     """
 
     expression: sp.Expr
     value: float
+    name: str = ""
 
     @property
     def holds(self) -> bool:
@@ -48,7 +50,10 @@ class Condition:
         return self.value > 0
 
     def __str__(self) -> str:
-        return f"{to_text(self.expression)} > 0 ({'holds' if self.holds else 'fails'})"
+        text, fate = to_text(self.expression), "holds" if self.holds else "fails"
+        if len(text) > _LONGEST_TEXT and self.name:
+            return f"{self.name} > 0 ({fate})"
+        return f"{text} > 0 ({fate})"
 
 
 def hurwitz_conditions(matrix: sp.Matrix) -> list[sp.Expr]:
@@ -92,8 +97,7 @@ def reduced_jacobian(system: System) -> sp.Matrix:
     Matrix([[-k - 1]])
     """
     laws = conservation_laws(system)
-    determined = [law.determines for law in laws]
-    free = [name for name in system.states if name not in determined]
+    free = _free(system, laws)
     drift = [substitute(system.drift[name], system.derived, system.derived) for name in free]
     full = {name: [derivative(f, symbol(name)) for f in drift] for name in system.states}
     columns = {name: sp.Matrix(full[name]) for name in free}
@@ -134,16 +138,35 @@ def routh_conditions(
     matrix = reduced_jacobian(system).xreplace(closed)
     if not matrix.rows or sp.count_ops(matrix) > _LONGEST_JACOBIAN:
         return None
-    blocks = [matrix.extract(*[rows.tolist()] * 2) for rows in diagonal_blocks(matrix)]
-    if max(block.rows for block in blocks) > _LARGEST:
+    places = [rows.tolist() for rows in diagonal_blocks(matrix)]
+    if max(map(len, places)) > _LARGEST:
         return None
-    positive = [c for block in blocks for c in hurwitz_conditions(block)]
-    if max(map(sp.count_ops, positive)) > _LONGEST_CONDITION:
+    free = _free(system, conservation_laws(system))
+    positive = [
+        (name, condition)
+        for rows in places
+        for name, condition in _named(matrix.extract(rows, rows), [free[i] for i in rows])
+    ]
+    if max(sp.count_ops(e) for _, e in positive) > _LONGEST_CONDITION:
         return None
     signs, known = Signs.of(system, {**numbers, **found}), known_parameters(system)
-    expressions = dict.fromkeys(signs.open_part(e, strict=True)[0] for e in positive)
+    names = {signs.open_part(e, strict=True)[0]: name for name, e in reversed(positive)}
     return tuple(
-        Condition(e, float(e.xreplace(known).xreplace({**numbers, **found})))
-        for e in expressions
+        Condition(e, float(e.xreplace(known).xreplace({**numbers, **found})), name)
+        for e, name in reversed(names.items())
         if e != sp.S.One
     )
+
+
+def _free(system: System, laws: Sequence[ConservationLaw]) -> list[str]:
+    """Return the states that no law determines."""
+    determined = {law.determines for law in laws}
+    return [name for name in system.states if name not in determined]
+
+
+def _named(block: sp.Matrix, states: Sequence[str]) -> Iterator[tuple[str, sp.Expr]]:
+    """Yield the conditions of a block of the Jacobian, with what they are."""
+    conditions, listed = hurwitz_conditions(block), ", ".join(states)
+    for k, condition in enumerate(conditions, start=1):
+        which = "det(-J)" if k == len(conditions) else f"Hurwitz determinant {k}"
+        yield f"{which} of {listed}", condition

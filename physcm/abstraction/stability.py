@@ -42,6 +42,7 @@ from physcm.sim.status import LimitStatus
 _NEAR, _RESOLVED = 1e-4, 1e-3
 _SEARCHED = 100
 _LONG = 60
+_ROUNDING, _SHOWN = 1e-12, 6
 STABLE, SEVERAL, UNSTABLE, NONE, UNDECIDED = (
     "stable", "several", "unstable", "none", "undecided",
 )  # fmt: skip
@@ -110,11 +111,18 @@ class Stability:
             listed = "; ".join(map(str, self.conditions)) or "granted by signs"
             place = "" if self.exact else " at the equilibrium found"
             told.append(f"Routh-Hurwitz{place}: {listed}")
-        for one in self.equilibria:
-            largest = one.eigenvalues.real.max(initial=-np.inf)
-            told.append(f"eigenvalues: {one.stability}, largest real part {largest:.3g}")
+        told += [self._eigenvalues(one) for one in self.equilibria]
         counts = ", ".join(f"{n} {s.name.lower().replace('_', ' ')}" for s, n in self.fates.items())
         return (*told, f"starts: {counts}")
+
+    def _eigenvalues(self, one: Equilibrium) -> str:
+        largest = one.eigenvalues.real.max(initial=-np.inf)
+        size = np.abs(one.eigenvalues).max(initial=0.0)
+        largest = 0.0 if abs(largest) <= _ROUNDING * size else largest
+        values = ", ".join(f"{value:.3g}" for value in one.state[:_SHOWN])
+        more = ", ..." if len(one.state) > _SHOWN else ""
+        place = f" at ({values}{more})" if len(self.equilibria) > 1 else ""
+        return f"eigenvalues{place}: {one.stability}, largest real part {largest:.3g}"
 
     def __str__(self) -> str:
         head = f"{self.intervention}: {_WORDS[self.verdict]} ({' and '.join(self.rests_on)})"

@@ -34,7 +34,7 @@ def run(model: str, do: Sequence[str], out: Path | None, *, stability: bool) -> 
         _section("Constraints (causal constraints model)", str(causal))
     _section("Structural equations", str(scm))
     for name in without_natural_label(system):
-        say(f"Note: the equation labelled `{name}` does not contain it (no natural label).")
+        say(f"Note: the equation labelled `{name}` determines not `{name}` but another variable.")
     _section("Graph", "\n".join(str(scm.graph())[len("MixedGraph(") : -1].split(", ")))
     _section("Causal ordering", _ordering(system))
     if stability:

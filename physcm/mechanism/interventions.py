@@ -340,6 +340,8 @@ def _together(given: object, wanted: str) -> tuple[Any, ...]:
 def label(intervention: Intervention | Iterable[Intervention]) -> str:
     """Return interventions in the notation of the field.
 
+    The mechanism of x, drift or structural equation, is f_x.
+
     >>> label([Hold("x", 1.0), SetParameter(k=0.25)])
     'do(x = 1), k = 0.25'
     >>> label(Hold("x", 1, during=(0, 2)))
@@ -381,11 +383,11 @@ def _label(intervention: Intervention | EdgeIntervention) -> str:
         case When(condition, inner):
             return f"when {condition}: {_label(inner)}"
         case Shift(name, amount):
-            text = f"{name}' += {_short(amount)}"
+            text = f"f_{name} += {_short(amount)}"
         case ScaleNoise(name, factor):
             text = f"noise of {name} times {_short(factor)}"
         case Replace(name, mechanism):
-            text = f"{name}' := {_short(mechanism)}"
+            text = f"f_{name} := {_short(mechanism)}"
         case CutEdge(cause, effect):
             text = f"{cause} -> {effect} cut"
         case RescaleEdge(cause, effect, factor):

@@ -174,8 +174,8 @@ class Report:
         if not isinstance(self.low, System):
             return ()
         unlabeled = (
-            f"The equilibrium equation of `{name}` does not contain `{name}` (no natural label): "
-            f"holding `{name}` lifts an equation by which another variable is determined."
+            f"At equilibrium the equation of `{name}` determines not `{name}` but another "
+            f"variable, which holding `{name}` sets free."
             for name in without_natural_label(self.low)
         )
         turning = (
