@@ -100,7 +100,7 @@ def test_abstract_shows_the_causal_model_and_its_ordering(
     printed = capsys.readouterr().out
     assert "P = D*U3*g" in printed
     assert "U3, g, P -> D   by f_P" in printed
-    assert "no natural label" in printed
+    assert "the equation labelled `D` determines not `D` but another variable" in printed
     assert "Routh-Hurwitz: " in printed
     assert SCM.from_json(out.read_text()).mechanisms.keys() == {"D", "P", "O", "I", "K"}
 
