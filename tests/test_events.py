@@ -33,6 +33,13 @@ def test_an_event_happens_each_time_that_its_condition_turns_true(condition: str
     assert run.n[0, -1] == len(TURNS[condition])
 
 
+def test_no_time_is_stepped_over_by_a_step_with_fewer_numbers_in_it() -> None:
+    times = tuple(np.random.default_rng(0).uniform(0.1, 9.9, 200))
+    alarm = Event("t == alarm", {"n": "n + 1"})
+    run = simulate(RISING.replace(parameters={"alarm": times}, events={"e": alarm}), TIMES, n=200)
+    assert (run.n[:, -1] == 1).all()
+
+
 CHOICES = [
     "where(where(x > 0.5, 1, -1)*x > 0.5, 1, 0)",
     "where(mod(floor(t), 2) > 0.5, 1, 0)",

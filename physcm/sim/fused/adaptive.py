@@ -225,7 +225,7 @@ def _look(
         b[_CALL, i], b[_NEAR, i], b[_FAR, i] = 0.0, 0.0, 1.0
     for turn in range(LOOKS + _HALVINGS):
         if turn == LOOKS and not some:
-            break
+            return
         for i in range(LANES):
             middle = 0.5 * (b[_NEAR, i] + b[_FAR, i])
             b[_THETA, i] = middle if b[_CALL, i] > 0.0 else min((turn + 1.0) / LOOKS, 1.0)
@@ -236,19 +236,34 @@ def _look(
             s = w[_SAMPLE, i]
             if s < 0 or b[_SIZE, i] > 1.0 or (turn >= LOOKS and b[_CALL, i] == 0.0):
                 continue
-            changed = False
-            if b[_AT, i] > blind[s]:
-                for r in range(truth.shape[0]):
-                    changed |= (b[seen + r, i] > 0.0) != (truth[r, s] > 0.0)
-            if changed:
+            if _has_changed(i, s, seen, truth, blind, b):
                 if b[_CALL, i] == 0.0:
                     b[_NEAR, i] = turn / LOOKS
                 b[_CALL, i], b[_FAR, i], some = 1.0, b[_THETA, i], True
             elif b[_CALL, i] > 0.0:
                 b[_NEAR, i] = b[_THETA, i]
+    # Neighboring places of a long step may have a time between them, such as that of `t == 5.3`.
     for i in range(LANES):
         if b[_CALL, i] > 0.0:
-            b[_REACHED, i] = b[_TIME, i] + b[_FAR, i] * b[_STEP, i]
+            before = b[_TIME, i] + b[_NEAR, i] * b[_STEP, i]
+            b[_REACHED, i], b[_THETA, i] = b[_TIME, i] + b[_FAR, i] * b[_STEP, i], b[_FAR, i]
+            b[_NEAR, i], b[_AT, i] = before, 0.5 * (before + b[_REACHED, i])
+    invoke(mix, mixed)
+    invoke(watch, looking)
+    for i in range(LANES):
+        between = b[_CALL, i] > 0.0 and b[_AT, i] > b[_NEAR, i]
+        if between and _has_changed(i, w[_SAMPLE, i], seen, truth, blind, b):
+            b[_REACHED, i] = b[_AT, i]
+
+
+@part
+def _has_changed(i: int, s: int, seen: int, truth: Any, blind: Any, b: Any) -> bool:
+    """Say whether a condition of a lane's sample is not what it was, where it is looked at."""
+    changed = False
+    if b[_AT, i] > blind[s]:
+        for r in range(truth.shape[0]):
+            changed |= (b[seen + r, i] > 0.0) != (truth[r, s] > 0.0)
+    return changed
 
 
 @part
