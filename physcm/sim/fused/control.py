@@ -15,7 +15,7 @@ from physcm.mechanism.lanes.vectors import Vectors
 from physcm.sim.fused.rows import Row, accumulate, look_at, place, read, write
 from physcm.sim.fused.stages import ARGUMENTS
 
-_SAFETY, _SHRINK, _GROW, _AFTER_REJECTION = 0.9, 0.2, 10.0, 0.9
+_SAFETY, _SHRINK, _GROW, _AFTER_REJECTION = 0.8, 0.2, 10.0, 0.9
 _SHORTEST = 1e-10
 """The shortest first step, as a share of the run; the error of it is judged like any other."""
 
