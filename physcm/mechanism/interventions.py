@@ -439,4 +439,5 @@ def _written(intervention: Any, *content: Any) -> str:
 
 
 def _short(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, _NUMBERS) else str(value)
+    # A number of NumPy takes longer to write itself than a float does.
+    return f"{float(value):.6g}" if isinstance(value, _NUMBERS) else str(value)

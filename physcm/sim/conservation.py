@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 import sympy as sp
@@ -23,6 +24,9 @@ from physcm.mechanism.errors import Unsupported
 from physcm.mechanism.expression import exact, symbol, to_text
 from physcm.sim.modular import LARGE_PRIME, PRIME, Values, left_null_space, lift
 from physcm.sim.system import System
+
+Given: TypeAlias = tuple[tuple[str, float | sp.Expr], ...]
+"""Parameters and initial values that are numbers or computed from others, by name."""
 
 
 @dataclass(frozen=True)
@@ -170,32 +174,39 @@ def known_parameters(system: System, varied: Collection[str] = ()) -> dict[sp.Sy
 
     Those that are varied are not known.
     """
-    fixed = {name: v for name, v in system.parameters.items() if name not in varied}
-    values = {**fixed, **{f"{x}(0)": v for x, v in system.initial.items()}}
-    known: dict[sp.Symbol, sp.Expr] = {}
-    waiting = {symbol(k): v for k, v in values.items() if isinstance(v, sp.Basic)}
-    known |= {symbol(k): exact(v) for k, v in values.items() if isinstance(v, float)}
-    while ready := {k: v for k, v in waiting.items() if v.free_symbols <= known.keys()}:
-        known |= {k: v.xreplace(known) for k, v in ready.items()}
-        waiting = {k: v for k, v in waiting.items() if k not in ready}
-    return known
+    return dict(_known(_given(system, varied)))
 
 
 def numbered(
     system: System, varied: Collection[str] = ()
 ) -> tuple[tuple[tuple[sp.Symbol, sp.Expr], ...], tuple[sp.Expr, ...]]:
     """Return derived variables and drifts with all known parameters as numbers."""
-    known = tuple(known_parameters(system, varied).items())
-    return _numbered(known, tuple(system.derived.items()), tuple(system.drift.items()))
+    derived, drift = tuple(system.derived.items()), tuple(system.drift.items())
+    return _numbered(_given(system, varied), derived, drift)
+
+
+def _given(system: System, varied: Collection[str]) -> Given:
+    """Return the parameters that do not vary and initial values that are numbers or computed."""
+    values = [(name, v) for name, v in system.parameters.items() if name not in varied]
+    values += [(f"{name}(0)", v) for name, v in system.initial.items()]
+    return tuple((name, v) for name, v in values if isinstance(v, float | sp.Expr))
+
+
+@lru_cache(maxsize=256)
+def _known(given: Given) -> tuple[tuple[sp.Symbol, sp.Expr], ...]:
+    known = {symbol(name): exact(v) for name, v in given if isinstance(v, float)}
+    waiting = {symbol(name): v for name, v in given if isinstance(v, sp.Expr)}
+    while ready := {k: v for k, v in waiting.items() if v.free_symbols <= known.keys()}:
+        known |= {k: v.xreplace(known) for k, v in ready.items()}
+        waiting = {k: v for k, v in waiting.items() if k not in ready}
+    return tuple(known.items())
 
 
 @lru_cache(maxsize=256)
 def _numbered(
-    known: tuple[tuple[sp.Symbol, sp.Expr], ...],
-    derived: tuple[tuple[str, sp.Expr], ...],
-    drift: tuple[tuple[str, sp.Expr], ...],
+    given: Given, derived: tuple[tuple[str, sp.Expr], ...], drift: tuple[tuple[str, sp.Expr], ...]
 ) -> tuple[tuple[tuple[sp.Symbol, sp.Expr], ...], tuple[sp.Expr, ...]]:
-    numbers = dict(known)
+    numbers = dict(_known(given))
     definitions = tuple((symbol(name), e.xreplace(numbers)) for name, e in derived)
     return definitions, tuple(e.xreplace(numbers) for _, e in drift)
 

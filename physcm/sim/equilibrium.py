@@ -74,7 +74,7 @@ class EquilibriumEquations:
     @cached_property
     def free(self) -> NDArray[np.int64]:
         """The positions of the other states."""
-        return np.setdiff1d(np.arange(len(self.system.states)), self.dependent)
+        return np.delete(np.arange(len(self.system.states)), self.dependent)
 
     @cached_property
     def lift(self) -> Floats:
