@@ -195,6 +195,28 @@ class TestAnswersByTheInitialState:
                 expected = float(answer[name].xreplace(numbers))
                 assert float(settle(system)[name][0]) == pytest.approx(expected, rel=1e-5)
 
+    def test_tanks_that_drain_by_roots_of_their_levels_have_a_closed_form(self) -> None:
+        """Johansson (2000), two tanks in a row: k sqrt(h1) = q = l sqrt(h2)."""
+        tanks = System(
+            {"h1": "(q - k*sqrt(h1))/A", "h2": "(k*sqrt(h1) - l*sqrt(h2))/B"},
+            parameters={"q": 1, "k": 1.3, "l": 0.5, "A": 1, "B": 2},
+            initial={"h1": 1, "h2": 1},
+            bounds=dict.fromkeys(("h1", "h2"), (0, np.inf)),
+        )
+        answer = constraints_model(tanks).answer()
+        assert str(answer) == "h1 = q**2/k**2\nh2 = q**2/l**2"
+
+    def test_long_conditions_are_told_by_the_variable_that_they_are_of(self) -> None:
+        """A futile cycle: the root of a quadratic, whose sign is that of A."""
+        cycle = PROVED["futile cycle"][0]
+        assert str(constraints_model(cycle).answer()).endswith("if A >= 0\nif B >= 0")
+
+    def test_what_a_state_is_divided_by_is_asked_once(self) -> None:
+        """Monod's chemostat: growth beyond dilution, m > D, and food enough."""
+        answer = constraints_model(zoo.load("chemostat")).answer()
+        assert len(answer.conditions) == 2
+        assert all(sp.count_ops(condition) < 8 for condition in answer.conditions)
+
     def test_the_final_speed_of_a_sleigh_is_that_of_its_energy(self) -> None:
         answer = constraints_model(sleigh(), degree=2).answer().solution
         assert answer["w"] == 0

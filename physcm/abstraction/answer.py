@@ -34,7 +34,7 @@ from physcm.sim.long_run import long_run
 from physcm.sim.status import LimitStatus
 
 _NEAR, _RESOLVED = 1e-5, 1e-3
-_LARGEST_BLOCK = 4
+_LARGEST_BLOCK, _LONGEST_CONDITION = 4, 30
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,11 @@ def answer(system: System, equations: SCM, curved: Sequence[FirstIntegral] = ())
             f"the constraints of {system.in_words} have no closed form that was found; solve them "
             f"for numbers, `{equations.variables[0]}` and the others, by `solve`"
         )
-    solution = {name: _readable(system, forms[symbol(name)]) for name in system.variables}
+    signs = Signs.of(system)
+    solution = {
+        name: signs.written(signs.known(_readable(system, forms[symbol(name)])))
+        for name in system.variables
+    }
     return Answer(solution, _conditions(system, solution))
 
 
@@ -141,11 +145,25 @@ def _roots(block: Block) -> Iterator[Forms]:
     if form is not None:
         yield form.solution
     elif len(block.unknowns) <= _LARGEST_BLOCK:
-        residuals = [sp.numer(sp.together(r)) for r in block.residuals]
-        unknowns = [symbol(name) for name in block.unknowns]
+        powers = {x: _as_power(x, block.residuals) for x in map(symbol, block.unknowns)}
+        residuals = [sp.numer(sp.together(r.xreplace(powers))) for r in block.residuals]
+        unknowns = [power.as_base_exp()[0] for power in powers.values()]
         if all(r.is_polynomial(*unknowns) for r in residuals):
-            found = eliminated(residuals, unknowns)
-            yield from (forms for forms in found if len(forms) == len(unknowns))
+            for forms in eliminated(residuals, unknowns):
+                if len(forms) == len(unknowns):
+                    yield {x: power.xreplace(forms) for x, power in powers.items()}
+
+
+def _as_power(x: sp.Symbol, residuals: Sequence[sp.Expr]) -> sp.Expr:
+    """Return what has no roots in place of an unknown: y^q if its q-th roots occur, with y > 0.
+
+    >>> x = symbol("x")
+    >>> _as_power(x, [2 * sp.sqrt(3 * x) - 1, x]).exp
+    2
+    """
+    roots = (p for r in residuals for p in r.atoms(sp.Pow) if p.exp.is_Rational and p.base.has(x))
+    order = sp.ilcm(1, 1, *(p.exp.q for p in roots))
+    return x if order == 1 else sp.Dummy(positive=True) ** order
 
 
 def _readable(system: System, form: sp.Expr) -> sp.Expr:
@@ -163,17 +181,22 @@ def _readable(system: System, form: sp.Expr) -> sp.Expr:
 
 
 def _conditions(system: System, solution: Mapping[str, sp.Expr]) -> tuple[sp.Basic, ...]:
-    """Return what the bounds ask for and what the signs of parameters do not grant."""
+    """Return what the bounds ask for and what the signs of parameters do not grant.
+
+    What would be longer than the solution says no more than that the variable is within bounds.
+    """
     signs = _with_lambert(Signs.of(system), solution)
-    found: dict[sp.Expr, type[sp.Rel]] = {}
+    found: dict[sp.Expr, sp.Rel] = {}
     for name, (low, high) in system.bounds.items():
         for end, sign in ((low, 1), (high, -1)):
             if np.isfinite(end):
                 excess = sign * (solution[name] - exact(end))
-                open_part, divides = signs.open_part(excess)
-                if not open_part.is_number:
-                    found[open_part] = sp.Gt if divides else found.get(open_part, sp.Ge)
-    return tuple(relation(excess, 0) for excess, relation in found.items())
+                positive = [part for part, told in found.items() if told.rel_op == ">"]
+                for part, relation in signs.asked(excess, positive).items():
+                    short = sp.count_ops(part) <= _LONGEST_CONDITION
+                    inside = sp.Ge if sign > 0 else sp.Le
+                    found[part] = relation(part, 0) if short else inside(symbol(name), exact(end))
+    return tuple(dict.fromkeys(found.values()))
 
 
 def _with_lambert(signs: Signs, solution: Mapping[str, sp.Expr]) -> Signs:

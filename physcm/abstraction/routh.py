@@ -150,7 +150,7 @@ def routh_conditions(
     if max(sp.count_ops(e) for _, e in positive) > _LONGEST_CONDITION:
         return None
     signs, known = Signs.of(system, {**numbers, **found}), known_parameters(system)
-    names = {signs.open_part(e, strict=True)[0]: name for name, e in reversed(positive)}
+    names = {signs.open_part(e): name for name, e in reversed(positive)}
     return tuple(
         Condition(e, float(e.xreplace(known).xreplace({**numbers, **found})), name)
         for e, name in reversed(names.items())

@@ -5,7 +5,7 @@ k1 (n - k0/k2)/k3 > 0    for positive k's says no more than    n k2 - k0 > 0
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -52,26 +52,50 @@ class Signs:
         """Return an expression with stand-ins, of which SymPy can tell the sign."""
         return expression.xreplace(self.dummies)
 
-    def open_part(self, expression: sp.Expr, *, strict: bool = False) -> tuple[sp.Expr, bool]:
-        """Return what decides whether an expression is at least zero, or positive if `strict`.
-
-        It is 1 where the signs grant it. The second value says whether the expression divides by
-        some of it.
+    def open_part(self, expression: sp.Expr) -> sp.Expr:
+        """Return what decides whether an expression is positive, 1 where the signs grant it.
 
         >>> system = System({"x": "-k*x"}, parameters={"k": 2}, initial={"x": 1})
         >>> k, x = map(symbol, "kx")
-        >>> Signs.of(system).open_part(k / (k * x - k**2))
-        (-k + x, True)
-        >>> Signs.of(system).open_part(k**2 + 1)
-        (1, False)
+        >>> Signs.of(system).open_part(k / (k * x - k**2)), Signs.of(system).open_part(k**2 + 1)
+        (-k + x, 1)
         """
         factored = sp.factor(self.known(expression))
-        if factored.is_positive or (factored.is_nonnegative and not strict):
-            return sp.S.One, False
+        if factored.is_positive:
+            return sp.S.One
         parts = [f for f in sp.Mul.make_args(factored) if not f.is_positive]
-        divides = any(f.is_Pow and f.exp.is_negative for f in parts)
-        back = {dummy: s for s, dummy in self.dummies.items()}
-        return sp.expand(sp.Mul(*map(_upright, parts))).xreplace(back), divides
+        return self.written(sp.expand(sp.Mul(*map(_upright, parts))))
+
+    def asked(
+        self, expression: sp.Expr, granted: Collection[sp.Expr] = ()
+    ) -> dict[sp.Expr, type[sp.Rel]]:
+        """Return what has to be at least zero, or above it, for an expression to be at least zero.
+
+        What it is divided by has to be above or below zero. Beside the signs of symbols it is known
+        that what is granted is above zero.
+
+        >>> system = System({"x": "-k*x"}, parameters={"k": 2}, initial={"x": 1})
+        >>> a, b, k = map(symbol, "abk")
+        >>> Signs.of(system).asked(k * a / (a - b))
+        {a**2 - a*b: <class 'sympy.core.relational.StrictGreaterThan'>}
+        >>> Signs.of(system).asked(k * a / (a - b), [a - b])
+        {a: <class 'sympy.core.relational.GreaterThan'>}
+        """
+        above, below = map(sp.Mul.make_args, sp.fraction(sp.factor(self.known(expression))))
+        known = {self.known(e) for e in granted}
+        turns = sum(-f in known for f in (*above, *below))
+        known |= {-e for e in known}
+        left = [f for f in above if not f.is_nonnegative and f not in known]
+        under = [f for f in below if not f.is_positive and f not in known]
+        unsigned = [f for f in under if not f.is_nonnegative]
+        whole = sp.Mul((-1) ** turns, *left, *unsigned)
+        if whole.is_nonnegative:
+            return {self.written(sp.expand(f)): sp.Gt for f in under}
+        return {self.written(sp.expand(whole)): sp.Gt if unsigned else sp.Ge}
+
+    def written(self, known: sp.Expr) -> sp.Expr:
+        """Return an expression with symbols in place of stand-ins."""
+        return known.xreplace({dummy: s for s, dummy in self.dummies.items()})
 
 
 def _upright(factor: sp.Expr) -> sp.Expr:

@@ -161,9 +161,15 @@ def _require_rest(system: System, rest: xr.Dataset) -> None:
             f"{system.in_words} is not seen to come from its initial state to the stable state of "
             f"rest `{place}`; start nearer to it"
         )
+    if status is RestStatus.REACHED:
+        raise NoEquilibrium(
+            f"{system.in_words} comes from its initial state to a state of rest that is "
+            f"`{stability}`, which a small change may take it away from; choose another initial "
+            "state, or other parameters"
+        )
     raise NoEquilibrium(
-        f"{system.in_words} does not settle from its initial state (`{status.name.lower()}`, "
-        f"`{stability}`); choose another, or other parameters"
+        f"{system.in_words} does not settle from its initial state: no `stable` state of rest is "
+        "reached; choose another, or other parameters"
     )
 
 
