@@ -404,3 +404,20 @@ def test_an_angle_that_is_also_wound_up_has_an_equilibrium_in_every_turn() -> No
     assert found.sizes["equilibrium"] > 2
     np.testing.assert_allclose(4 * np.sin(found.a) + 0.1 * found.a, 0, atol=1e-9)
     assert "turn" not in found.a.attrs
+
+
+@pytest.mark.parametrize("start", [0.5, 1.0, 2.0, 3.5])
+def test_a_double_root_attracts_from_one_side_so_that_linearization_cannot_tell(
+    start: float,
+) -> None:
+    found = equilibria(System({"x": "-(x - 1)**2*(x - 3)"}, initial={"x": start}))
+    np.testing.assert_allclose(found.x, [1, 3], rtol=1e-5)
+    assert found.stability.values.tolist() == ["marginal", "stable"]
+
+
+@pytest.mark.parametrize("r", [1e-6, 1e-10, -1e-6])
+def test_roots_next_to_a_fold_are_told_apart(r: float) -> None:
+    found = equilibria(System({"x": "r - (x - 1)**2"}, parameters={"r": r}, initial={"x": 1.5}))
+    expected = [1 - np.sqrt(r), 1 + np.sqrt(r)] if r > 0 else []
+    np.testing.assert_allclose(found.x, expected, atol=1e-9)
+    assert found.stability.values.tolist() == ["unstable", "stable"][: 2 * (r > 0)]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 from physcm.sim import System, equilibria, zoo
 
@@ -105,3 +106,22 @@ def test_a_chaotic_flow_has_both_of_its_equilibria_though_one_lies_far_from_wher
     found = equilibria(zoo.load("roessler"))
     z = (c + np.array([-1, 1]) * np.sqrt(c**2 - 4 * a * b)) / (2 * a)
     np.testing.assert_allclose(found.z, z, rtol=1e-6)
+
+
+def test_a_state_far_above_the_others_is_found_from_the_one_between() -> None:
+    """A switch of lactose uptake, off at A = 0.0023 and on at 240, both by SciPy's brentq."""
+    induced = "0.1*(1 + 100*A**2)/(100 + A**2)"
+    operon = System(
+        {"M": f"{induced} - M", "A": "2.5*M - 0.1*A - A/(1 + A)"},
+        initial={"M": 0.1, "A": 0.1},
+        bounds={"M": AMOUNT, "A": AMOUNT},
+    )
+
+    def balance(a: float) -> float:
+        return 0.25 * (1 + 100 * a**2) / (100 + a**2) - 0.1 * a - a / (1 + a)
+
+    ends = [0, 0.1, 10, 1000]
+    roots = [brentq(balance, low, high) for low, high in itertools.pairwise(ends)]
+    found = equilibria(operon)
+    np.testing.assert_allclose(found.A, roots, rtol=1e-6)
+    assert found.stability.values.tolist() == ["stable", "unstable", "stable"]

@@ -3,7 +3,8 @@
 Two searches complement each other: long-time integration, which finds what attracts, and
 Newton's method from many starts, which finds repelling equilibria as well. Roots are kept
 where they are feasible (an amount is not negative), deduplicated on the scale of each state,
-and described by the eigenvalues of the dynamics on the conserved subspace.
+and described by the eigenvalues of the dynamics on the conserved subspace. Where these change
+sign within what rounding leaves open of a root, as at a double root, they tell nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
 from physcm.sim.equilibrium import EquilibriumEquations, stability
@@ -42,7 +44,7 @@ class Equilibrium:
     """
 
     state: Floats
-    eigenvalues: np.ndarray[Any, np.dtype[np.complex128]]
+    eigenvalues: NDArray[np.complex128]
     stability: str
     found_by: str
 
@@ -110,9 +112,17 @@ def find(equations: EquilibriumEquations, x0: Floats, p: Floats, starts: int) ->
     for state, found_by in candidates:
         if equations.is_feasible(state, scale) and not _known(state, kept, scale):
             values = equations.eigenvalues(state, p, scale)
-            kept.append(Equilibrium(state, values, stability(values), found_by))
+            off = equations.uncertainty(state, p, total)
+            beside = [equations.eigenvalues(x, p, scale) for x in (state - off, state + off)]
+            kept.append(Equilibrium(state, values, _kind(values, *beside), found_by))
     certain = (e for e in _isolated(kept) if _is_certain(e, equations, p, total, scale))
     return sorted(certain, key=lambda e: tuple(e.state))
+
+
+def _kind(values: NDArray[np.complex128], *beside: NDArray[np.complex128]) -> str:
+    """Return the stability by some eigenvalues, marginal if those beside differ in it."""
+    differ = {stability(other) for other in beside} == {"stable", "unstable"}
+    return "marginal" if differ else stability(values)
 
 
 def _is_certain(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
-from physcm.mechanism.linearization import Problem
+from physcm.mechanism.linearization import Linearized, Problem, inverses
 from physcm.mechanism.roots import newton
 from physcm.sim.conservation import (
     ConservationLaw,
@@ -29,7 +29,7 @@ from physcm.sim.hurwitz import decay_rates
 from physcm.sim.periodicity import periods
 from physcm.sim.system import System
 
-NEGLIGIBLE = 1e-9
+NEGLIGIBLE, _BLUR = 1e-9, 1e-6
 _SWEEPS = 60
 STEEP = 1e6
 FEW_MODES = 64
@@ -157,6 +157,24 @@ class EquilibriumEquations:
             lower=low, upper=high, parameters=problem.parameters,
         )  # fmt: skip
         return found.x, found.converged
+
+    def uncertainty(self, x: Floats, p: Floats, total: Floats) -> Floats:
+        """Return by how much rounding of the equations may shift a root, (states,).
+
+        Along directions in which they lose rank, as at a multiple root, by a millionth.
+
+        Args:
+            x: the root, shape (states,).
+            p: shape (parameters,).
+            total: the conserved totals, shape (laws,).
+        """
+        problem = self.problem(p[:, np.newaxis], total[:, np.newaxis])
+        local = Linearized.at(problem, x[:, np.newaxis])
+        if not np.isfinite(local.matrix).all():
+            return np.zeros(len(x))
+        (inverse,), lost, _ = inverses(local.matrix)
+        shifts = np.abs(inverse) @ local.noise[:, 0] + _BLUR * np.abs(lost[:, :, 0]).max(axis=1)
+        return np.asarray(shifts * local.column[:, 0])
 
     def eigenvalues(self, x: Floats, p: Floats, scale: Floats) -> NDArray[np.complex128]:
         """Return the eigenvalues of the dynamics on the conserved subspace, largest first.

@@ -8,7 +8,8 @@ are large or small together. The next lie about the roots that these led to,
 
 shaken by 1 to 100 percent, with a, b, c any of these roots: between two attractors lies a third
 root, beyond it in line with them another, and of switches that hardly feel each other every
-combination. That is done over and over until it brings nothing new.
+combination. That is done over and over until it brings nothing new, with some starts spread
+around the largest roots known, angles aside.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def every_root(
     array([[1., 2., 3., 4., 5.]])
     """
     points, roots, barren = scatter(equations, scale, total, starts), np.empty((len(scale), 0)), 0
-    points = np.column_stack([begin, points])
+    points, straight = np.column_stack([begin, points]), np.isnan(equations.turns)
     for again in range(_MOST_ROUNDS):
         known = roots.shape[1]
         found, converged = equations.roots(points, p, total)
@@ -64,7 +65,8 @@ def every_root(
         if barren >= (1 if known == 1 else _PATIENCE):
             break
         near = about(equations, roots, scale, total, starts, again + 1)
-        points = np.column_stack([near, scatter(equations, scale, total, starts // 2, again + 1)])
+        size = np.where(straight, np.maximum(scale, np.abs(roots).max(axis=1)), scale)
+        points = np.column_stack([near, scatter(equations, size, total, starts // 2, again + 1)])
     return roots
 
 
