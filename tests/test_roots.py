@@ -94,7 +94,14 @@ def test_terms_too_small_for_floating_point_prove_nothing():
 
 @pytest.mark.parametrize(
     ("equation", "root"),
-    [("(x - 1)**2", 1), ("(x - 1)**3", 1), ("x**2", 0), ("x**4", 0), ("x**2 - 2*x + 1", 1)],
+    [
+        ("(x - 1)**2", 1),
+        ("(x - 1)**3", 1),
+        ("x**2", 0),
+        ("x**4", 0),
+        ("x**7", 0),
+        ("x**2 - 2*x + 1", 1),
+    ],
 )
 def test_multiple_roots_are_found(equation, root):
     roots = Problem(equation).solve([[3.0, 0.4, -2.0]])

@@ -32,7 +32,7 @@ _SLACK = 100.0
 _GROWTH = 10.0
 _FRACTIONS = tuple(0.5 ** np.arange(first, last) for first, last in ((0, 1), (1, 3), (3, 10)))
 _SETTLING = 12
-_WIGGLE = 1e-3
+_WIGGLE, _SHRUNK = 1e-3, 1e-3
 _MULTIPLES = tuple(10.0**power for power in (-3, *range(3, 40, 6)))
 _ABOUT_ZERO = (0.0, 0.38, -0.62)
 
@@ -339,7 +339,7 @@ def _pull_to_zero(
     local = Linearized.at(there, x)
     with np.errstate(invalid="ignore"):
         vanishing = np.abs(x + local.step() * local.column) <= 0.01 * np.abs(x)
-        vanishing |= np.abs(x) <= 1e-6 * np.abs(begin[:, open_])
+        vanishing |= np.abs(x) <= _SHRUNK * np.abs(begin[:, open_])
         vanishing |= roots.error[:, open_] > _UNCERTAIN * np.abs(x)
         vanishing |= blurred[:, open_]
     vanishing &= (low <= 0) & (high >= 0)
