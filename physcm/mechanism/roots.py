@@ -321,7 +321,8 @@ def _solved_where_steep(equations: Problem, x: Floats, local: Linearized) -> Fla
 
 def _times(matrix: Floats, vectors: Floats) -> Floats:
     """Multiply the vector of each point by its own matrix, so that points never mix."""
-    return np.asarray((matrix @ vectors.T[:, :, np.newaxis])[:, :, 0].T)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray((matrix @ vectors.T[:, :, np.newaxis])[:, :, 0].T)
 
 
 def _pull_to_zero(

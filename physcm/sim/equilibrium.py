@@ -173,7 +173,8 @@ class EquilibriumEquations:
         if not np.isfinite(local.matrix).all():
             return np.zeros(len(x))
         (inverse,), lost, _ = inverses(local.matrix)
-        shifts = np.abs(inverse) @ local.noise[:, 0] + _BLUR * np.abs(lost[:, :, 0]).max(axis=1)
+        along = np.abs(lost[:, :, 0]).max(axis=1, initial=0.0)
+        shifts = np.abs(inverse) @ local.noise[:, 0] + _BLUR * along
         return np.asarray(shifts * local.column[:, 0])
 
     def eigenvalues(self, x: Floats, p: Floats, scale: Floats) -> NDArray[np.complex128]:
