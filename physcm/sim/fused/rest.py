@@ -87,7 +87,7 @@ def followed(
     Raises:
         Unsupported: for a function that lanes do not have.
     """
-    stepper, count = steppers.stiff(name, rates), x0.shape[1]
+    stepper, count = steppers.stiff(name, rates, inside=False), x0.shape[1]
     x, p = np.array(x0, order="C"), np.ascontiguousarray(p)
     paths = Paths(x, x.copy(), np.abs(x), np.zeros(count), np.zeros(count, np.int64))
 
@@ -116,7 +116,7 @@ def sought(
         s: the length of the first step in time.
         threads: how many run at once.
     """
-    stepper = steppers.stiff(name, rates)
+    stepper = steppers.stiff(name, rates, inside=False)
     x, p, s = np.array(x0, order="C"), np.ascontiguousarray(p), np.ascontiguousarray(s)
 
     def work(low: int, high: int, stop: NDArray[np.int64]) -> None:

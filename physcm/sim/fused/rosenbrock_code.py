@@ -20,10 +20,15 @@ from physcm.sim.fused.rows import Row, accumulate, look_at, place, read, write
 from physcm.sim.fused.stages import ARGUMENTS, combination, commit, interpolation, stage_places
 
 
-def method_code(method: Rosenbrock) -> str:
-    """Return the text of a module with a method's `begin`, `attempt`, `extend`, `mix`, `commit`."""
+def method_code(method: Rosenbrock, inside: bool) -> str:
+    """Return the text of a module with a method's `begin`, `attempt`, `extend`, `mix`, `commit`.
+
+    Args:
+        method: the method.
+        inside: whether steps are to be accurate inside as well, and not at their ends alone.
+    """
     d: set[str] = set()
-    bodies = [*begin(method.order, d), *_attempt(method, d)]
+    bodies = [*begin(method.order, d), *_attempt(method, inside, d)]
     bodies += [
         sequence("extend", ARGUMENTS, []),
         *interpolation(method.weights, False, d),
@@ -38,7 +43,7 @@ def stages(method: Rosenbrock) -> int:
     return len(method.b) + 2
 
 
-def _attempt(method: Rosenbrock, d: set[str]) -> list[str]:
+def _attempt(method: Rosenbrock, inside: bool, d: set[str]) -> list[str]:
     """Return one step of all samples: the new state in z, and its error."""
     bodies = [over_rows("origin", "x k y", _origin, d)]
     calls = [*_places(stages(method)), CLEAR]
@@ -57,9 +62,11 @@ def _attempt(method: Rosenbrock, d: set[str]) -> list[str]:
 
     calls += ["call void @measure(i64 %n, ptr %l, ptr %x, ptr %k, ptr %y, ptr %z, ptr %tolerance)"]
     bodies += [over_rows("measure", "l x k y z tolerance", measure, d)]
-    calls += [*_inside_calls(len(method.b)), JUDGE]
-    inside = _inside(method, d)
-    return [*bodies, *inside, judge(method.order, 1, d), sequence("attempt", ARGUMENTS, calls)]
+    if inside:
+        bodies += _inside(method, d)
+        calls += _inside_calls(len(method.b))
+    calls += [JUDGE]
+    return [*bodies, judge(method.order, 1, d), sequence("attempt", ARGUMENTS, calls)]
 
 
 def _inside(method: Rosenbrock, d: set[str]) -> list[str]:

@@ -73,14 +73,19 @@ def taylor(name: str, rates: Program) -> Stepper:
 
 
 @lru_cache(maxsize=256)
-def stiff(name: str, rates: Program) -> Stepper:
+def stiff(name: str, rates: Program, *, inside: bool = True) -> Stepper:
     """Return the Rosenbrock method Rodas5P for a system of some name and rates.
+
+    Args:
+        name: of the system.
+        rates: of its states.
+        inside: whether steps are to be accurate inside as well, and not at their ends alone.
 
     Raises:
         Unsupported: for a function that lanes do not have.
     """
     method, equations = rodas5p(), implicit(name, rates)
-    code = compiled(rosenbrock_code.method_code(method))
+    code = compiled(rosenbrock_code.method_code(method, inside))
     stages = rosenbrock_code.stages(method)
     functions = ("drift", "prepare", "solve")
     return Stepper.of(code, compiled(equations.text), functions, stages, equations.rows)
