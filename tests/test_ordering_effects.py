@@ -125,10 +125,16 @@ def test_errors_of_integration_alone_are_no_answer() -> None:
     assert {*effects.adapted} == {*effects.ordering.adapted}
 
 
+def test_what_cancels_is_said() -> None:
+    equations = {"f1": "S*E - a", "f2": "S*E - b - C", "f3": "S - E*k"}
+    ordering = causal_ordering(equations, variables=["S", "E", "C"])
+    assert "Note: the effect of `k` on `C` cancels exactly" in str(ordering)
+
+
 def test_holding_enzyme_complex_leaves_dependent_equations_and_says_so() -> None:
     ordering = causal_ordering(zoo.load("basic_enzyme")).do("f_C", C=0.2)
     assert [c.variables for c in ordering.singular] == [("S", "E")]
-    assert any("generically no or infinitely many solutions" in note for note in ordering.notes)
+    assert any("do not determine `S`, `E`, though as many" in note for note in ordering.notes)
 
 
 # Predictions and simulations

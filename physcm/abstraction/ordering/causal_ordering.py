@@ -54,6 +54,8 @@ from physcm.sim import Network, System
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_SHOWN = 50
+
 
 @dataclass(frozen=True)
 class CausalOrdering:
@@ -97,8 +99,8 @@ class CausalOrdering:
     def notes(self) -> tuple[str, ...]:
         """What was done to the equations as written, and where they are degenerate."""
         degenerate = (
-            f"{_listed(c.equations)} have generically no or infinitely many solutions for "
-            f"{_listed(c.variables)}, which do not occur in them independently"
+            f"{_listed(c.equations)} do not determine {_listed(c.variables)}, though as many: "
+            "generically they have no solution, or infinitely many"
             for c in self.singular
         )
         return (*(self.reduced.notes if self.reduced else ()), *degenerate)
@@ -278,9 +280,24 @@ class CausalOrdering:
         lines = [str(cluster) for cluster in self.clusters]
         if not self.is_determined:
             lines.append(str(self.decomposition))
-        return "\n".join([*lines, *(f"Note: {note}" for note in self.notes)])
+        return "\n".join([*lines, *(f"Note: {note}" for note in (*self.notes, *self._exceptions))])
 
     __repr__ = __str__
+
+    @property
+    def _exceptions(self) -> tuple[str, ...]:
+        """The effects of inputs that the ordering promises and that cancel, in small systems."""
+        if not self.is_determined or len(self.variables) > _SHOWN:
+            return ()
+        gone: dict[tuple[str, ...], list[str]] = {}
+        for name in self.inputs:
+            left = tuple(v for cause, v in self.cancelled if cause == name)
+            gone.setdefault(left, []).append(name)
+        return tuple(
+            f"the effect of {_listed(names)} on {_listed(left)} cancels exactly"
+            for left, names in gone.items()
+            if left
+        )
 
     @cached_property
     def responses(self) -> Responses | None:
