@@ -374,3 +374,18 @@ def test_errors_of_two_coarse_grainings_bound_that_of_both() -> None:
         assert row.error <= row.bound + 0.02
     assert bound.rows[0].first == pytest.approx(0.1, abs=0.05)
     assert bound.rows[1].bound == bound.rows[1].error == 0
+
+
+def test_the_energy_at_rest_reads_a_random_stiffness_and_nothing_is_still_nothing() -> None:
+    """Bongers & Mooij (2018): parameters drawn once; at rest E = F^2/(2 k), draw by draw."""
+    random = {"k": Uniform(1, 2), "F": Normal(1, 0.3)}
+    spring = System(
+        {"q": "p", "p": "F - k*q - c*p"}, parameters={**random, "c": Uniform(0.3, 1)},
+        initial={"q": Normal(0, 1), "p": 0}, held_together=[("q", "p")],
+    )  # fmt: skip
+    energy = SCM({"E": "F**2/(2*k)"}, parameters=random)
+    square = Abstraction(spring, energy, {"E": "k*q**2/2 + p**2/2"}, "from tau")
+    assert square.image([]) == ()
+    assert square.is_exact([SetParameter(F=3)], n=20)
+    assert "tau reads `k`" in str(square.image(Hold("q", 1)))
+    assert isinstance(square.image(SetParameter(k=2)), Undefined)  # tau itself would change

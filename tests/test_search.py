@@ -14,6 +14,8 @@ from physcm.abstraction import (
     random_interventions,
     search,
 )
+from physcm.abstraction.population import words
+from physcm.abstraction.population.outcome import PopulationOutcome, holm
 from physcm.abstraction.random_family import KINDS
 from physcm.mechanism import Hold, InvalidValue, Normal, ScaleNoise, SetParameter
 from physcm.scm import SCM, LinearSCM
@@ -134,3 +136,47 @@ def test_models_that_share_no_intervention_are_an_error() -> None:
 def test_a_kind_that_is_none_is_an_error() -> None:
     with pytest.raises(InvalidValue, match="kinds has `'Hold'`; give some of Hold, SetParameter"):
         random_interventions(PREY, 3, kinds=["Hold"])  # type: ignore[list-item]
+
+
+# Disagreement that is planted.
+
+NOISE = {name: Normal(0, 1) for name in "efg"}
+PLAIN = SCM({"x": "e", "y": "x + f", "z": "y + g"}, NOISE)
+
+
+def test_the_search_goes_where_the_same_draws_differ_and_not_where_chance_makes_laws_look_apart():
+    beyond = PLAIN.replace(mechanisms={**PLAIN.mechanisms, "y": "x + f if x < 3 else x + f + 2"})
+    report = Abstraction(beyond, PLAIN).search(30, most=1, n=100, seed=3)
+    assert report.rows[0].agree
+    assert not report.rows[1].agree
+    assert "x" in str(report.rows[1].intervention)
+
+
+def test_the_search_finds_a_difference_that_no_random_intervention_meets():
+    """Only where |x - 0.7| < 0.05 does z jump: in 3 of 100 samples, and under do(x = 0.7)."""
+    narrow = "y + g + (5 if abs(x - 0.7) < 0.05 else 0)"
+    needle = PLAIN.replace(mechanisms={**PLAIN.mechanisms, "z": narrow})
+    report = Abstraction(needle, PLAIN).search(20, most=1, n=100)
+    assert report.rows[0].agree
+    assert "with the same draws" in words.why(report.rows[0].outcome)
+    worst = report.rows[1]
+    assert not worst.agree
+    (held,) = worst.do
+    assert isinstance(held, Hold)
+    assert held.name == "x"
+    assert abs(held.value - 0.7) < 0.05
+
+
+def test_models_that_share_no_draws_are_not_said_to_differ_in_some():
+    other = SCM({"x": "u", "y": "x + v", "z": "y + w"}, {name: Normal(0, 1) for name in "uvw"})
+    report = Abstraction(PLAIN, other).commutes([Hold("x", 1)], n=100)
+    assert report.all_agree
+    assert "with the same draws" not in report.verdict
+
+
+def test_laws_are_told_apart_at_a_level_for_all_rounds_of_a_search_together():
+    other = SCM({"x": "u", "y": "x + v", "z": "y + w"}, {name: Normal(0, 1) for name in "uvw"})
+    rows = Abstraction(PLAIN, other).search(12, n=60).rows
+    outcomes = [row.outcome for row in rows if isinstance(row.outcome, PopulationOutcome)]
+    assert [one.tests for one in outcomes] == 13 * [13]
+    assert [one.p_value for one in outcomes] == holm([one.raw_p_value for one in outcomes])

@@ -1,7 +1,8 @@
 """The search for the intervention under which two models disagree most.
 
 Random interventions are tried first, of all kinds that both models can perform, and then such as
-lie near the worst ones, round by round, as in the cross-entropy method (Rubinstein, 1999). One that
+lie near the worst ones, round by round, as in the cross-entropy method (Rubinstein, 1999). Where
+samples with the same draws differ here and there, variables are held where they differ. One that
 makes the models disagree is worse than one that does not; among the former the difference counts,
 and among the latter, where differences are rounding, how slowly disturbances of the equilibrium die
 out: a system about to lose its stability is about to leave its causal model.
@@ -10,16 +11,20 @@ out: a system about to lose its stability is about to leave its causal model.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from physcm.abstraction.family import clipped, key, rounded
+from physcm.abstraction.family import clipped, families_of, key, rounded
 from physcm.abstraction.outcome import Outcome
+from physcm.abstraction.population.outcome import PopulationOutcome, corrected
+from physcm.abstraction.population.samples import population
 from physcm.abstraction.random_family import KINDS, random_interventions
 from physcm.abstraction.reporting.report import Report, Row
+from physcm.abstraction.square import walk
 from physcm.mechanism.errors import InvalidValue, PhyscmError
 from physcm.mechanism.interventions import (
     Hold,
@@ -39,6 +44,7 @@ _ROUNDS = 3
 _KEPT = 6
 _PROBES = 50
 _WIDTH = 0.5
+_NONE = (0, 0.0)
 
 
 def search(
@@ -66,14 +72,29 @@ def search(
         fresh = dict(islice(fresh.items(), count - len(tried)))
         if not fresh:
             break
-        report = abstraction.commutes(fresh.values(), seed=seed, **options)
+        families = families_of(fresh.values())
+        report = walk(abstraction, families, seed=seed, tests=count + 1, **options)
         rows = zip(fresh.items(), report.rows[1:], strict=True)
         tried |= {k: (do, row) for (k, do), row in rows}
         worst = sorted(tried.values(), key=lambda pair: badness(pair[1]), reverse=True)[:_KEPT]
-        trial = [_moved(abstraction.low, worst[k % len(worst)][0], rng) for k in range(each)]
+        leads = [pair for pair in worst if badness(pair[1]) != _NONE]
+        if leads:
+            trial = [_moved(abstraction.low, leads[k % len(leads)][0], rng) for k in range(each)]
+        else:
+            trial = _performable(abstraction, each, most=most, seed=seed + len(tried))
+        for do, row in (worst[0], ((), report.rows[0])):
+            trial = [*_witnessed(abstraction, do, row), *trial]
     assert report is not None
-    ordered = sorted((row for _, row in tried.values()), key=badness, reverse=True)
-    return replace(report, rows=(report.rows[0], *ordered))
+    nothing, *others = _judged_together([report.rows[0], *(row for _, row in tried.values())])
+    return replace(report, rows=(nothing, *sorted(others, key=badness, reverse=True)))
+
+
+def _judged_together(rows: Sequence[Row]) -> list[Row]:
+    """Return rows of several rounds with p-values for all of them."""
+    outcomes = [row.outcome for row in rows if isinstance(row.outcome, PopulationOutcome)]
+    if not outcomes:
+        return [*rows]
+    return [Row.of(row.do, one) for row, one in zip(rows, corrected(outcomes), strict=True)]
 
 
 def _performable(
@@ -98,6 +119,23 @@ def _performable(
     return found
 
 
+def _witnessed(abstraction: Abstraction, do: Interventions, row: Row) -> list[Interventions]:
+    """Return holds of each variable where it is in the sample that, of the same draws, differs.
+
+    There the models have other equations, which may be too rare to be met by chance.
+    """
+    outcome = row.outcome
+    if not row.agree or not isinstance(outcome, PopulationOutcome):
+        return []
+    if outcome.coupling is None or not outcome.coupling.differing:
+        return []
+    low, size = abstraction.low, outcome.below.fates.size
+    values = population(low.do(*do), size, outcome.seed, outcome.step).alone
+    at = {name: float(values[name][outcome.coupling.witness]) for name in low.variables}
+    holds = [(Hold(name, clipped(low, name, x)),) for name, x in at.items() if math.isfinite(x)]
+    return [one for one in holds if _is_done_by_both(abstraction, one)]
+
+
 def _is_done_by_both(abstraction: Abstraction, do: Interventions) -> bool:
     try:
         abstraction.low.do(*do)
@@ -111,6 +149,8 @@ def badness(row: Row) -> tuple[int, float]:
     """Return what an intervention is sorted by: disagreement, then difference or slowness."""
     outcome = row.outcome
     difference = row.difference if math.isfinite(row.difference) else math.inf
+    if isinstance(outcome, PopulationOutcome) and outcome.coupling:
+        difference = 0.0 if outcome.paired else outcome.coupling.distance
     if not row.agree or not isinstance(outcome, Outcome):
         return int(not row.agree), difference
     rates = outcome.rates[outcome.kinds == "stable"]

@@ -34,9 +34,13 @@ _DOING = "walking the square"
 
 def walk(
     abstraction: Abstraction, families: Sequence[Interventions],
-    *, n: int | None, seed: int, tolerance: float, starts: int, step: float | None, progress: bool,
+    *, n: int | None = None, seed: int = 0, tolerance: float = TOLERANCE, starts: int = STARTS,
+    step: float | None = None, progress: bool = False, tests: int = 0,
 ) -> Report:  # fmt: skip
-    """Return the report of an abstraction on interventions; see `commutes`."""
+    """Return the report of an abstraction on interventions; see `commutes`.
+
+    Laws are told apart at a level for as many `tests` in all, where that is more than these.
+    """
     low, above, tau = abstraction.low, abstraction.causal_model, abstraction.map
     system = _shares_draws(low, above)
     n = (_MANY if system is None else 1) if n is None else n
@@ -47,7 +51,7 @@ def walk(
     with counted(runs, progress, _DOING) as done:
         if system is None:
             squares = [(low.do(*do), above.do(*image)) for do, image in both]
-            outcomes = populations(squares, tau, n=n, seed=seed, step=step, done=done)
+            outcomes = populations(squares, tau, n=n, seed=seed, step=step, tests=tests, done=done)
         else:
             outcomes = compare(
                 system, above, both, n=n, seed=seed, starts=starts, tolerance=tolerance, tau=tau,

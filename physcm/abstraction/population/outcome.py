@@ -16,6 +16,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from physcm.abstraction.population.coupling import Coupling
 from physcm.abstraction.population.sets import NOTHING, SAME, Sets, same_draw_by_draw
 from physcm.abstraction.population.shares import detectable_difference, shares_apart
 from physcm.abstraction.population.strata import Stratum, largest
@@ -39,6 +40,7 @@ class PopulationOutcome:
         tests: how many interventions there are.
         seed: of all draws.
         step: of a system with noise, where one was asked for.
+        coupling: how samples with the same draws differ, None where there were none.
     """
 
     below: Sets
@@ -51,6 +53,7 @@ class PopulationOutcome:
     p_value: float = math.nan
     tests: int = 1
     step: float | None = None
+    coupling: Coupling | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -219,25 +222,28 @@ def compared(below: Sets, above: Sets, *, level: float, tests: int, seed: int) -
     return replace(found, strata=tuple(tested))
 
 
-def corrected(outcomes: Sequence[PopulationOutcome]) -> list[PopulationOutcome]:
+def corrected(outcomes: Sequence[PopulationOutcome], tests: int = 0) -> list[PopulationOutcome]:
     """Return outcomes with p-values by Holm's method: the chance of any false alarm is kept.
 
-    >>> holm([0.01, 0.04, 0.03])
-    [0.03, 0.06, 0.06]
+    Args:
+        outcomes: of interventions.
+        tests: how many there are in all, where that is more.
     """
-    values = holm([outcome.raw_p_value for outcome in outcomes])
-    return [replace(o, p_value=p, tests=len(values)) for o, p in zip(outcomes, values, strict=True)]
+    tests = max(tests, len(outcomes))
+    values = holm([outcome.raw_p_value for outcome in outcomes], tests)
+    return [replace(o, p_value=p, tests=tests) for o, p in zip(outcomes, values, strict=True)]
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm(p_values: Sequence[float], tests: int = 0) -> list[float]:
     """Return p-values that may be held against a level all together (Holm, 1979).
 
-    >>> holm([0.5, 0.001])
-    [0.5, 0.002]
+    >>> holm([0.01, 0.04, 0.03]), holm([0.01], tests=3)
+    ([0.03, 0.06, 0.06], [0.03])
     """
+    tests = max(tests, len(p_values))
     order, largest = np.argsort(p_values, kind="stable"), 0.0
     adjusted = [0.0] * len(p_values)
     for rank, place in enumerate(order.tolist()):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        largest = max(largest, min(1.0, (tests - rank) * p_values[place]))
         adjusted[place] = largest
     return adjusted

@@ -120,12 +120,16 @@ def values_text(number: int) -> str:
 
 def same_draw_by_draw(first: Sets, second: Sets) -> bool:
     """Say whether two sides have the same set in every sample, up to rounding."""
-    if not (first.kinds == second.kinds).all():
-        return False
-    most = int(first.counts.max(initial=0))
+    return bool(draws_alike(first, second).all())
+
+
+def draws_alike(first: Sets, second: Sets) -> NDArray[np.bool_]:
+    """Say in which samples two sides have the same set, up to rounding."""
+    most = int(min(side.points.shape[2] for side in (first, second)))
     x, y = (side.points[:, :, :most] for side in (first, second))
-    gap = np.nan_to_num(np.abs(x - y)).reshape(len(x), -1).max(axis=1, initial=0.0)
-    return bool((gap <= SAME * _spans(x) + ROUNDING * sizes(x)).all())
+    gap = np.nan_to_num(np.abs(x - y)).max(axis=2, initial=0.0)
+    close = gap <= (SAME * _spans(x) + ROUNDING * sizes(x))[:, np.newaxis]
+    return np.asarray(close.all(axis=0) & (first.kinds == second.kinds))
 
 
 def _spans(values: Floats) -> Floats:

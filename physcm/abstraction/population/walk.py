@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from physcm.abstraction.population.coupling import Coupling
 from physcm.abstraction.population.outcome import PopulationOutcome, compared, corrected
 from physcm.abstraction.population.samples import High, Low, population
 from physcm.abstraction.population.sets import Sets, same_draw_by_draw
@@ -19,7 +20,7 @@ _ANOTHER = 2**31
 
 def populations(
     squares: Sequence[tuple[Low, High]], tau: Tau, *, n: int, seed: int,
-    step: float | None = None, done: Callable[[int], None] = lambda _: None,
+    step: float | None = None, tests: int = 0, done: Callable[[int], None] = lambda _: None,
 ) -> list[PopulationOutcome]:  # fmt: skip
     """Sample both sides of each square and compare their laws.
 
@@ -32,6 +33,7 @@ def populations(
         n: number of samples of each side.
         seed: of all draws.
         step: as `simulate` takes it.
+        tests: how many interventions there are in all, where that is more.
         done: called with the number of samples each time that an intervention is done.
 
     Raises:
@@ -42,10 +44,11 @@ def populations(
             f"n is `{n}`; laws are compared by samples, of which at least {FEWEST} are needed"
         )
     outcomes = []
+    tests = max(tests, len(squares))
     for low, high in squares:
-        outcomes.append(_outcome(low, high, tau, n, seed, step, len(squares)))
+        outcomes.append(_outcome(low, high, tau, n, seed, step, tests))
         done(n)
-    return corrected(outcomes)
+    return corrected(outcomes, tests)
 
 
 def _outcome(
@@ -58,7 +61,7 @@ def _outcome(
     def drawn(seed: int) -> Sets:
         return Sets.of(population(high, n, seed, step, attracting=attracting), tau, above=True)
 
-    above = drawn(seed)
-    if not same_draw_by_draw(below, above):
-        above = drawn(seed + _ANOTHER)
-    return replace(compared(below, above, level=LEVEL, tests=tests, seed=seed), step=step)
+    shared = drawn(seed)
+    above = shared if same_draw_by_draw(below, shared) else drawn(seed + _ANOTHER)
+    found = compared(below, above, level=LEVEL, tests=tests, seed=seed)
+    return replace(found, step=step, coupling=Coupling.of(below, shared, above))

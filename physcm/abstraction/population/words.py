@@ -42,7 +42,7 @@ def evidence(outcomes: Sequence[object]) -> str:
         f"{begin}No test tells the laws of {_rows(len(tested))} apart (smallest p = "
         f"{min(outcome.p_value for outcome in tested):.2g}, corrected), and a shift of any "
         f"variable by {shift:.2g} of its standard deviations would have been found with a "
-        f"probability of 95 %.{_other_shares(tested)}{_doubt(tested[0])}"
+        f"probability of 95 %.{_other_shares(tested)}{_same_draws(tested)}{_doubt(tested[0])}"
     )
 
 
@@ -125,7 +125,19 @@ def _why_alike(outcome: PopulationOutcome) -> str:
     return (
         f"No test tells the two laws apart (p = {outcome.p_value:.2g}, corrected).{what} A shift "
         f"of `{name}` by {worst:.2g} of its standard deviations{others} would have been found "
-        f"with a probability of 95 %.{_other_shares([outcome])}"
+        f"with a probability of 95 %.{_other_shares([outcome])}{_same_draws([outcome])}"
+    )
+
+
+def _same_draws(outcomes: Sequence[PopulationOutcome]) -> str:
+    """Say of how many samples with the same draws the models differ, where most are the same."""
+    found = {o.coupling.differing: o.below.fates.size for o in outcomes if o.coupling}
+    worst = max(found, default=0)
+    if not worst:
+        return ""
+    return (
+        f" But with the same draws {worst} of {found[worst]} samples differ, and the others are "
+        "the same: there the equations are not, be it too rarely to be seen in the laws."
     )
 
 

@@ -99,6 +99,8 @@ def image_by_tau(
         if one.name not in below:
             return Undefined(f"`{one.name}` is no variable of the model below")
         held[one.name] = float(one.value)
+    if not held:
+        return tuple(settings)
     try:
         return (*_holds(_determined(tau, below, held, domains, values)), *settings)
     except _No as no:
