@@ -421,3 +421,37 @@ def test_roots_next_to_a_fold_are_told_apart(r: float) -> None:
     expected = [1 - np.sqrt(r), 1 + np.sqrt(r)] if r > 0 else []
     np.testing.assert_allclose(found.x, expected, atol=1e-9)
     assert found.stability.values.tolist() == ["unstable", "stable"][: 2 * (r > 0)]
+
+
+def whirl(damping: float, frequency: float = 1.0) -> System:
+    """A damped turn about (0, 0), next to something faster."""
+    return System(
+        {"x": "-d*x - w*y", "y": "w*x - d*y", "z": "x - 5*z"},
+        parameters={"d": damping, "w": frequency},
+        initial={"x": 1, "y": 0, "z": 1},
+    )
+
+
+@pytest.mark.parametrize(("damping", "frequency"), [(1e-5, 1), (1e-6, 1), (1, 1e6)])
+def test_what_is_hardly_damped_does_not_repeat_and_is_told_when_it_settles(
+    damping: float, frequency: float
+) -> None:
+    limit = settle(whirl(damping, frequency))
+    assert named(limit) == ["still_moving"]
+    assert float(limit.expected_time[0]) == pytest.approx(np.log(1e6) / damping, rel=0.02)
+
+
+def test_what_is_not_damped_repeats() -> None:
+    limit = settle(whirl(0.0))
+    assert named(limit) == ["periodic"]
+    assert np.isnan(limit.expected_time[0])
+
+
+@pytest.mark.parametrize("damping", [1e-2, 1e-3])
+def test_light_damping_is_waited_for(damping: float) -> None:
+    well = System(
+        {"q": "p", "p": "q - q**3 - d*p"}, parameters={"d": damping}, initial={"q": 2, "p": 0}
+    )
+    limit = settle(well)
+    assert named(limit) == ["settled"]
+    assert abs(float(limit.q[0])) == pytest.approx(1, rel=1e-6)

@@ -98,10 +98,15 @@ def _long_run(
         LimitStatus.SETTLED: f"settles{_where(limit, found, system, turns)} by t = {time:.3g}.",
         LimitStatus.PERIODIC: f"repeats with period {float(limit['period'][0]):.4g}, never rests.",
         LimitStatus.DIVERGED: "grows without bound.",
-        LimitStatus.STILL_MOVING: f"is still moving at t = {time:.3g}.",
+        LimitStatus.STILL_MOVING: f"is still moving at t = {time:.3g}{_expected(limit)}.",
         LimitStatus.BROKEN_OFF: f"breaks off after t = {time:.3g}, where the mechanisms have no "
         "finite value.",
     }[status]
+
+
+def _expected(limit: xr.Dataset) -> str:
+    time = float(limit["expected_time"][0])
+    return "" if np.isnan(time) else f", so lightly damped that it settles by about t = {time:.2g}"
 
 
 def _where(limit: xr.Dataset, found: xr.Dataset, system: System, turns: Mapping[str, float]) -> str:

@@ -5,13 +5,14 @@ conserved totals of its own start, whose eigenvalues all have negative real part
 linearization cannot tell, when two doublings of time no longer move it. It is *periodic* when
 its excursions and their timing repeat over many periods, angles up to full turns, *diverged*
 when it leaves every bound, be it in finite time, *broken off* where the mechanisms have no
-finite value, and *still moving* otherwise (slow, quasi-periodic or chaotic).
+finite value, and *still moving* otherwise (slow, quasi-periodic or chaotic). Light damping is
+waited for, up to ten times as many steps as all else; where it takes longer, it is told how long.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
@@ -44,7 +45,7 @@ _POINTS = 1024
 _AT_ONCE = 2**22
 _GROWING_WINDOWS = 20
 _GREW = 10
-_PAST = 100.0
+_PAST, _PATIENCE = 100.0, 10
 _PERIODS, _PER_PERIOD = 40, 200
 _EACH = slice(None)
 _FINEST = 1e-5
@@ -64,6 +65,8 @@ class Limit:
         time: the time at which that was known.
         scale: the largest value that each state took on the way, shape (states,).
         period: the period if periodic, else NaN.
+        expected: when it settles at the rate of the stable equilibrium about which it moves with
+            less and less swing, if it is still moving so, else NaN.
     """
 
     status: LimitStatus
@@ -71,6 +74,7 @@ class Limit:
     time: float
     scale: Floats
     period: float = np.nan
+    expected: float = np.nan
 
 
 Ensemble: TypeAlias = tuple[EquilibriumEquations, Floats, Floats]
@@ -118,6 +122,8 @@ def _watch(watches: Sequence[_Watch], done: Callable[[int], None]) -> None:
             seen = [(watch, own, run.states) for watch, own, run in told if watch.advance(own, run)]
             _look_for_rest(seen)
             _look_for_periods(seen)
+            for watch, own, states in seen:
+                watch.look_ahead(own, states)
         still = [watch for watch in moving if watch.goes_on]
         done(len(moving) - len(still))
         moving = still
@@ -229,10 +235,12 @@ class _Watch:
         self.rounding = rounding(self.system, 0.0, x0, p)
         self.scale = np.abs(x0)
         here = equations.eigenvalues(x0, p, self.positive_scale())
+        self.window = min(self.window, 1 / max(float(np.abs(here).max(initial=0.0)), _TINY))
         self.scale = np.maximum(self.scale, _FAINT * self.natural(x0, here))
         self.growing = np.zeros(len(x0), dtype=int)
         self.still = self.steps = 0
         self.moved = np.inf
+        self.expected = np.nan
         self.limit: Limit | None = None
 
     @property
@@ -252,7 +260,8 @@ class _Watch:
 
     def fate(self) -> Limit:
         """Return what it has come to."""
-        return self.limit or self.ended(LimitStatus.STILL_MOVING)
+        moving = LimitStatus.STILL_MOVING
+        return self.limit or replace(self.ended(moving), expected=self.expected)
 
     def ended(self, status: LimitStatus, period: float = np.nan) -> Limit:
         return Limit(status, self.x, self.time, self.scale, period)
@@ -285,7 +294,7 @@ class _Watch:
         self.time += times[last]
         self.scale = np.maximum(self.scale, np.abs(states[:, : last + 1]).max(axis=1))
         self.steps += run.steps
-        self.window *= 2 if self.time > self.window else 1
+        self.window *= 2 if self.time > self.window and run.steps < MOST_STEPS / 3 else 1
         if status is RunStatus.COMPLETE:
             self.limit = self.diverged(before)
             # Since a quarter of the window.
@@ -343,6 +352,28 @@ class _Watch:
         """Say whether the equations nearly hold here, and not up to rounding alone."""
         scale = self.positive_scale()
         return has_root_nearby(self.equations, self.x, self.p, self.total, scale)
+
+    def look_ahead(self, times: Floats, states: Floats) -> None:
+        """Tell a motion at the end of its steps when damping stops it; go on if that is soon."""
+        if not self.is_open or self.goes_on:
+            return
+        middle = states.mean(axis=1)[:, np.newaxis]
+        root, converged = self.equations.roots(middle, self.p, self.total)
+        if not converged[0] or not self.equations.is_feasible(root[:, 0], self.scale):
+            return
+        values = self.equations.eigenvalues(root[:, 0], self.p, self.positive_scale())
+        if stability(values) != "stable":
+            return
+        quarter, rate = times.size // 4, -float(values.real.max(initial=-np.inf))
+        before = self.distance(states[:, :quarter], root)
+        after = self.distance(states[:, -quarter:], root)
+        if after >= before * np.exp(-rate * times[-quarter] / 2):
+            return
+        ahead = max(np.log(after / NEAR), 0.0) / rate
+        steps = ahead * self.steps / self.time
+        if np.isnan(self.expected) and steps < _PATIENCE * self.most_steps:
+            self.most_steps += int(2 * steps)
+        self.expected = self.time + ahead
 
     def regrows(self) -> bool:
         """Say whether states that have all but died out would grow from here."""

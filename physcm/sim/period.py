@@ -25,7 +25,7 @@ _FEWEST_RETURNS = 6
 _MOST_CROSSINGS = 4
 _COMMON = lcm(*range(1, _MOST_CROSSINGS + 1))
 _EVEN = 1e-2
-_CLOSED = 1e-3
+_CLOSED, _DRIFT = 1e-3, 1e-5
 _NO_MOTION = 1e-6
 _AS_MUCH = 0.1
 _ZOOMS, _ZOOM = 2, 64
@@ -84,10 +84,10 @@ def closed_period(times: Floats, states: Floats, scale: Floats, ask: Ask) -> Inq
     >>> period(1e-4), period(0)
     ([None], [6.283185...])
 
-    Of a motion that only just closes the period is the shortest one too:
+    A motion that misses itself by little, always to the same side, spirals in or out:
 
-    >>> period(8.6e-6)
-    [6.283185...]
+    >>> period(1e-6)
+    [None]
     """
     section = _section(states, scale)
     if section is None or len(section[2]) <= _COMMON:
@@ -102,8 +102,16 @@ def closed_period(times: Floats, states: Floats, scale: Floats, ask: Ask) -> Inq
     for stride in range(1, _MOST_CROSSINGS + 1):
         own = slice(first, None, stride)
         if misses[own].max() < _CLOSED:
-            return float(np.diff(at[own]).mean())
+            spirals = _spirals(seen[moving][:, own] / swing[moving, np.newaxis])
+            return None if spirals else float(np.diff(at[own]).mean())
     return None
+
+
+def _spirals(returns: Floats) -> bool:
+    """Say whether some state, (states, returns), moves one way from each return to the next."""
+    moves = np.diff(returns, axis=1)
+    one_way = (moves > 0).all(axis=1) | (moves < 0).all(axis=1)
+    return bool((one_way & (np.abs(moves.sum(axis=1)) > _DRIFT)).any())
 
 
 def _section(states: Floats, scale: Floats) -> tuple[int, float, NDArray[np.int64]] | None:

@@ -29,8 +29,9 @@ def settle(system: System, n: int = 1, seed: int = 0, *, progress: bool = False)
     Returns:
         A dataset over `sample`: each state and derived variable at its limit (NaN unless
         settled), the parameters, `status` (settled, periodic, diverged, still_moving, broken_off),
-        `period` (in which angles may go full turns) and `settling_time`, and attributes that
-        suffice to repeat it.
+        `period` (in which angles may go full turns), `settling_time`, `expected_time` (when
+        damping that is too light to wait for will have stopped what still moves, NaN for all
+        else), and attributes that suffice to repeat it.
 
     Raises:
         Unsupported: for a system with noise or explicit time, which has no such limit.
@@ -80,4 +81,5 @@ def _dataset(system: System, limits: list[Limit], p: Floats) -> xr.Dataset:
     variables["status"] = flags([limit.status for limit in limits], LimitStatus)
     variables["period"] = ("sample", [limit.period for limit in limits])
     variables["settling_time"] = ("sample", [limit.time for limit in limits])
+    variables["expected_time"] = ("sample", [limit.expected for limit in limits])
     return xr.Dataset(variables, coords={"sample": np.arange(len(limits))})
