@@ -173,9 +173,9 @@ class TestWords:
 class TestBoundaries:
     @pytest.mark.parametrize("seed", range(6))
     def test_of_the_recovered_too_the_final_size_is_found_from_every_start(self, seed: int) -> None:
-        """I = N - S - R comes to 0 as a difference of large numbers."""
+        """I = N - S - R comes to 0 as a difference of large numbers, S to as little as 1e-22."""
         S, I, R = np.array([0.99, 0.01, 0.5]) * 10 ** np.random.default_rng(seed).uniform(
-            -0.5, 0.5, 3
+            -1.5, 1.5, 3
         )
         drift = {"S": "-b*S*I", "I": "b*S*I - g*I", "R": "g*I"}
         system = amounts(drift, {"S": S, "I": I, "R": R}, b=0.5, g=0.2)

@@ -108,16 +108,21 @@ def on_levels(
 ) -> NDArray[np.bool_]:  # fmt: skip
     """Say at which states all laws have the values that they have at others (states, points).
 
-    A state that is less than a part `tolerance` of what it is at the others counts as 0.
+    A state that is less than a part `tolerance` of what it is at the others may count as 0: it
+    may be what rounding leaves of nothing, or as little as a logarithm in a law says.
     """
-    x = np.where(np.abs(x) > tolerance * np.abs(x0), x, 0.0)
+    faint = np.abs(x) <= tolerance * np.abs(x0)
     names = equations.system.states
     read = (*(f"{name}(0)" for name in names), *equations.system.parameters)
     levels = [law.level for law in curved]
     program = Program.over(names, read, {}, (*levels, *map(size_of_terms, levels)))
-    values = program.vector(0.0, x, np.concatenate([x0, p]))
-    gap, size = values.reshape(2, len(levels), x.shape[1])
-    return np.asarray((np.abs(gap) <= tolerance * np.nan_to_num(size)).all(axis=0))
+
+    def met(x: Floats) -> NDArray[np.bool_]:
+        values = program.vector(0.0, x, np.concatenate([x0, p]))
+        gap, size = values.reshape(2, len(levels), x.shape[1])
+        return np.asarray((np.abs(gap) <= tolerance * np.nan_to_num(size)).all(axis=0))
+
+    return met(x) | met(np.where(faint, 0.0, x))
 
 
 def _kinds(

@@ -33,6 +33,7 @@ _GROWTH = 10.0
 _FRACTIONS = tuple(0.5 ** np.arange(first, last) for first, last in ((0, 1), (1, 3), (3, 10)))
 _SETTLING = 12
 _WIGGLE, _SHRUNK = 1e-3, 1e-3
+_TINY = float(np.finfo(float).tiny)
 _MULTIPLES = tuple(10.0**power for power in (-3, *range(3, 40, 6)))
 _ABOUT_ZERO = (0.0, 0.38, -0.62)
 
@@ -340,7 +341,7 @@ def _pull_to_zero(
     local = Linearized.at(there, x)
     with np.errstate(invalid="ignore"):
         vanishing = np.abs(x + local.step() * local.column) <= 0.01 * np.abs(x)
-        vanishing |= np.abs(x) <= _SHRUNK * np.abs(begin[:, open_])
+        vanishing |= np.abs(x) <= np.maximum(_SHRUNK * np.abs(begin[:, open_]), _TINY)
         vanishing |= roots.error[:, open_] > _UNCERTAIN * np.abs(x)
         vanishing |= blurred[:, open_]
     vanishing &= (low <= 0) & (high >= 0)
