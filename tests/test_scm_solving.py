@@ -1,5 +1,6 @@
 """Solving cyclic equations: all solutions, and the right answer where there is not one."""
 
+import itertools
 import math
 import time
 from fractions import Fraction
@@ -570,3 +571,55 @@ def test_a_search_on_a_line_finds_both_roots_next_to_a_fold(alpha: float) -> Non
     roots = (np.poly1d([1, 0]) * (one**2 + alpha**2) - 4 * one**2).roots
     expected = np.sort(roots.real[np.abs(roots.imag) < 1e-9])
     np.testing.assert_allclose(toggle.solve({}).u.values[0], expected, rtol=1e-6)
+
+
+# Many solutions
+
+
+def test_weakly_coupled_bistable_units_have_every_combination_of_their_states():
+    """x_i^3 = x_i with a small coupling: by the implicit function theorem 3^5 solutions."""
+    units = {f"x{i}": f"x{i}**3 - x{i} == 0.03*(x{(i + 1) % 5} - x{i})" for i in range(5)}
+    model = SCM(units)
+    rows, status = solutions(model)
+    assert len(rows) == 3**5
+    assert status is SolutionStatus.SEVERAL
+    assert len({tuple(np.round(row).tolist()) for row in rows}) == 3**5
+
+
+@pytest.mark.parametrize("toggles", [2, 3])
+def test_weakly_coupled_toggle_switches_have_every_combination_of_their_states(toggles):
+    genes = {}
+    for i in range(toggles):
+        j = (i + 1) % toggles
+        genes |= {f"x{i}": f"4/(1 + y{i}**3) + 0.02*x{j}", f"y{i}": f"4/(1 + x{i}**3) + 0.02*y{j}"}
+    rows, _ = solutions(SCM(genes, domains=dict.fromkeys(genes, POSITIVE)))
+    order = np.sign(np.round((rows[:, ::2] - rows[:, 1::2]) / 3))
+    assert sorted(map(tuple, order)) == sorted(itertools.product((-1, 0, 1), repeat=toggles))
+
+
+@pytest.mark.parametrize(("n", "known"), [(3, 6), (4, 12), (6, 32)])
+def test_the_equations_of_magnets_have_all_their_real_solutions(n, known):
+    """Katsura's spin model: as many as 2,500 runs of `scipy.optimize.root` come to."""
+
+    def u(i):
+        return f"u{abs(i)}"
+
+    fields = {
+        u(m): " + ".join(f"{u(k)}*{u(m - k)}" for k in range(-n, n + 1) if abs(m - k) <= n)
+        + f" == {u(m)}"
+        for m in range(n)
+    }
+    fields[u(n)] = "u0 + " + " + ".join(f"2*{u(i)}" for i in range(1, n + 1)) + " == 1"
+    rows, _ = solutions(SCM(fields))
+    assert len(rows) == known
+
+
+def test_the_search_answers_one_sample_as_it_answers_many():
+    toggle = {"x": "k/(1 + y**2.5)", "y": "k/(1 + x**2.5) + 0*x", "z": "x + tanh(z*y)"}
+    model = SCM(toggle, {"k": Uniform(1, 6)}, domains=dict.fromkeys(toggle, POSITIVE))
+    many = model.solve(n=20)
+    for k in (0, 7, 19):
+        alone = model.solve({"k": float(many.k[k])})
+        count = int(many["count"][k])
+        assert int(alone["count"][0]) == count
+        np.testing.assert_array_equal(alone.x.values[0, :count], many.x.values[k, :count])

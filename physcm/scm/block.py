@@ -228,9 +228,7 @@ def _certified(block: Block, x: Floats, column: Ints, p: Floats) -> Answer:
         )
         continuum[column[flat[lies]]] = True
         kept[flat[lies]] = False
-    # Rounding moves a multiple root by a root of 2^-52, which no first-order error tells.
-    blur = np.where(roots.singular, _BLUR / _RTOL, 1.0) * np.abs(x)
-    kept = _first_of_each(x, blur + _SLACK / _RTOL * roots.error, column, kept)
+    kept = first_of_each(x, roots.error, roots.singular, column, kept)
     return Answer(x[:, kept], column[kept], continuum, np.zeros(p.shape[1], bool))
 
 
@@ -243,11 +241,21 @@ def confined(block: Block, x: Floats, error: Floats) -> tuple[Floats, Flags]:
     return np.clip(x, low, high), inside
 
 
-def _first_of_each(x: Floats, scale: Floats, column: Ints, valid: Flags) -> Flags:
-    """Mark the roots to keep where several candidates of a column led to the same one."""
+def first_of_each(x: Floats, error: Floats, singular: Flags, column: Ints, valid: Flags) -> Flags:
+    """Mark the roots to keep where several candidates of a column led to the same one.
+
+    Args:
+        x: (unknowns, roots).
+        error: how far rounding may have moved each, as x.
+        singular: which may be multiple; rounding moves those by a root of 2^-52, which no
+            first-order error tells.
+        column: the column of each, ascending.
+        valid: which to consider.
+    """
     which = np.flatnonzero(valid)
     if not which.size:
         return valid
+    scale = np.where(singular, _BLUR / _RTOL, 1.0) * np.abs(x) + _SLACK / _RTOL * error
     _, first, place = np.unique(column[which], return_index=True, return_inverse=True)
     rank = np.arange(which.size) - first[place]
     shape = (len(x), first.size, int(rank.max()) + 1)

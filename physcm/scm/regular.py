@@ -49,6 +49,8 @@ def solve(block: Block, p: Floats) -> Answer:
     bound = inverse_bound(block, _hull(p)) if p.shape[1] else np.empty((0, 1, 1))
     if not np.isnan(bound).any():
         return _searched(block, np.arange(p.shape[1]), p, bound)
+    if (p == p[:, :1]).all():
+        return _searched(block, np.arange(0), p, bound)
     parts = []
     step = max(1, _CHUNK // len(block.unknowns) ** 2)
     for first in range(0, p.shape[1], step):
@@ -105,6 +107,8 @@ def _searched(block: Block, which: Ints, p: Floats, bound: Floats) -> Answer:
     from physcm.mechanism.lanes.newton import newton
 
     none = np.zeros(p.shape[1], bool)
+    if not which.size:
+        return Answer(np.empty((len(block.unknowns), 0)), which, none, none)
     guess = np.where(np.isfinite(block.guess), block.guess, 0.0)
     starts = np.repeat(np.clip(guess, block.lower, block.upper)[:, np.newaxis], which.size, axis=1)
     own, box = p[:, which], np.stack([block.lower, block.upper])

@@ -5,9 +5,10 @@
 3. regular by interval bounds, so that there is at most one solution: Newton's method;
 4. with corners, or with products that are linear factor by factor: one block per case;
 5. few unknowns left after elimination: one, rational: all real roots of a polynomial; one that
-   stands once: a formula; one, otherwise: a scan for changes of sign; a few: Newton's method
-   from many starts;
-6. Newton's method from many starts on the whole block.
+   stands once: a formula; one, otherwise: a scan for changes of sign, and Newton's method on the
+   whole block from points about the solutions found;
+6. Newton's method from many starts on the whole block; where that finds nothing, on the few
+   unknowns left.
 
 The answer names the ways that gave it. All but a search tell all solutions there are; a search
 finds some, and that it finds none proves nothing. A way that only proposes candidates has them
@@ -21,11 +22,13 @@ from dataclasses import replace
 import numpy as np
 
 from physcm.mechanism.codegen import Floats
-from physcm.scm import formula, linear, numeric, polynomial, regular
+from physcm.scm import formula, linear, polynomial, regular
 from physcm.scm.block import Answer, Block, Ints, certified
 from physcm.scm.cases import cases
 from physcm.scm.elimination import Reduced, reduced
 from physcm.scm.explicit import evaluated, is_explicit
+from physcm.scm.multistart import Problem, further, multistart
+from physcm.scm.scan import scan
 
 
 def solve_block(block: Block, p: Floats) -> Answer:
@@ -72,7 +75,7 @@ def _by_cases(block: Block, p: Floats) -> Answer | None:
     place = {name: row for row, name in enumerate(block.known)}
     answers = [solve_block(case, p[[place[name] for name in case.known]]) for case in smooth]
     endless = np.flatnonzero(np.any([answer.continuum for answer in answers], axis=0))
-    x, column = numeric.candidates(block, p[:, endless])
+    x, column = _candidates(block, p[:, endless])
     found = [(answer.x, answer.column) for answer in answers] + [(x, endless[column])]
     points, columns = (np.concatenate(parts, axis=-1) for parts in zip(*found, strict=True))
     order = np.argsort(columns, kind="stable")
@@ -105,12 +108,19 @@ def _reduced(small: Reduced, p: Floats) -> Answer:
         if coefficients is not None:
             return _polynomial(small, coefficients, p)
         return _by_formula(small, p)
+    answer = _numeric(block, p)
+    empty = np.flatnonzero(~answer.solved())
+    return _joined(p, answer, empty, _on_tears(small, p[:, empty])) if empty.size else answer
+
+
+def _on_tears(small: Reduced, p: Floats) -> Answer:
+    """Search for several unknowns."""
+    block = small.block
     rows = [block.unknowns.index(name) for name in small.tears]
     box = block.lower[rows], block.upper[rows], np.array(block.guess)[rows]
-    found = numeric.multistart(small.equations, *box, p)
-    answer = certified(block, *_completed(small, *found, p), p).by("search")
-    empty = np.flatnonzero(~answer.solved())
-    return _joined(p, answer, empty, _numeric(block, p[:, empty])) if empty.size else answer
+    found = multistart(Problem(small.equations, *box, p))
+    answer = certified(block, *_completed(small, *found, p), p)
+    return answer.by("search").open_where_empty()
 
 
 def _by_formula(small: Reduced, p: Floats) -> Answer:
@@ -125,9 +135,14 @@ def _by_formula(small: Reduced, p: Floats) -> Answer:
 
 def _on_a_line(small: Reduced, p: Floats) -> Answer:
     low, high = small.block.domains[small.block.unknowns.index(small.tears[0])]
-    found = numeric.scan(small.equations, (low, high), p)
-    answer = certified(small.block, *_completed(small, *found, p), p).by("search on a line")
-    return answer.open_where_empty()
+    found = scan(small.equations, (low, high), p)
+    answer = certified(small.block, *_completed(small, *found, p), p)
+    if len(small.block.unknowns) > 1:
+        more = certified(
+            small.block, *further(_problem(small.block, p), answer.x, answer.column), p
+        )
+        answer = replace(more, continuum=answer.continuum | more.continuum)
+    return answer.by("search on a line").open_where_empty()
 
 
 def _polynomial(small: Reduced, coefficients: Floats, p: Floats) -> Answer:
@@ -146,7 +161,18 @@ def _polynomial(small: Reduced, coefficients: Floats, p: Floats) -> Answer:
 def _numeric(block: Block, p: Floats) -> Answer:
     """Search the whole block; a column without a solution stays open."""
     way = "search on a line" if len(block.unknowns) == 1 else "search"
-    return certified(block, *numeric.candidates(block, p), p).by(way).open_where_empty()
+    return certified(block, *_candidates(block, p), p).by(way).open_where_empty()
+
+
+def _candidates(block: Block, p: Floats) -> tuple[Floats, Ints]:
+    """Return points near solutions of a block, without reducing it."""
+    if len(block.unknowns) == 1:
+        return scan(block.equations, block.domains[0], p)
+    return multistart(_problem(block, p))
+
+
+def _problem(block: Block, p: Floats) -> Problem:
+    return Problem(block.equations, block.lower, block.upper, np.array(block.guess), p)
 
 
 def _completed(small: Reduced, x: Floats, column: Ints, p: Floats) -> tuple[Floats, Ints]:

@@ -2,22 +2,17 @@
 
 The first starts are spread over six decades around the size of each state: half of them each
 state on its own, half all states by nearly one factor, since where states feed each other they
-are large or small together. The next lie about the roots that these led to,
-
-    x = a + theta (b - a), -1 < theta < 2,   or   x_i = one of a_i, b_i, c_i, ...,
-
-shaken by 1 to 100 percent, with a, b, c any of these roots: between two attractors lies a third
-root, beyond it in line with them another, and of switches that hardly feel each other every
-combination. That is done over and over until it brings nothing new, with some starts spread
-around the largest roots known, angles aside.
+are large or small together. The next lie about the roots that these led to (see
+`physcm.mechanism.multistart`), over and over until that brings nothing new, with some starts
+spread around the largest roots known, angles aside.
 """
 
 from __future__ import annotations
 
 import numpy as np
-import scipy
 
 from physcm.mechanism.codegen import Floats
+from physcm.mechanism.multistart import about, uniforms
 from physcm.mechanism.roots import distinct
 from physcm.sim.equilibrium import EquilibriumEquations, brought_to_totals
 from physcm.sim.long_run import Limit
@@ -25,9 +20,6 @@ from physcm.sim.status import LimitStatus
 
 _DECADES, _BELOW = 6.0, 4.0
 _MOST_ROUNDS, _PATIENCE = 16, 4
-_SEED = 20
-_SHAKEN = -2.0
-_FAINT = 1e-3
 
 
 def every_root(
@@ -55,6 +47,7 @@ def every_root(
     """
     points, roots, barren = scatter(equations, scale, total, starts), np.empty((len(scale), 0)), 0
     points, straight = np.column_stack([begin, points]), np.isnan(equations.turns)
+    low, high = equations.bounds
     for again in range(_MOST_ROUNDS):
         known = roots.shape[1]
         found, converged = equations.roots(points, p, total)
@@ -64,7 +57,8 @@ def every_root(
             break
         if barren >= (1 if known == 1 else _PATIENCE):
             break
-        near = about(equations, roots, scale, total, starts, again + 1)
+        near = about(roots, low, high, scale, starts, again + 1)
+        near = brought_to_totals(equations, near, total[:, np.newaxis])
         size = np.where(straight, np.maximum(scale, np.abs(roots).max(axis=1)), scale)
         points = np.column_stack([near, scatter(equations, size, total, starts // 2, again + 1)])
     return roots
@@ -93,7 +87,7 @@ def scatter(
     if size == 0:
         return np.zeros((0, 1))
     low, high = equations.bounds
-    draws = _uniforms(2 * size + 2, count, again)
+    draws = uniforms(2 * size + 2, count, again)
     common, spread = draws[2 * size :]
     share = np.where(np.arange(count) % 2, 1.0, spread**2)
     decades = np.clip(common + share * (draws[:size] - common), 0.0, 1.0)
@@ -103,31 +97,6 @@ def scatter(
     starts = brought_to_totals(equations, starts, total[:, np.newaxis])
     meets = equations.meets(starts, total)
     return np.concatenate([starts[:, meets], starts[:, ~meets]], axis=1)
-
-
-def about(
-    equations: EquilibriumEquations, roots: Floats, scale: Floats, total: Floats, count: int,
-    again: int,
-) -> Floats:  # fmt: skip
-    """Return points (states, count) about some roots (states, roots), other ones each time."""
-    size, known = roots.shape
-    low, high = (end[:, np.newaxis] for end in equations.bounds)
-    draws = _uniforms(2 * size + 4, count, again)
-    a, b, theta, strength = draws[2 * size :]
-    one, other = (roots[:, (known * u).astype(int)] for u in (a, b))
-    line = one + (3 * theta - 1) * (other - one)
-    mixed = np.take_along_axis(roots, (known * draws[:size]).astype(int), axis=1)
-    x = np.where(np.arange(count) % 2, line, mixed)
-    shake = scipy.special.ndtri(draws[size : 2 * size]) * 10 ** (_SHAKEN * strength)
-    wide = np.maximum(np.ptp(roots, axis=1), scale)[:, np.newaxis]
-    amounts = np.maximum(np.abs(x), _FAINT * scale[:, np.newaxis]) * np.exp(2 * shake)
-    x = np.where(low >= 0, amounts, x + shake * wide)
-    return brought_to_totals(equations, np.clip(x, low, high), total[:, np.newaxis])
-
-
-def _uniforms(size: int, count: int, again: int) -> Floats:
-    """Return evenly spread numbers between 0 and 1, (size, count)."""
-    return np.asarray(scipy.stats.qmc.Halton(size, seed=_SEED + again).random(count).T)
 
 
 def _once(equations: EquilibriumEquations, roots: Floats, scale: Floats) -> Floats:
