@@ -266,6 +266,20 @@ def test_samples_that_are_followed_together_end_as_each_does_alone() -> None:
             np.testing.assert_allclose(alone[name][0], settled[name][k], rtol=1e-9)
 
 
+def test_three_competitors_rest_or_take_turns_as_may_and_leonard_found() -> None:
+    """SIAM J. Appl. Math. 29, 1975: all live if a + b < 2; one wins if both exceed 1."""
+    system = System(
+        {"x": "x*(1 - x - a*y - b*z)", "y": "y*(1 - y - a*z - b*x)", "z": "z*(1 - z - a*x - b*y)"},
+        parameters={"a": Uniform(0.5, 1.5), "b": Uniform(0.3, 1.2)},
+        initial={"x": 0.3, "y": 0.5, "z": 0.2},
+        bounds=dict.fromkeys("xyz", AMOUNT),
+    )
+    settled = settle(system, n=100)
+    rests = (settled.a + settled.b < 2) | ((settled.a > 1) & (settled.b > 1))
+    assert int((~rests).sum()) > 0
+    assert named(settled) == np.where(rests, "settled", "still_moving").tolist()
+
+
 def test_phases_that_slip_at_incommensurate_rates_do_not_repeat() -> None:
     pair = System({"a": "1.5 - sin(a)", "b": "2 - sin(b)"}, initial={"a": 0, "b": 1})
     assert outcome(pair) == ["still_moving"]

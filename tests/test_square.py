@@ -495,3 +495,26 @@ def test_a_velocity_is_followed_to_rest_like_all_else_unless_it_is_hardly_damped
         assert (float(end.v[0]) != 0) == followed
         assert abs(float(end.v[0])) < 1e-9
         assert 0 < abs(float(end.q[0]) - 1) < 1e-6
+
+
+def test_the_shares_of_runs_that_differ_for_several_reasons_add_up() -> None:
+    """u rests at 1 or -1; x comes to 0 from below 1 and explodes from above."""
+    system = System({"u": "u - u**3", "x": "x**2 - x"}, initial={"u": 0.5, "x": Uniform(0.5, 1.5)})
+    report = commutes(system, equilibrium_model(system), [Hold("x", 0)], n=40, starts=1)
+    above = int((system.draw(np.arange(40), 0)[0][1] > 1).sum())
+    shares = dict(
+        re.findall(r"In ([\d.]+)% of the runs: (A|2) stable equilibri", report.rows[0].why)
+    )
+    found = {kind: float(share) for share, kind in shares.items()}
+    assert found == {"A": 100 * above / 40, "2": 100 * (40 - above) / 40}
+
+
+def test_periods_of_several_samples_are_told_from_the_shortest_to_the_longest() -> None:
+    """Angular frequencies of a harmonic oscillator."""
+    system = System(
+        {"q": "w*p", "p": "-w*q"}, parameters={"w": Uniform(1, 2)}, initial={"q": 1, "p": 0}
+    )
+    report = commutes(system, equilibrium_model(system), [Hold("q", 1)], n=5, starts=1)
+    w = system.draw(np.arange(5), 0)[1][0]
+    shortest, longest = 2 * np.pi / w.max(), 2 * np.pi / w.min()
+    assert report.rows[0].simulation == f"periodic, T = {shortest:.4g} to {longest:.4g}"

@@ -18,6 +18,9 @@ _DID = {
     LimitStatus.BROKEN_OFF: "broken off",
 }
 
+_TOLD = 3
+"""So many different answers or reasons are told one by one."""
+
 
 def simulation_text(outcome: Outcome) -> str:
     """Say what simulation did over all samples and initial states."""
@@ -27,12 +30,23 @@ def simulation_text(outcome: Outcome) -> str:
         return ", ".join(f"{_DID[status]} {percent(k, total)}" for status, k in shares.items())
     (status,) = shares
     if status is LimitStatus.PERIODIC:
-        return f"periodic, T = {outcome.limits[0].period:.4g}"
+        ends = sorted({f"{limit.period:.4g}" for limit in outcome.limits}, key=float)
+        return f"periodic, T = {ends[0]}{f' to {ends[-1]}' if len(ends) > 1 else ''}"
     if status is LimitStatus.SETTLED and not outcome.agrees.all():
-        groups = limit_shares(outcome)
-        if len(groups) > 1:
-            return f"{len(groups)} limits ({', '.join(f'{g:.0%}' for g in groups)})"
+        return _limits_text(outcome)
     return _DID[status]
+
+
+def _limits_text(outcome: Outcome) -> str:
+    """Say whether it depends on the initial state where runs settle."""
+    samples = len(outcome.limits) // outcome.starts
+    shares = [limit_shares(outcome, sample) for sample in range(samples)]
+    several = sum(len(own) > 1 for own in shares)
+    if not several:
+        return "settled"
+    if samples == 1:
+        return f"{len(shares[0])} limits ({', '.join(f'{g:.0%}' for g in shares[0])})"
+    return f"settled, several limits in {percent(several, samples)} of the samples"
 
 
 def prediction_text(outcome: Outcome) -> str:
@@ -40,8 +54,12 @@ def prediction_text(outcome: Outcome) -> str:
     texts = Counter(_answer(outcome, column) for column in range(len(outcome.answers)))
     if len(texts) == 1:
         return next(iter(texts))
-    total = texts.total()
-    return "; ".join(f"{text} in {percent(count, total)}" for text, count in texts.items())
+    total, told = texts.total(), texts.most_common(_TOLD if len(texts) > _TOLD + 1 else None)
+    parts = [f"{text} in {percent(count, total)}" for text, count in told]
+    if len(told) < len(texts):
+        others = total - sum(count for _, count in told)
+        parts.append(f"{len(texts) - len(told)} other answers in {percent(others, total)}")
+    return "; ".join(parts)
 
 
 def _answer(outcome: Outcome, column: int) -> str:
@@ -85,11 +103,24 @@ def why(outcome: Outcome) -> str:
     """Say why simulation and model agree or not, as a physicist would."""
     if outcome.agrees.all():
         return _why_agree(outcome)
-    wrong = ~outcome.agrees
-    reason = reason_for(outcome, int(np.flatnonzero(~outcome.agrees)[0]))
-    if wrong.all():
-        return reason
-    return f"In {percent(int(wrong.sum()), wrong.size)} of the runs: {reason}"
+    kinds: dict[tuple[str, int, int], list[int]] = {}
+    for column in np.flatnonzero(~outcome.agrees).tolist():
+        attracting = int(outcome.attracting[column].sum())
+        kind = outcome.answers[column], attracting, int(outcome.statuses[column])
+        kinds.setdefault(kind, []).append(column)
+    runs = len(outcome.limits)
+    if max(map(len, kinds.values())) == runs:
+        return reason_for(outcome, 0)
+    groups = sorted(kinds.values(), key=len, reverse=True)
+    told = groups[: _TOLD if len(groups) > _TOLD + 1 else None]
+    reasons = [
+        f"In {percent(len(columns), runs)} of the runs: {reason_for(outcome, columns[0])}"
+        for columns in told
+    ]
+    if len(told) < len(groups):
+        others = sum(map(len, groups[_TOLD:]))
+        reasons.append(f"In {percent(others, runs)} of the runs, {len(groups) - _TOLD} more kinds.")
+    return " ".join(reasons)
 
 
 def reason_for(outcome: Outcome, column: int) -> str:

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import sympy as sp
 from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
+from physcm.mechanism.expression import substitute, symbol
 from physcm.mechanism.linearization import Linearized, Problem, inverses
 from physcm.mechanism.roots import newton
 from physcm.sim.conservation import (
@@ -90,6 +92,15 @@ class EquilibriumEquations:
         everything = (-np.inf, np.inf)
         pairs = [self.system.bounds.get(name, everything) for name in self.system.states]
         return np.ascontiguousarray(np.array(pairs, dtype=float).reshape(-1, 2).T)
+
+    @cached_property
+    def stay_at_zero(self) -> NDArray[np.bool_]:
+        """Which states have no rate where they are 0, whatever the others are, shape (states,)."""
+        system = self.system
+        drift = {
+            name: substitute(f, system.derived, system.derived) for name, f in system.drift.items()
+        }
+        return np.array([f.xreplace({symbol(name): sp.S.Zero}) == 0 for name, f in drift.items()])
 
     @cached_property
     def turns(self) -> Floats:

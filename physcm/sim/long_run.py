@@ -51,7 +51,7 @@ _EACH = slice(None)
 _FINEST = 1e-5
 NEAR, _LOOSE = 1e-6, 1e-3
 """How close to an equilibrium a run counts as settled, relative to the size of each state."""
-_TINY, _BOUNDLESS, _GONE = 1e-300, 1e150, 1e-20
+_TINY, _BOUNDLESS = 1e-300, 1e150
 """A state smaller than the one is as good as 0; one beyond the other has no square."""
 
 
@@ -290,12 +290,14 @@ class _Watch:
         if status not in (RunStatus.COMPLETE, RunStatus.STEP_LIMIT):
             self.interrupted(status, states[:, last], times[-1] - times[last])
             return False
-        before, self.x = self.x, states[:, last]
+        before, self.x = self.scale, states[:, last]
         self.time += times[last]
         self.scale = np.maximum(self.scale, np.abs(states[:, : last + 1]).max(axis=1))
         self.steps += run.steps
         self.window *= 2 if self.time > self.window and run.steps < MOST_STEPS / 3 else 1
-        if status is RunStatus.COMPLETE:
+        if self.is_astray():
+            self.limit = self.ended(LimitStatus.STILL_MOVING)
+        elif status is RunStatus.COMPLETE:
             self.limit = self.diverged(before)
             # Since a quarter of the window.
             self.moved = self.distance(states[:, states.shape[1] // 4 :], self.x[:, np.newaxis])
@@ -376,8 +378,8 @@ class _Watch:
         self.expected = self.time + ahead
 
     def regrows(self) -> bool:
-        """Say whether states that have all but died out would grow from here."""
-        gone = (np.abs(self.x) <= _GONE * self.positive_scale()) & (self.start != 0)
+        """Say whether states too small for their motion to be seen would grow from here."""
+        gone = (np.abs(self.x) <= _STILL * self.positive_scale()) & (self.start != 0)
         slopes = self.system.rates.jacobian.dense(0.0, self.x, self.p)[np.ix_(gone, gone)]
         if not gone.any() or not np.isfinite(slopes).all():
             return False
@@ -414,9 +416,23 @@ class _Watch:
             return None
         return (yield from closed_period(cycles, orbit, scale, ask))
 
+    def is_astray(self) -> bool:
+        """Say whether rounding took a state through 0, which its mechanism keeps it from passing.
+
+        A population may all but die out until numbers end, and grow again with the wrong sign.
+        One that has not yet done so gets its sign back.
+        """
+        across = self.x * np.sign(self.start) < 0
+        if not across.any():
+            return False
+        across &= self.equations.stay_at_zero
+        gone = np.abs(self.x) <= _STILL * self.positive_scale()
+        self.x = np.where(across & gone, -self.x, self.x)
+        return bool((across & ~gone).any())
+
     def diverged(self, before: Floats) -> Limit | None:
-        """Growth without bound: some state keeps growing in proportion with doubled time."""
-        grows = np.abs(self.x) > 1.2 * np.abs(before)
+        """Growth without bound: some state keeps outgrowing what it was before (states,)."""
+        grows = np.abs(self.x) > 1.2 * before
         self.growing = np.where(grows, self.growing + 1, 0)
         if self.scale.max() > _BOUNDLESS or self.outgrows(_GROWING_WINDOWS):
             return self.ended(LimitStatus.DIVERGED)

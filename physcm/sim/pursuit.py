@@ -22,6 +22,7 @@ from physcm.sim.system import System
 MOST_STEPS = 100_000
 """A sample takes at most so many, on the reference engine between two saved times."""
 
+_BROKE = (RunStatus.DIVERGED, RunStatus.STOPPED)
 _TINY, _AGAIN = 1e-300, 3
 """A state smaller than the one is as good as 0."""
 
@@ -81,12 +82,16 @@ def pursue_within(
     """Return the same for states that stay within bounds, (2, states, samples).
 
     What all but dies out before it returns, as an infection between epidemics, is smaller than
-    any absolute error, which may give it the wrong sign; that is done again without one.
+    any absolute error, which may give it the wrong sign, with which it may grow without bound;
+    that is done again without one.
     """
     runs = pursue(system, times, x, p, rtol, atol)
     inside = ~_crossing(bounds, x[:, :, np.newaxis]).any(axis=0)
+    ends_at_zero = (bounds == 0).any(axis=0)
     for _ in range(_AGAIN):
-        wrong = _crossing(bounds, runs.states) & inside & (atol > _TINY)
+        broke = np.array([status in _BROKE for status in runs.status], dtype=bool)
+        wrong = _crossing(bounds, runs.states) | (ends_at_zero & broke)
+        wrong &= inside & (atol > _TINY)
         atol = np.where(wrong, _TINY, atol)
         columns = np.flatnonzero(wrong.any(axis=0))
         if not columns.size:
