@@ -25,7 +25,8 @@ docs/notes/equilibria.md): libroadrunner on its one core takes, times as long as
     solver alone             2.9        5.9
     whole call               2.1        3.0
 
-and on one core 2.2 and 5.8, 1.7 and 3.0, and 2.0 and 4.4 where the numbers are samples of one
+before flows to rest became an eighth cheaper. On one core, by processor time on a busy machine, it
+takes 2.5 and 6.5 times as long, 1.9 and 3.3, and 2.3 and 4.6 where the numbers are samples of one
 system. As it is installed it takes several thousand times as long. Of model 27 it leaves a quarter
 unsolved.
 """
