@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from physcm.abstraction import Abstraction, Undefined
 from physcm.abstraction.tau import Tau
-from physcm.abstraction.transformation.errors import crosswise, matched
+from physcm.abstraction.transformation.errors import crosswise, distance, matched
 from physcm.abstraction.transformation.from_tau import image_by_tau
 from physcm.abstraction.transformation.laws import SampledLaw, difference, wasserstein
 from physcm.abstraction.transformation.linear import GaussianLaw, LinearEquations, rational
@@ -323,8 +323,8 @@ def test_exact_abstractions_compose_to_an_exact_one(rng: np.random.Generator, sp
     bound = first.error_bound(second, [[], do])
     assert bound.lipschitz == pytest.approx(math.sqrt(2))
     for row in bound.rows:
-        assert row.error <= row.bound + 1e-6
-        assert row.bound == pytest.approx(math.sqrt(2) * row.first + row.second)
+        assert row.error.value <= row.bound + 1e-6
+        assert row.bound == pytest.approx(math.sqrt(2) * row.first.value + row.second.value)
 
 
 def test_the_bound_of_a_composition_can_be_met() -> None:
@@ -333,7 +333,7 @@ def test_the_bound_of_a_composition_can_be_met() -> None:
     high = SCM({"z": "3*e"}, {"e": Normal(5, 1)})
     first, second = Abstraction(low, middle, {"y": "x"}), Abstraction(middle, high, {"z": "3*y"})
     (row,) = first.error_bound(second, [[]]).rows
-    assert (row.first, row.second, row.bound, row.error) == (1, 12, 15, 15)
+    assert (row.first.value, row.second.value, row.bound, row.error.value) == (1, 12, 15, 15)
 
 
 def test_functions_compose_and_what_is_undefined_stays_so() -> None:
@@ -381,6 +381,24 @@ def test_errors_by_samples_have_intervals_that_hold_the_distance(
         inside += one.interval[0] - 1e-9 <= expected <= one.interval[1] + 1e-9
         assert abs(one.value - expected) < 0.12
     assert inside >= 17
+
+
+@pytest.mark.parametrize(("p", "q"), [(0.05, 0.08), (0.5, 0.53), (0.3, 0.4), (0.0, 0.5)])
+def test_intervals_of_discrete_errors_hold_the_distance_as_often_as_they_say(
+    p: float, q: float
+) -> None:
+    """W^2 of two Bernoulli laws is |p - q|, which a matching of samples is off from by chance."""
+    inside = 0
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        x, y = ((rng.random((1, 1000)) < chance).astype(float) for chance in (p, q))
+        low, high = distance(constant_law(x), constant_law(y)).interval(0.95)
+        inside += low <= math.sqrt(abs(p - q)) <= high
+    assert inside >= 0.9 * 150  # three standard deviations of the share below 0.95
+
+
+def constant_law(values: Floats) -> SampledLaw:
+    return SampledLaw(tuple(names("y", len(values))), lambda _: values, 0, 1e-9)
 
 
 @pytest.mark.parametrize("n", [1, 2, 4])

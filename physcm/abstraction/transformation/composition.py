@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from physcm.abstraction.tau import Given, Values
-from physcm.abstraction.transformation.errors import PAIRS, errors
+from physcm.abstraction.transformation.errors import PAIRS, Estimate, errors
 from physcm.abstraction.transformation.linear import LinearMap
 from physcm.abstraction.transformation.omega import Image, Omega, Undefined
 from physcm.mechanism.codegen import Floats
@@ -38,15 +38,15 @@ class BoundRow:
         do: the intervention below.
         first: e1(i), the error of the first.
         second: e2(omega1(i)), that of the second.
-        bound: L e1 + e2.
+        bound: L e1 + e2, at the upper ends of their intervals.
         error: of both, as measured.
     """
 
     do: Interventions
-    first: float
-    second: float
+    first: Estimate
+    second: Estimate
     bound: float
-    error: float
+    error: Estimate
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ class Bound:
 
     def __str__(self) -> str:
         return "\n".join(
-            f"{label(row.do)}: {row.error:.4g} <= {row.bound:.4g} = {self.lipschitz:.4g} * "
-            f"{row.first:.4g} + {row.second:.4g}"
+            f"{label(row.do)}: {row.error} <= {row.bound:.4g} = {self.lipschitz:.4g} * "
+            f"{row.first.interval[1]:.4g} + {row.second.interval[1]:.4g}"
             for row in self.rows
         )
 
@@ -130,7 +130,7 @@ def bound(
     return Bound(
         constant,
         tuple(
-            BoundRow(do, e1.value, e2.value, constant * e1.value + e2.value, e.value)
+            BoundRow(do, e1, e2, constant * e1.interval[1] + e2.interval[1], e)
             for do, e1, e2, e in rows
         ),
     )

@@ -11,7 +11,9 @@ Matching two samples of one law finds them apart, an excess that is taken off cr
 
 which has no bias for laws that differ by a shift, and no variance where draws are shared. The
 interval is Student's over batches of samples, and reaches as much farther as D of the batches is
-from D of the whole: what is left of the bias is less than what larger samples have taken off.
+from D of the whole: what is left of the bias is less than what larger samples have taken off. Of
+laws with gaps, such as discrete ones, D takes off too much; but the mean of w between samples is
+never below W^2, and so the interval reaches up to that of the halves crosswise as well.
 """
 
 from __future__ import annotations
@@ -147,7 +149,7 @@ def errors(
         raise InvalidValue(f"n is `{n}`; give at least {2 * _BATCHES}, two per batch")
     images = [abstraction.defined_image(do) for do in family]
     both = sides(abstraction, family, images, n=n, seed=seed, step=step)
-    found = [_distance(below, above) for below, above in zip(both.below, both.above, strict=True)]
+    found = [distance(below, above) for below, above in zip(both.below, both.above, strict=True)]
     values = np.array([one.value for one in found])
     rest = (1 - confidence) / (2 if drawn else 1)
     lows, highs = np.array([one.interval(1 - rest / len(found)) for one in found]).T
@@ -192,39 +194,51 @@ def _shares(weights: Sequence[float] | None, size: int, drawn: bool) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
-class _Distance:
-    """A distance as the root of D, with D of batches where it is uncertain."""
+class Distance:
+    """A distance of two laws, as the root of D.
+
+    Attributes:
+        squared: D.
+        batches: D of batches of samples; none where it is certain.
+        across: w between halves of the samples crosswise, the mean of which is never too small.
+    """
 
     squared: float
     batches: Floats
+    across: float = 0.0
 
     @property
     def value(self) -> float:
+        """The distance."""
         return math.sqrt(max(0.0, self.squared))
 
     def interval(self, confidence: float) -> Interval:
+        """Return the interval that holds it with some confidence."""
         if not self.batches.size:
             return self.value, self.value
         mean = float(self.batches.mean())
         spread, off = _spread_of_mean(self.batches, confidence), abs(self.squared - mean)
         low, high = min(self.squared, mean) - spread, max(self.squared, mean) + spread + off
+        high = max(high, self.across + spread)
         return math.sqrt(max(0.0, low)), math.sqrt(max(0.0, high))
 
 
-def _distance(below: Law, above: Law | None) -> _Distance:
+def distance(below: Law, above: Law | None) -> Distance:
+    """Return how far two laws lie apart; infinite where samples have values on one side alone."""
     if isinstance(below, GaussianLaw):
         assert isinstance(above, GaussianLaw)
-        return _Distance(wasserstein(below, above) ** 2, np.empty(0))
+        return Distance(wasserstein(below, above) ** 2, np.empty(0))
     assert isinstance(above, SampledLaw)
     x, y = below.values, above.values
     there = np.isfinite(x).all(axis=0)
     if (there != np.isfinite(y).all(axis=0)).any() or there.sum() < 2:
-        return _Distance(math.inf, np.empty(0))
+        return Distance(math.inf, np.empty(0))
     x, y = x[:, there], y[:, there]
     x = np.where(np.abs(x - y) <= below.tolerance * np.abs(y), y, x)
     count = min(_BATCHES, x.shape[1] // 2)
     parts = zip(np.array_split(x, count, axis=1), np.array_split(y, count, axis=1), strict=True)
-    return _Distance(crosswise(x, y), np.array([crosswise(*part) for part in parts]))
+    across, within = _across_and_within(x, y)
+    return Distance(across - within, np.array([crosswise(*part) for part in parts]), across)
 
 
 def crosswise(x: Floats, y: Floats) -> float:
@@ -235,9 +249,16 @@ def crosswise(x: Floats, y: Floats) -> float:
     >>> round(matched(x, y), 1), round(crosswise(x, y), 1), round(crosswise(x, x + 3), 6)
     (0.1, 0.0, 18.0)
     """
+    across, within = _across_and_within(x, y)
+    return across - within
+
+
+def _across_and_within(x: Floats, y: Floats) -> tuple[float, float]:
+    """Return the mean of w between the halves of both samples crosswise, and within each."""
     half = x.shape[1] // 2
     (x1, x2), (y1, y2) = ((z[:, :half], z[:, half : 2 * half]) for z in (x, y))
-    return (matched(x1, y2) + matched(x2, y1) - matched(x1, x2) - matched(y1, y2)) / 2
+    across = (matched(x1, y2) + matched(x2, y1)) / 2
+    return across, (matched(x1, x2) + matched(y1, y2)) / 2
 
 
 def matched(x: Floats, y: Floats) -> float:
