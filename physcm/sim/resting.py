@@ -18,7 +18,8 @@ from physcm.mechanism.codegen import Floats
 from physcm.sim.certified import Certified
 from physcm.sim.equilibrium import EquilibriumEquations
 from physcm.sim.fused.certificates import certified_together
-from physcm.sim.fused.rest import MOVES, RESTS, ROUGH, Paths, followed, sought
+from physcm.sim.fused.rest import ROUGH, Paths, followed, sought
+from physcm.sim.fused.transient import MOVES, RESTS
 from physcm.sim.stacked import Stack
 from physcm.sim.status import RestStatus
 

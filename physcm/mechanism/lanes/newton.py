@@ -20,13 +20,16 @@ from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.lanes.blocks import LANES
 from physcm.mechanism.lanes.compiler import Code, compiled
 from physcm.mechanism.lanes.implicit import implicit
-from physcm.mechanism.lanes.native import Kernel, invoke
+from physcm.mechanism.lanes.native import Kernel, block, invoke, part
 from physcm.mechanism.lanes.pool import cores, share
 
 _ITERATIONS, _CLOSE, _STALLED, _SHORTEST = 100, 1e-8, 1e-6, 2.0**-20
 _TINY = 1e-300
 _WHOLE = 2.0**300
 """A step in time so long that a linearly implicit step along -r is Newton's."""
+_STEP, _SLOPE, _SHARE, _LEAST, _X = range(1, 6)
+_SAMPLE, _TALLY = range(2)
+_ROW = 8 * LANES
 
 
 def newton(name: str, downhill: Program, starts: Floats, p: Floats, bounds: Floats) -> Floats:
@@ -68,10 +71,9 @@ def _system(name: str, downhill: Program) -> tuple[Code, NDArray[np.int64], int]
     return code, addresses, equations.rows
 
 
-@Kernel
 def descend(
-    system: Any, storage: int, parameters: Any, state: Any, bounds: Any, low: int, high: int,
-    stop: Any,
+    system: NDArray[np.int64], storage: int, parameters: Floats, state: Floats, bounds: Floats,
+    low: int, high: int, stop: NDArray[np.int64],
 ) -> None:  # fmt: skip
     """Let Newton's method set out from the samples low, ..., high - 1.
 
@@ -85,65 +87,119 @@ def descend(
         high: the first beyond.
         stop: the work breaks off when this is not 0, (1).
     """
+    b = block(_X + 4 * len(state) + len(parameters) + storage)
+    b[_STEP] = _WHOLE
+    _descend(system, parameters, state, bounds, low, high, stop, b, np.full((2, LANES), -1))
+
+
+@Kernel
+def _descend(
+    system: Any, parameters: Any, state: Any, bounds: Any, low: int, high: int, stop: Any,
+    b: Any, w: Any,
+) -> None:  # fmt: skip
+    # The rows of b: time, step and slope in time, the share a, the least |r| so far, x, the step
+    # u and the next one z, -r, parameters, and what `prepare` keeps; of w: what lane has which
+    # sample, and how often it has been looked at.
     n = state.shape[0]
-    x, u, z = np.zeros((n, LANES)), np.zeros((n, LANES)), np.zeros((n, LANES))
-    f, q = np.zeros((n, LANES)), np.zeros((storage, LANES))
-    p = np.zeros((parameters.shape[0], LANES))
-    t, s, d = np.zeros(LANES), np.full(LANES, _WHOLE), np.zeros(LANES)
-    share, least = np.zeros(LANES), np.zeros(LANES)
-    sample, tally = np.full(LANES, -1), np.zeros(LANES, np.int64)
+    z = _X + 2 * n
+    f = z + n
+    p = f + n
+    t = b.ctypes.data
+    at_x, at_z, at_f, at_p = t + _ROW * _X, t + _ROW * z, t + _ROW * f, t + _ROW * p
+    at_s, at_d, at_q = t + _ROW * _STEP, t + _ROW * _SLOPE, at_p + _ROW * parameters.shape[0]
     waiting, active = low, 0
     while stop[0] == 0:
         for i in range(LANES):
-            if sample[i] < 0 and waiting < high:
-                sample[i], tally[i], share[i], least[i] = waiting, 0, 0.0, np.inf
-                for r in range(n):
-                    x[r, i], u[r, i] = state[r, waiting], 0.0
-                for r in range(parameters.shape[0]):
-                    p[r, i] = parameters[r, waiting]
+            if w[_SAMPLE, i] < 0 and waiting < high:
+                _enter(i, waiting, state, parameters, b, w)
                 waiting += 1
                 active += 1
         if active == 0:
             break
+        _step(n, b)
+        invoke(system[0], (t, at_x, at_p, at_s, at_f, at_q))
         for r in range(n):
             for i in range(LANES):
-                x[r, i] += share[i] * u[r, i]
-        prepare = t.ctypes.data, x.ctypes.data, p.ctypes.data, s.ctypes.data
-        invoke(system[0], (*prepare, f.ctypes.data, q.ctypes.data))
-        z[:] = 0.0
-        solve = s.ctypes.data, d.ctypes.data, f.ctypes.data, q.ctypes.data
-        invoke(system[1], (*solve, z.ctypes.data))
+                b[z + r, i] = 0.0
+        invoke(system[1], (at_s, at_d, at_f, at_q, at_z))
         for i in range(LANES):
-            if sample[i] < 0:
-                continue
-            size, moved, largest, close = 0.0, 0.0, 0.0, True
-            for r in range(n):
-                size = max(size, abs(f[r, i])) if abs(f[r, i]) < np.inf else np.inf
-                moved, largest = max(moved, abs(u[r, i])), max(largest, abs(x[r, i]))
-            tally[i] += 1
-            ended = tally[i] >= _ITERATIONS
-            if size < least[i] or size == 0.0:
-                least[i], share[i] = size, 1.0
-                for r in range(n):
-                    new, end, u[r, i] = x[r, i] + z[r, i], bounds[0, r], z[r, i]
-                    if new > bounds[1, r]:
-                        end = bounds[1, r]
-                    if new < bounds[0, r] or new > bounds[1, r]:
-                        share[i] = min(share[i], 0.9 * (end - x[r, i]) / z[r, i])
-                    close = close and abs(z[r, i]) <= _CLOSE * abs(x[r, i]) + _TINY
-                if close and share[i] == 1.0:
-                    for r in range(n):
-                        x[r, i] += u[r, i]
-                    ended = True
-            else:
-                back = 0.5 * share[i]
-                for r in range(n):
-                    x[r, i] -= share[i] * u[r, i]
-                if moved * share[i] <= _STALLED * largest or back < _SHORTEST:
-                    ended = True
-                share[i] = back
-            if ended:
-                for r in range(n):
-                    state[r, sample[i]] = x[r, i]
-                sample[i], share[i] = -1, 0.0
-                active -= 1
+            if w[_SAMPLE, i] >= 0:
+                w[_TALLY, i] += 1
+                size = _size(i, n, b)
+                if size < b[_LEAST, i] or size == 0.0:
+                    b[_LEAST, i] = size
+                    ended = _go_on(i, bounds, b)
+                else:
+                    ended = _turn_back(i, n, b)
+                if ended or w[_TALLY, i] >= _ITERATIONS:
+                    _leave(i, state, b, w)
+                    active -= 1
+
+
+@part
+def _enter(i: int, s: int, state: Any, parameters: Any, b: Any, w: Any) -> None:
+    """Put a sample into a lane."""
+    n = state.shape[0]
+    for r in range(n):
+        b[_X + r, i], b[_X + n + r, i] = state[r, s], 0.0
+    for r in range(parameters.shape[0]):
+        b[_X + 4 * n + r, i] = parameters[r, s]
+    w[_SAMPLE, i], w[_TALLY, i], b[_SHARE, i], b[_LEAST, i] = s, 0, 0.0, np.inf
+
+
+@part
+def _step(n: int, b: Any) -> None:
+    """Replace x by x + a u."""
+    for r in range(n):
+        for i in range(LANES):
+            b[_X + r, i] += b[_SHARE, i] * b[_X + n + r, i]
+
+
+@part
+def _size(i: int, n: int, b: Any) -> float:
+    """Return max |r|."""
+    size = 0.0
+    for r in range(n):
+        one = abs(b[_X + 3 * n + r, i])
+        size = max(size, one) if one < np.inf else np.inf
+    return size
+
+
+@part
+def _go_on(i: int, bounds: Any, b: Any) -> bool:
+    """Take the next step as a whole, or as far as the bounds are; say whether it is the last."""
+    n, share, close = bounds.shape[1], 1.0, True
+    for r in range(n):
+        x, u, end = b[_X + r, i], b[_X + 2 * n + r, i], bounds[0, r]
+        b[_X + n + r, i], new = u, x + u
+        if new > bounds[1, r]:
+            end = bounds[1, r]
+        if new < bounds[0, r] or new > bounds[1, r]:
+            share = min(share, 0.9 * (end - x) / u)
+        close = close and abs(u) <= _CLOSE * abs(x) + _TINY
+    b[_SHARE, i] = share
+    if close and share == 1.0:
+        for r in range(n):
+            b[_X + r, i] += b[_X + n + r, i]
+        return True
+    return False
+
+
+@part
+def _turn_back(i: int, n: int, b: Any) -> bool:
+    """Go back and take half the step; say whether it is too short for that."""
+    share, moved, largest = b[_SHARE, i], 0.0, 0.0
+    for r in range(n):
+        u = b[_X + n + r, i]
+        moved, largest = max(moved, abs(u)), max(largest, abs(b[_X + r, i]))
+        b[_X + r, i] -= share * u
+    b[_SHARE, i] = 0.5 * share
+    return bool(moved * share <= _STALLED * largest or 0.5 * share < _SHORTEST)
+
+
+@part
+def _leave(i: int, state: Any, b: Any, w: Any) -> None:
+    """Take a sample out of a lane."""
+    for r in range(state.shape[0]):
+        state[r, w[_SAMPLE, i]] = b[_X + r, i]
+    w[_SAMPLE, i], b[_SHARE, i] = -1, 0.0
