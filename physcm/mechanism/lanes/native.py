@@ -83,8 +83,12 @@ def block(rows: int) -> Floats:
 
 
 def part(function: Callable[..., Any]) -> Any:
-    """Compile a function for use inside kernels, of which it becomes a part."""
-    return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
+    """Compile a function for use inside kernels, of which it becomes a part.
+
+    It is not called but inlined: a call hands on all that its arrays consist of.
+    """
+    options = {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    return njit(**options, **_OPTIONS)(function)
 
 
 def require_kernels() -> None:

@@ -81,7 +81,7 @@ def run(
     _run(
         stepper.method, stepper.system, stepper.stages, tolerance, begin, end, inside, start,
         parameters, step, status, steps, times, out, low, high, stop, watch, truth, blind, b,
-        np.zeros((2, LANES), np.int64),
+        np.full((2, LANES), -1),
     )  # fmt: skip
 
 
@@ -93,13 +93,9 @@ def _run(
 ) -> None:  # fmt: skip
     # The rows of b: the ledger, states, tolerances, new states, parameters, conditions, stages,
     # coefficients of the interpolant and what the method keeps; of w: what lane has which sample.
-    n, m = start.shape[0], parameters.shape[0]
-    x = _ROWS
-    unit = x + n
-    y = unit + n
-    z = y + n
-    p = z + n
-    seen = p + m
+    n = start.shape[0]
+    x, unit, y, z, p = _ROWS, _ROWS + n, _ROWS + 2 * n, _ROWS + 3 * n, _ROWS + 4 * n
+    seen = p + parameters.shape[0]
     k = seen + truth.shape[0]
     c = k + stages * n
     q = c + stages * n
@@ -113,35 +109,27 @@ def _run(
     moving = n, l, at_x, at_k, at_z
     saving = n, l, at_x, at_z, at_k, at_c, out.ctypes.data, out.shape[1] * out.shape[2]
     waiting, active = low, 0
-    for i in range(LANES):
-        w[_SAMPLE, i] = -1
     while stop[0] == 0:
         if active < LANES and waiting < high:
             for i in range(LANES):
                 while waiting < high and status[waiting] != 0:
                     waiting += 1
                 if w[_SAMPLE, i] < 0 and waiting < high:
-                    s = waiting
-                    b[_TIME, i], b[_END, i], b[_STEP, i] = begin[s], end[s], step[s]
-                    b[_FIRST, i], b[_LAST, i] = inside[0, s], inside[1, s]
-                    _enter(i, s, x, start, unit, tolerance, p, parameters, times, b, w)
+                    _set_clock(i, waiting, begin, end, step, inside, b)
+                    _enter(i, waiting, x, start, unit, tolerance, p, parameters, times, b, w)
                     waiting += 1
                     active += 1
             invoke(code[_BEGIN], everything)
         if active == 0:
             break
         invoke(code[_ATTEMPT], everything)
-        if watch is not None:
+        if watch is not None or _is_due(b):
             invoke(code[_EXTEND], everything)
             invoke(code[_SHAPE], mixed)
+        if watch is not None:
             _look(code[_MIX], watch, mixed, at_p, seen, truth, blind, b, w)
-        extended = watch is not None
         for i in range(LANES):
             if b[_SIZE, i] <= 1.0 and b[_DUE, i] <= b[_REACHED, i]:
-                if not extended:
-                    invoke(code[_EXTEND], everything)
-                    invoke(code[_SHAPE], mixed)
-                    extended = True
                 _save(code[_SAVE], saving, i, times, b, w)
         if watch is not None:
             _stop(code[_MIX], mixed, n, y, z, b)
@@ -157,11 +145,18 @@ def _run(
 
 
 @part
+def _set_clock(i: int, s: int, begin: Any, end: Any, step: Any, inside: Any, b: Any) -> None:
+    """Write to a lane when its sample begins and ends, and its step."""
+    b[_TIME, i], b[_END, i], b[_STEP, i] = begin[s], end[s], step[s]
+    b[_FIRST, i], b[_LAST, i] = inside[0, s], inside[1, s]
+
+
+@part
 def _enter(
     i: int, s: int, x: int, start: Any, unit: int, tolerance: Any, p: int, parameters: Any,
     times: Any, b: Any, w: Any,
 ) -> None:  # fmt: skip
-    """Put a sample into a lane, whose time is known; find the first time to save after it."""
+    """Put a sample into a lane, whose clock is set; find the first time to save."""
     for r in range(start.shape[0]):
         b[x + r, i] = start[r, s]
         b[unit + r, i] = tolerance[r, min(s, tolerance.shape[1] - 1)]
@@ -178,6 +173,15 @@ def _enter(
     b[_DUE, i] = times[row, first] if first < times.shape[1] else np.inf
     b[_FRESH, i] = 1.0
     b[_TRIED, i] = b[_STEEPS, i] = b[_MILD, i] = 0.0
+
+
+@part
+def _is_due(b: Any) -> bool:
+    """Say whether anything is to be saved within the steps just tried."""
+    for i in range(LANES):
+        if b[_SIZE, i] <= 1.0 and b[_DUE, i] <= b[_REACHED, i]:
+            return True
+    return False
 
 
 @part
