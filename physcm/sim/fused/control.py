@@ -26,65 +26,6 @@ STEEP = "call void @steep(ptr %l)"
 
 def begin(order: int, d: set[str]) -> list[str]:
     """Return what finds the first step of samples that are new; f there goes into k_0."""
-
-    def start(v: Vectors, lane: int) -> None:
-        look_at(v, lane, read(v, Row.TIME, lane))
-
-    def adopt(v: Vectors, at: str, lane: int) -> None:
-        fresh = v.compare(">", read(v, Row.FRESH, lane), v.number(0.0))
-        slope = v.select(fresh, v.load("%y", 0, at, 1), v.load("%k", 0, at, 1))
-        v.store(slope, "%k", 0, at, 1)
-        x = v.load("%x", 0, at, 1)
-        unit = tolerated(v, at, lane, x)
-        accumulate(v, Row.ABOVE, lane, v.div(x, unit))
-        accumulate(v, Row.BELOW, lane, v.div(slope, unit))
-
-    def guess(v: Vectors, lane: int) -> None:
-        count = read(v, Row.COUNT, lane)
-        d0 = v.intrinsic("sqrt", v.div(read(v, Row.ABOVE, lane), count))
-        d1 = v.intrinsic("sqrt", v.div(read(v, Row.BELOW, lane), count))
-        span = v.sub(read(v, Row.END, lane), read(v, Row.TIME, lane))
-        small = v.mul(v.number(1e-6), span)
-        clear = v.flag(
-            "and", v.compare(">", d0, v.number(1e-5)), v.compare(">", d1, v.number(1e-5))
-        )
-        h = v.select(clear, v.div(v.mul(v.number(0.01), d0), d1), small)
-        h = smaller(v, h, span)
-        write(v, Row.NEXT, lane, h)
-        look_at(v, lane, v.add(read(v, Row.TIME, lane), h))
-        write(v, Row.SIZE, lane, v.number(0.0))
-
-    def euler(v: Vectors, at: str, lane: int) -> None:
-        step = v.mul(read(v, Row.NEXT, lane), v.load("%k", 0, at, 1))
-        v.store(v.add(v.load("%x", 0, at, 1), step), "%y", 0, at, 1)
-
-    def bend(v: Vectors, at: str, lane: int) -> None:
-        change = v.sub(v.load("%z", 0, at, 1), v.load("%k", 0, at, 1))
-        unit = tolerated(v, at, lane, v.load("%x", 0, at, 1))
-        accumulate(v, Row.SIZE, lane, v.div(change, unit))
-
-    def first(v: Vectors, lane: int) -> None:
-        count, h = read(v, Row.COUNT, lane), read(v, Row.NEXT, lane)
-        d1 = v.intrinsic("sqrt", v.div(read(v, Row.BELOW, lane), count))
-        d2 = v.div(v.intrinsic("sqrt", v.div(read(v, Row.SIZE, lane), count)), h)
-        most = v.select(v.compare(">", d1, d2), d1, d2)
-        largest = v.mul(v.number(100.0), h)
-        root = _power(v, v.div(v.number(0.01), most), 1 / (order + 1))
-        # No curvature, or none that is finite: stay with the guess.
-        chosen = v.select(v.compare(">", most, v.number(1e-15)), smaller(v, root, largest), h)
-        chosen = v.select(v.compare("<", chosen, v.number(math.inf)), chosen, h)
-        own = read(v, Row.STEP, lane)
-        known = v.compare(">", own, v.number(0.0))
-        span = v.sub(read(v, Row.END, lane), read(v, Row.TIME, lane))
-        # What starts at next to nothing, such as 1e-15, would set a step that is as short.
-        shortest = v.mul(v.number(_SHORTEST), span)
-        chosen = v.select(v.compare(">", chosen, shortest), chosen, shortest)
-        new = v.select(known, own, chosen)
-        new = smaller(v, new, read(v, Row.LONGEST, lane))
-        fresh = v.compare(">", read(v, Row.FRESH, lane), v.number(0.0))
-        write(v, Row.STEP, lane, v.select(fresh, smaller(v, new, span), own))
-        write(v, Row.FRESH, lane, v.number(0.0))
-
     calls = [
         "%f = load ptr, ptr %system",
         place(Row.AT, "at"),
@@ -100,14 +41,80 @@ def begin(order: int, d: set[str]) -> list[str]:
     ]
     return [
         over_lanes("clear", "l", _clear, d),
-        over_lanes("start", "l", start, d),
-        over_rows("adopt", "l x k y tolerance", adopt, d),
-        over_lanes("guess", "l", guess, d),
-        over_rows("euler", "l x k y", euler, d),
-        over_rows("bend", "l x k z tolerance", bend, d),
-        over_lanes("first", "l", first, d),
+        over_lanes("start", "l", _start, d),
+        over_rows("adopt", "l x k y tolerance", _adopt, d),
+        over_lanes("guess", "l", _guess, d),
+        over_rows("euler", "l x k y", _euler, d),
+        over_rows("bend", "l x k z tolerance", _bend, d),
+        over_lanes("first", "l", lambda v, lane: _first(v, lane, order), d),
         sequence("begin", ARGUMENTS, calls),
     ]
+
+
+def _start(v: Vectors, lane: int) -> None:
+    look_at(v, lane, read(v, Row.TIME, lane))
+
+
+def _adopt(v: Vectors, at: str, lane: int) -> None:
+    """Write f of new samples to k_0, and add up d0^2 and d1^2, the squares of x and f."""
+    fresh = v.compare(">", read(v, Row.FRESH, lane), v.number(0.0))
+    slope = v.select(fresh, v.load("%y", 0, at, 1), v.load("%k", 0, at, 1))
+    v.store(slope, "%k", 0, at, 1)
+    x = v.load("%x", 0, at, 1)
+    unit = tolerated(v, at, lane, x)
+    accumulate(v, Row.ABOVE, lane, v.div(x, unit))
+    accumulate(v, Row.BELOW, lane, v.div(slope, unit))
+
+
+def _guess(v: Vectors, lane: int) -> None:
+    """Write h0 = 0.01 d0 / d1 as the next step, and look at its end."""
+    count = read(v, Row.COUNT, lane)
+    d0 = v.intrinsic("sqrt", v.div(read(v, Row.ABOVE, lane), count))
+    d1 = v.intrinsic("sqrt", v.div(read(v, Row.BELOW, lane), count))
+    span = v.sub(read(v, Row.END, lane), read(v, Row.TIME, lane))
+    small = v.mul(v.number(1e-6), span)
+    clear = v.flag("and", v.compare(">", d0, v.number(1e-5)), v.compare(">", d1, v.number(1e-5)))
+    h = v.select(clear, v.div(v.mul(v.number(0.01), d0), d1), small)
+    h = smaller(v, h, span)
+    write(v, Row.NEXT, lane, h)
+    look_at(v, lane, v.add(read(v, Row.TIME, lane), h))
+    write(v, Row.SIZE, lane, v.number(0.0))
+
+
+def _euler(v: Vectors, at: str, lane: int) -> None:
+    step = v.mul(read(v, Row.NEXT, lane), v.load("%k", 0, at, 1))
+    v.store(v.add(v.load("%x", 0, at, 1), step), "%y", 0, at, 1)
+
+
+def _bend(v: Vectors, at: str, lane: int) -> None:
+    """Add up the square of the change of f along Euler's step."""
+    change = v.sub(v.load("%z", 0, at, 1), v.load("%k", 0, at, 1))
+    unit = tolerated(v, at, lane, v.load("%x", 0, at, 1))
+    accumulate(v, Row.SIZE, lane, v.div(change, unit))
+
+
+def _first(v: Vectors, lane: int, order: int) -> None:
+    """Write min(100 h0, (0.01 / max(d1, d2))^(1 / (order + 1))), d2 the change of f in time."""
+    count, h = read(v, Row.COUNT, lane), read(v, Row.NEXT, lane)
+    d1 = v.intrinsic("sqrt", v.div(read(v, Row.BELOW, lane), count))
+    d2 = v.div(v.intrinsic("sqrt", v.div(read(v, Row.SIZE, lane), count)), h)
+    most = v.select(v.compare(">", d1, d2), d1, d2)
+    largest = v.mul(v.number(100.0), h)
+    root = _power(v, v.div(v.number(0.01), most), 1 / (order + 1))
+    # No curvature, or none that is finite: stay with the guess.
+    chosen = v.select(v.compare(">", most, v.number(1e-15)), smaller(v, root, largest), h)
+    chosen = v.select(v.compare("<", chosen, v.number(math.inf)), chosen, h)
+    own = read(v, Row.STEP, lane)
+    known = v.compare(">", own, v.number(0.0))
+    span = v.sub(read(v, Row.END, lane), read(v, Row.TIME, lane))
+    # What starts at next to nothing, such as 1e-15, would set a step that is as short.
+    shortest = v.mul(v.number(_SHORTEST), span)
+    chosen = v.select(v.compare(">", chosen, shortest), chosen, shortest)
+    new = v.select(known, own, chosen)
+    new = smaller(v, new, read(v, Row.LONGEST, lane))
+    fresh = v.compare(">", read(v, Row.FRESH, lane), v.number(0.0))
+    write(v, Row.STEP, lane, v.select(fresh, smaller(v, new, span), own))
+    write(v, Row.FRESH, lane, v.number(0.0))
 
 
 def _clear(v: Vectors, lane: int) -> None:
