@@ -83,11 +83,16 @@ def block(rows: int) -> Floats:
 
 
 def part(function: Callable[..., Any]) -> Any:
-    """Compile a function for use inside kernels, of which it becomes a part.
+    """Compile a function for use inside kernels, of which it becomes a part."""
+    return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function)
 
-    It is not called but inlined: a call hands on all that its arrays consist of.
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Compile a part that is not called but inlined wherever it is used.
+
+    A call hands on all that its arrays consist of, which takes longer than a short part itself.
     """
-    options = {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": True}
     return njit(**options, **_OPTIONS)(function)
 
 

@@ -20,7 +20,7 @@ from physcm.mechanism.codegen import Floats, Program
 from physcm.mechanism.lanes.blocks import LANES
 from physcm.mechanism.lanes.compiler import Code, compiled
 from physcm.mechanism.lanes.implicit import implicit
-from physcm.mechanism.lanes.native import Kernel, block, invoke, part
+from physcm.mechanism.lanes.native import Kernel, block, inlined, invoke
 from physcm.mechanism.lanes.pool import cores, share
 
 _ITERATIONS, _CLOSE, _STALLED, _SHORTEST = 100, 1e-8, 1e-6, 2.0**-20
@@ -136,7 +136,7 @@ def _descend(
                     active -= 1
 
 
-@part
+@inlined
 def _enter(i: int, s: int, state: Any, parameters: Any, b: Any, w: Any) -> None:
     """Put a sample into a lane."""
     n = state.shape[0]
@@ -147,7 +147,7 @@ def _enter(i: int, s: int, state: Any, parameters: Any, b: Any, w: Any) -> None:
     w[_SAMPLE, i], w[_TALLY, i], b[_SHARE, i], b[_LEAST, i] = s, 0, 0.0, np.inf
 
 
-@part
+@inlined
 def _step(n: int, b: Any) -> None:
     """Replace x by x + a u."""
     for r in range(n):
@@ -155,7 +155,7 @@ def _step(n: int, b: Any) -> None:
             b[_X + r, i] += b[_SHARE, i] * b[_X + n + r, i]
 
 
-@part
+@inlined
 def _size(i: int, n: int, b: Any) -> float:
     """Return max |r|."""
     size = 0.0
@@ -165,7 +165,7 @@ def _size(i: int, n: int, b: Any) -> float:
     return size
 
 
-@part
+@inlined
 def _go_on(i: int, bounds: Any, b: Any) -> bool:
     """Take the next step as a whole, or as far as the bounds are; say whether it is the last."""
     n, share, close = bounds.shape[1], 1.0, True
@@ -185,7 +185,7 @@ def _go_on(i: int, bounds: Any, b: Any) -> bool:
     return False
 
 
-@part
+@inlined
 def _turn_back(i: int, n: int, b: Any) -> bool:
     """Go back and take half the step; say whether it is too short for that."""
     share, moved, largest = b[_SHARE, i], 0.0, 0.0
@@ -197,7 +197,7 @@ def _turn_back(i: int, n: int, b: Any) -> bool:
     return bool(moved * share <= _STALLED * largest or 0.5 * share < _SHORTEST)
 
 
-@part
+@inlined
 def _leave(i: int, state: Any, b: Any, w: Any) -> None:
     """Take a sample out of a lane."""
     for r in range(state.shape[0]):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.lanes.blocks import LANES
-from physcm.mechanism.lanes.native import Kernel, block, invoke, part
+from physcm.mechanism.lanes.native import Kernel, block, inlined, invoke
 from physcm.mechanism.lanes.vectors import WIDTH
 from physcm.sim.fused.rows import Row
 from physcm.sim.fused.steppers import METHOD, Stepper
@@ -144,14 +144,14 @@ def _run(
             _leave(i, x, start, begin, step, status, steps, b, w)
 
 
-@part
+@inlined
 def _set_clock(i: int, s: int, begin: Any, end: Any, step: Any, inside: Any, b: Any) -> None:
     """Write to a lane when its sample begins and ends, and its step."""
     b[_TIME, i], b[_END, i], b[_STEP, i] = begin[s], end[s], step[s]
     b[_FIRST, i], b[_LAST, i] = inside[0, s], inside[1, s]
 
 
-@part
+@inlined
 def _enter(
     i: int, s: int, x: int, start: Any, unit: int, tolerance: Any, p: int, parameters: Any,
     times: Any, b: Any, w: Any,
@@ -175,16 +175,16 @@ def _enter(
     b[_TRIED, i] = b[_STEEPS, i] = b[_MILD, i] = 0.0
 
 
-@part
+@inlined
 def _is_due(b: Any) -> bool:
     """Say whether anything is to be saved within the steps just tried."""
+    some = False
     for i in range(LANES):
-        if b[_SIZE, i] <= 1.0 and b[_DUE, i] <= b[_REACHED, i]:
-            return True
-    return False
+        some |= b[_SIZE, i] <= 1.0 and b[_DUE, i] <= b[_REACHED, i]
+    return some
 
 
-@part
+@inlined
 def _save(code: int, saving: Any, i: int, times: Any, b: Any, w: Any) -> None:
     """Save the states of a lane at the times up to what is reached, some times at once."""
     n, l, x, z, k, c, out, apart = saving
@@ -200,7 +200,7 @@ def _save(code: int, saving: Any, i: int, times: Any, b: Any, w: Any) -> None:
     b[_DUE, i], w[_PLACE, i] = times[row, j] if j < count else np.inf, j
 
 
-@part
+@inlined
 def _leave(
     i: int, x: int, start: Any, begin: Any, step: Any, status: Any, steps: Any, b: Any, w: Any
 ) -> None:
@@ -213,7 +213,7 @@ def _leave(
     w[_SAMPLE, i], b[_DUE, i], b[_CALL, i] = -1, np.inf, 0.0
 
 
-@part
+@inlined
 def _look(
     mix: int, watch: int, mixed: Any, parameters: int, seen: int, truth: Any, blind: Any,
     b: Any, w: Any,
@@ -270,7 +270,7 @@ def _has_changed(i: int, s: int, seen: int, truth: Any, blind: Any, b: Any) -> b
     return changed
 
 
-@part
+@inlined
 def _stop(mix: int, mixed: Any, n: int, y: int, z: int, b: Any) -> None:
     """Let steps in which a watched condition changes end there."""
     for i in range(LANES):

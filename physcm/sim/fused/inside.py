@@ -9,12 +9,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from physcm.mechanism.codegen import Floats
 from physcm.mechanism.lanes.blocks import LANES
-from physcm.mechanism.lanes.native import Kernel, invoke, part
+from physcm.mechanism.lanes.native import Kernel, block, invoke, part
 from physcm.sim.fused.bridge import find_roots, follow
 from physcm.sim.stochastic.grid import MOST_PIECES, SNAP
 from physcm.sim.stochastic.wiener import HALVINGS, between
+
+Integers = NDArray[np.int64]
 
 DONE, DUE, LOST, ENDLESS, RINGS = 0, 1, 2, 3, 4
 """How a sample went: to the end of the step; to where something is to be done; a state has no
@@ -23,12 +27,12 @@ finite value; after too many pieces; to a random jump, RINGS + its number."""
 _between = part(between)
 
 
-@Kernel
 def go_on(
-    code: Any, normals: int, quantile: int, keys: Any, sources: Any, samples: Any, columns: Any,
-    rows: Any, x: Any, p: Any, given: Any, begin: float, h: float, areas: bool, step: Any,
-    position: Any, due: Any, either: Any, armed: Any, truth: Any, left: Any, inside: Any,
-    slots: Any, out: Any, status: Any, low: int, high: int, stop: Any,
+    code: tuple[int, int, int], normals: int, quantile: int, keys: Integers, sources: Integers,
+    samples: Integers, columns: Integers, rows: Integers, x: Floats, p: Floats, given: Floats,
+    begin: float, h: float, areas: bool, step: Integers, position: Floats, due: Floats,
+    either: NDArray[np.bool_], armed: Floats, truth: Floats, left: Floats, inside: Floats,
+    slots: Integers, out: Floats, status: Integers, low: int, high: int, stop: Integers,
 ) -> None:  # fmt: skip
     """Go on inside a base step of each of the samples low, ..., high - 1.
 
@@ -63,36 +67,41 @@ def go_on(
         high: the first beyond.
         stop: it breaks off when this is not 0, (1).
     """
-    n, m, many = x.shape[0], p.shape[0], sources.size
-    y, new = np.zeros((n + many * (1 + areas), LANES)), np.zeros((n, LANES))
-    q, t, line = np.zeros((m, LANES)), np.zeros(LANES), np.zeros((n, LANES))
-    seen, rate = np.zeros((truth.shape[0], LANES)), np.zeros((left.shape[0], LANES))
-    number, draws = np.zeros(LANES, np.int64), np.zeros((2, LANES))
+    n, many = len(x), sources.size
+    sizes = n + many * (1 + areas), len(p), n, n, len(truth), len(left)
+    room = (
+        block(1)[0], *map(block, sizes), np.zeros(LANES, np.int64), block(2), np.zeros(n),
+    )  # fmt: skip
     nodes, numbers = np.zeros((many, HALVINGS, 2)), np.zeros((many, HALVINGS), np.int64)
-    whole, behind, ahead = np.zeros((2, many)), np.zeros((2, many)), np.zeros((2, many))
-    aside, old = np.zeros((2, many)), np.zeros(n)
-    roots = np.zeros((HALVINGS, 3))
+    paths = (*np.zeros((4, 2, many)), nodes, numbers, np.zeros((HALVINGS, 3)))
+    _go_on(
+        code, normals, quantile, keys, sources, samples, columns, rows, x, p, given, begin, h,
+        areas, step, position, due, either, armed, truth, left, inside, slots, out, status, low,
+        high, stop, room, paths,
+    )  # fmt: skip
+
+
+@Kernel
+def _go_on(
+    code: Any, normals: int, quantile: int, keys: Any, sources: Any, samples: Any, columns: Any,
+    rows: Any, x: Any, p: Any, given: Any, begin: float, h: float, areas: bool, step: Any,
+    position: Any, due: Any, either: Any, armed: Any, truth: Any, left: Any, inside: Any,
+    slots: Any, out: Any, status: Any, low: int, high: int, stop: Any, room: Any, paths: Any,
+) -> None:  # fmt: skip
+    t, y, q, new, line, seen, rate, number, draws, old = room
+    whole, behind, ahead, aside, nodes, numbers, roots = paths
     find_roots(h, roots)
     for s in range(low, high):
         if stop[0] != 0:
             return
-        k, reached, start = step[s], position[s], begin + step[s] * h
-        for i in range(LANES):
-            number[i] = samples[s]
-            for r in range(m):
-                q[r, i] = p[r, s]
-        for r in range(n):
-            old[r] = x[r, s]
+        k, start, reached = step[s], begin + step[s] * h, position[s]
+        _enter(s, samples, x, p, number, q, old)
         _draw(normals, keys, number, k, h, draws, whole)
-        for w in range(many):
-            if given.shape[2] > 0:
-                whole[0, w] = given[w, columns[s], k]
-            for level in range(HALVINGS):
-                numbers[w, level] = 0
+        _take(given, columns[s], k, whole)
+        numbers[:] = 0
         noise = (quantile, sources, roots, samples[s], k, h, whole, nodes, numbers)
         follow(noise, reached, behind)
         known = armed[:, s], truth[:, s], either
-        status[s] = ENDLESS
         for _ in range(MOST_PIECES):
             end, ring = (due[s] - start) / h, -1
             end = 1.0 if end > 1.0 - SNAP else max(end, reached)
@@ -100,44 +109,90 @@ def go_on(
                 _put(old, start + reached * h, line, t)
                 invoke(code[2], (t.ctypes.data, line.ctypes.data, q.ctypes.data, rate.ctypes.data))
                 end, ring = _next_jump(rate, left[:, s], reached, end, h)
-            piece_end = end
-            origin = (code[0], start, h, areas, old, reached, behind, y, q, t)
+            piece_end, origin = end, (code[0], start, h, areas, old, reached, behind, y, q, t)
             follow(noise, end, ahead)
             _advance(origin, end, ahead, new)
             if code[1] != 0 and end > reached:
                 end = _first_call(code[1], origin, noise, known, end, ahead, new, line, seen)
-            for r in range(left.shape[0]):
-                left[r, s] -= max(rate[r, 0], 0.0) * ((end - reached) * h)
-            for place in range(np.searchsorted(inside, k + reached, "right"), inside.size):
-                if inside[place] >= k + end:
-                    break
-                follow(noise, inside[place] - k, aside)
-                _advance(origin, inside[place] - k, aside, line)
-                for r in range(n):
-                    out[rows[r], columns[s], slots[place]] = line[r, 0]
-            reached, finite = end, True
-            for r in range(n):
-                old[r] = new[r, 0]
-                finite &= np.isfinite(old[r])
-            for w in range(many):
-                behind[0, w], behind[1, w] = ahead[0, w], ahead[1, w]
+            _run_down(left[:, s], rate, (end - reached) * h)
+            _save(noise, origin, end, aside, line, inside, slots, rows, columns[s], out)
+            reached, finite = end, _arrive(old, new, behind, ahead)
             ended = _ending(
                 code[1], start + reached * h, due[s] - SNAP * h, old, line, q, t, seen, known
             )  # fmt: skip
-            if not finite:
-                status[s] = LOST
-            elif ring >= 0 and reached == piece_end:
-                status[s] = RINGS + ring
-            elif ended:
-                status[s] = DUE
-            elif reached >= 1.0:
-                status[s] = DONE
-            else:
-                continue
-            break
-        for r in range(n):
+            ring = ring if reached == piece_end else -1
+            status[s] = _outcome(finite, ring, ended, reached)
+            if status[s] != ENDLESS:
+                break
+        for r in range(old.size):
             x[r, s] = old[r]
         position[s] = reached
+
+
+@part
+def _enter(s: int, samples: Any, x: Any, p: Any, number: Any, q: Any, old: Any) -> None:
+    """Put a sample into all lanes."""
+    for i in range(LANES):
+        number[i] = samples[s]
+        for r in range(q.shape[0]):
+            q[r, i] = p[r, s]
+    for r in range(old.size):
+        old[r] = x[r, s]
+
+
+@part
+def _take(given: Any, column: int, k: int, whole: Any) -> None:
+    """Take W over a base step from what is given, if anything is."""
+    if given.shape[2] > 0:
+        for w in range(whole.shape[1]):
+            whole[0, w] = given[w, column, k]
+
+
+@part
+def _run_down(left: Any, rate: Any, span: float) -> None:
+    """Let the clocks of jumps run for a time."""
+    for r in range(left.size):
+        left[r] -= max(rate[r, 0], 0.0) * span
+
+
+@part
+def _save(
+    noise: Any, origin: Any, end: float, aside: Any, line: Any, inside: Any, slots: Any,
+    rows: Any, column: int, out: Any,
+) -> None:  # fmt: skip
+    """Save the states at times in a piece, by steps to the side."""
+    k, reached = noise[4], origin[5]
+    for place in range(np.searchsorted(inside, k + reached, "right"), inside.size):
+        if inside[place] >= k + end:
+            break
+        follow(noise, inside[place] - k, aside)
+        _advance(origin, inside[place] - k, aside, line)
+        for r in range(rows.size):
+            out[rows[r], column, slots[place]] = line[r, 0]
+
+
+@part
+def _arrive(old: Any, new: Any, behind: Any, ahead: Any) -> bool:
+    """Be at the end of a piece; say whether all states are finite."""
+    finite = True
+    for r in range(old.size):
+        old[r] = new[r, 0]
+        finite &= np.isfinite(old[r])
+    for w in range(behind.shape[1]):
+        behind[0, w], behind[1, w] = ahead[0, w], ahead[1, w]
+    return finite
+
+
+@part
+def _outcome(finite: bool, ring: int, ended: bool, reached: float) -> int:
+    """Return how a sample has gone so far, ENDLESS if it goes on."""
+    if not finite:
+        return LOST
+    if ring >= 0:
+        return RINGS + ring
+    if ended:
+        return DUE
+    return DONE if reached >= 1.0 else ENDLESS
 
 
 @part

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.lanes.blocks import LANES
-from physcm.mechanism.lanes.native import Kernel, block, invoke, part
+from physcm.mechanism.lanes.native import Kernel, block, inlined, invoke
 from physcm.sim.fused.steppers import Stepper
 
 _ITERATIONS, _LONGER, _CLOSE, _TINY = 50, 2.0, 1e-9, 1e-300
@@ -84,7 +84,7 @@ def _seek(
                     active -= 1
 
 
-@part
+@inlined
 def _enter(i: int, s: int, state: Any, parameters: Any, first: Any, b: Any, w: Any) -> None:
     """Put a sample into a lane."""
     n = state.shape[0]
@@ -95,7 +95,7 @@ def _enter(i: int, s: int, state: Any, parameters: Any, first: Any, b: Any, w: A
     w[_SAMPLE, i], w[_TALLY, i], b[_STEP, i] = s, 0, first[s]
 
 
-@part
+@inlined
 def _move(i: int, bounds: Any, b: Any) -> float:
     """Make a step as far as the bounds are; return how long it is beside the states."""
     n, share, moved = bounds.shape[1], 1.0, 0.0
@@ -114,7 +114,7 @@ def _move(i: int, bounds: Any, b: Any) -> float:
     return moved
 
 
-@part
+@inlined
 def _leave(i: int, found: bool, state: Any, b: Any, w: Any) -> None:
     """Take a sample out of a lane."""
     for r in range(state.shape[0]):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.lanes.blocks import LANES
-from physcm.mechanism.lanes.native import Kernel, block, invoke, part
+from physcm.mechanism.lanes.native import Kernel, block, inlined, invoke
 from physcm.sim.fused.rows import Row
 from physcm.sim.fused.steppers import METHOD, Stepper
 
@@ -114,7 +114,7 @@ def _follow(
                     _average_anew(i, n, b)
 
 
-@part
+@inlined
 def _enter(
     i: int, s: int, rtol: float, state: Any, scale: Any, parameters: Any, b: Any, w: Any
 ) -> None:
@@ -134,7 +134,7 @@ def _enter(
     w[_SAMPLE, i], w[_TALLY, i], w[_STILL, i] = s, 0, 0
 
 
-@part
+@inlined
 def _first_steps(n: int, b: Any) -> None:
     """Begin where there is no step yet with one that changes the states by a hundredth."""
     for i in range(LANES):
@@ -149,7 +149,7 @@ def _first_steps(n: int, b: Any) -> None:
         b[_STEP, i] = _FIRST / fastest if fastest > 0.0 else 1.0
 
 
-@part
+@inlined
 def _weigh(n: int, rtol: float, b: Any, w: Any) -> None:
     """Add what was accepted to the integrals, and see how far the states have moved."""
     z = _X + 2 * n
@@ -170,7 +170,7 @@ def _weigh(n: int, rtol: float, b: Any, w: Any) -> None:
             b[_MOVED, i] = max(b[_MOVED, i], change)
 
 
-@part
+@inlined
 def _ending(i: int, most: int, b: Any, w: Any) -> int:
     """Count the step of a lane; return what has become of its sample, 0 if it goes on."""
     w[_TALLY, i] += 1
@@ -186,7 +186,7 @@ def _ending(i: int, most: int, b: Any, w: Any) -> int:
     return MOVES if w[_TALLY, i] >= most else 0
 
 
-@part
+@inlined
 def _leave(
     i: int, ended: int, state: Any, mean: Any, scale: Any, time: Any, status: Any, b: Any, w: Any
 ) -> None:
@@ -200,7 +200,7 @@ def _leave(
     w[_SAMPLE, i] = -1
 
 
-@part
+@inlined
 def _average_anew(i: int, n: int, b: Any) -> None:
     b[_SINCE, i] = b[_TIME, i]
     for r in range(n):

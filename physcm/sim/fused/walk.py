@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.lanes.blocks import LANES
-from physcm.mechanism.lanes.native import Kernel, block, invoke, part
+from physcm.mechanism.lanes.native import Kernel, block, inlined, invoke
 
 Integers = NDArray[np.int64]
 
@@ -119,7 +119,7 @@ def _walk(
                 active -= _let_out(clock, jumps + n, state, own, b, w)
 
 
-@part
+@inlined
 def _take_in(
     waiting: int, active: int, high: int, state: Any, own: Any, first: int, slots: Any, b: Any,
     w: Any,
@@ -139,7 +139,7 @@ def _take_in(
     return waiting, active
 
 
-@part
+@inlined
 def _draw(normals: int, keys: Any, draws: int, b: Any, w: Any) -> None:
     """Draw from the normal distribution for the pair of steps in which each lane is."""
     for i in range(LANES):
@@ -150,7 +150,7 @@ def _draw(normals: int, keys: Any, draws: int, b: Any, w: Any) -> None:
         invoke(normals, (key, theirs + _ROW * _NUMBER, theirs + _ROW * _PAIR, even, even + odd))
 
 
-@part
+@inlined
 def _set_out(parity: int, begin: float, h: float, b: Any, w: Any) -> bool:
     """Let the lanes take part that are at an even step, or an odd one; say whether any is."""
     some = False
@@ -163,7 +163,7 @@ def _set_out(parity: int, begin: float, h: float, b: Any, w: Any) -> bool:
     return some
 
 
-@part
+@inlined
 def _drive(
     noise: int, draws: int, sources: int, h: float, own: Any, given: Any, b: Any, w: Any
 ) -> None:
@@ -183,7 +183,7 @@ def _drive(
                     b[noise + s, i] = given[s, own[COLUMN, w[_SAMPLE, i]], w[_STEP, i]]
 
 
-@part
+@inlined
 def _await_jumps(rate: int, clock: int, jumps: int, h: float, b: Any, w: Any) -> None:
     """Stop before a step in which a clock runs out at these intensities."""
     for r in range(jumps):
@@ -193,13 +193,13 @@ def _await_jumps(rate: int, clock: int, jumps: int, h: float, b: Any, w: Any) ->
                 w[_ENDED, i], w[_TAKES, i] = CALLED, 0
 
 
-@part
+@inlined
 def _look_at_end(begin: float, h: float, b: Any, w: Any) -> None:
     for i in range(LANES):
         b[0, i] = begin + (w[_STEP, i] + 1) * h
 
 
-@part
+@inlined
 def _await_changes(seen: int, known: int, conditions: int, b: Any, w: Any) -> None:
     """Stop before a step after which a condition is no longer what it was."""
     for r in range(conditions):
@@ -208,7 +208,7 @@ def _await_changes(seen: int, known: int, conditions: int, b: Any, w: Any) -> No
                 w[_ENDED, i], w[_TAKES, i] = CALLED, 0
 
 
-@part
+@inlined
 def _await_loss(new: int, n: int, b: Any, w: Any) -> None:
     """Stop before a step after which a state is no finite number."""
     for i in range(LANES):
@@ -221,7 +221,7 @@ def _await_loss(new: int, n: int, b: Any, w: Any) -> None:
             w[_ENDED, i], w[_TAKES, i] = LOST, 0
 
 
-@part
+@inlined
 def _move(x: int, new: int, n: int, clock: int, rate: int, jumps: int, b: Any, w: Any) -> None:
     """Go to the end of the step."""
     for r in range(n):
@@ -232,7 +232,7 @@ def _move(x: int, new: int, n: int, clock: int, rate: int, jumps: int, b: Any, w
             b[clock + r, i] -= b[rate + r, i] if w[_TAKES, i] else 0.0
 
 
-@part
+@inlined
 def _is_quiet(w: Any) -> bool:
     """Count the step; say whether nothing is to be saved and no lane has ended."""
     quiet = True
@@ -242,7 +242,7 @@ def _is_quiet(w: Any) -> bool:
     return quiet
 
 
-@part
+@inlined
 def _save(x: int, rows: Any, own: Any, first: int, slots: Any, out: Any, b: Any, w: Any) -> None:
     """Save the states of lanes that have come to where they are to be saved or to their end."""
     for i in range(LANES):
@@ -259,7 +259,7 @@ def _save(x: int, rows: Any, own: Any, first: int, slots: Any, out: Any, b: Any,
             w[_ENDED, i] = WENT
 
 
-@part
+@inlined
 def _let_out(moving: int, count: int, state: Any, own: Any, b: Any, w: Any) -> int:
     """Take samples that have ended out of their lanes; return how many."""
     out = 0
