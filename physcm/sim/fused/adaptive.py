@@ -260,7 +260,7 @@ def _look(
             b[_REACHED, i] = b[_AT, i]
 
 
-@part
+@inlined
 def _has_changed(i: int, s: int, seen: int, truth: Any, blind: Any, b: Any) -> bool:
     """Say whether a condition of a lane's sample is not what it was, where it is looked at."""
     changed = False
