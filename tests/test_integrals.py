@@ -97,6 +97,21 @@ def test_a_mechanical_system_conserves_its_energy_at_degree_two(name: str) -> No
     assert len(first_integrals(system, degree=3)) == len(first_integrals(system))
 
 
+@pytest.mark.parametrize("name", ["coupled_oscillators", "cart_pendulum", "hodgkin_huxley"])
+def test_what_is_no_law_of_a_system_with_friction_is_not_made_of_its_forces(name: str) -> None:
+    assert first_integrals(zoo.load(name)) == ()
+
+
+def test_what_is_constant_is_no_law() -> None:
+    """sin^2 and cos^2 of the angle are integrals of forces, and their sum is no law."""
+    drift = {"x": "v", "v": "-sin(x)*cos(x)", "y": "w", "w": "sin(2*y)"}
+    laws = [law.expression for law in first_integrals(starting_at_one(drift))]
+    assert len(laws) == 2
+    assert all(
+        e.free_symbols in ({symbol("x"), symbol("v")}, {symbol("y"), symbol("w")}) for e in laws
+    )
+
+
 def test_friction_leaves_no_energy() -> None:
     assert first_integrals(starting_at_one({"x": "v", "v": "-sin(x) - d*v"}, d=0.1)) == ()
 

@@ -74,9 +74,9 @@ def answer(system: System, equations: SCM, curved: Sequence[FirstIntegral] = ())
     limit = long_run(EquilibriumEquations(system), x0[:, 0], p[:, 0])
     if limit.status is not LimitStatus.SETTLED:
         raise NoEquilibrium(
-            f"{system.in_words} does not come to rest from its initial state (by t = "
-            f"{limit.time:.3g} it has `{limit.status.name.lower()}`); change what is done to "
-            "it, or the initial state"
+            f"{system.in_words} does not come to rest from its initial state (it is "
+            f"`{limit.status.name.lower().replace('_', ' ')}` at t = {limit.time:.3g}); change what "
+            "is done to it, or the initial state"
         )
     forms = closed_forms(system, equations, limit.state, limit.scale, curved)
     if forms is None:

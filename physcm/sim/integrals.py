@@ -221,7 +221,10 @@ def amounts_of(system: System) -> list[sp.Symbol]:
 def _beyond(
     system: System, salt: int, terms: tuple[sp.Expr, ...], degree: int, known: Sequence[sp.Expr]
 ) -> list[list[sp.Rational]] | None:
-    """Return coefficients found from one set of points; None if they are not rational."""
+    """Return coefficients found from one set of points; None if they are not rational.
+
+    Known laws and constants are left out.
+    """
     place = {term: k for k, term in enumerate(terms)}
     products = []
     for expression in _products(known, degree):
@@ -229,6 +232,7 @@ def _beyond(
         if weights.keys() <= place.keys():
             residues = {place[term]: _residue(c) for term, c in weights.items()}
             products.append([residues.get(k, 0) for k in range(len(terms))])
+    products += _constants(system, salt, terms)
     laws = left_null_space(_rates(system, salt, terms), LARGE_PRIME)
     for row in reduced_rows(products, LARGE_PRIME):
         pivot = next(k for k, v in enumerate(row) if v)
@@ -239,6 +243,19 @@ def _beyond(
     lifted = [_lifted(law) for law in reduced_rows(laws, LARGE_PRIME)]
     found = [law for law in lifted if law is not None]
     return found if len(found) == len(lifted) else None
+
+
+def _constants(system: System, salt: int, terms: tuple[sp.Expr, ...]) -> list[list[int]]:
+    """Return the combinations of terms that are the same at all points, as sin^2 + cos^2 is.
+
+    Monomials, and logarithms of states, have none.
+    """
+    others = (term for term in terms if not term.is_polynomial(*term.free_symbols))
+    if all(term.func == sp.log and term.args[0].is_Symbol for term in others):
+        return []
+    values = Values(salt, len(terms) + 4, system.states, LARGE_PRIME)
+    rows = [values.row(term) for term in terms]
+    return left_null_space([[v - row[0] for v in row[1:]] for row in rows], LARGE_PRIME)
 
 
 def _lifted(law: Sequence[int]) -> list[sp.Rational] | None:

@@ -27,6 +27,7 @@ from physcm.sim.conservation import known_parameters
 from physcm.sim.system import System
 
 _LONGEST, _MOST_STATES = 60, 16
+_BROKEN = (sp.Piecewise, sp.Max, sp.Min, sp.Abs, sp.sign, sp.floor, sp.ceiling)
 Terms = dict[sp.Expr, sp.Expr]
 
 
@@ -61,7 +62,7 @@ def _integrals(
 ) -> Iterator[sp.Expr]:
     """Yield terms without constant factors.
 
-    Where a force that is a polynomial reads what it moves, its integral has no part in an energy.
+    A force that reads what it moves is none of a potential.
     """
     states = [symbol(name) for name in system.states]
     drift = {x: substitute(system.drift[x.name], system.derived, system.derived) for x in states}
@@ -70,7 +71,7 @@ def _integrals(
     for i, j in permutations(states, 2):
         if j in reads[i] and i in reads[j]:
             for part in sp.Add.make_args(drift[i]):
-                if not (part.has(i) and part.is_polynomial(*states)):
+                if not part.has(i):
                     yield from _terms(part, j, states, known)
             if i in growing and j in growing and not growing[i].has(i):
                 for part in sp.Add.make_args(growing[i]):
@@ -81,7 +82,7 @@ def _terms(
     part: sp.Expr, x: sp.Symbol, states: list[sp.Symbol], known: Mapping[sp.Symbol, sp.Expr]
 ) -> Iterator[sp.Expr]:
     """Yield the terms of the integral of one term of a drift, but for x and its logarithm."""
-    if not part.has(x) or sp.count_ops(part) > _LONGEST:
+    if not part.has(x) or sp.count_ops(part) > _LONGEST or part.has(*_BROKEN):
         return
     whole = _integral(part, x, known)
     for term in sp.Add.make_args(sp.S.Zero if whole is None else whole):
@@ -93,7 +94,7 @@ def _terms(
 def _integral(part: sp.Expr, x: sp.Symbol, known: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr | None:
     """Return the integral of a term over x, None if no substitution gives it."""
     if part.is_polynomial(x):
-        return sp.Poly(part, x).integrate().as_expr()
+        return sp.expand(sp.Poly(part, x).integrate().as_expr())
     factors = sp.Mul.make_args(part)
     plain = sp.Mul(*(f for f in factors if f.is_polynomial(x)))
     rest = sp.Mul(*(f for f in factors if not f.is_polynomial(x)))
