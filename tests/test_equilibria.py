@@ -469,3 +469,11 @@ def test_light_damping_is_waited_for(damping: float) -> None:
     limit = settle(well)
     assert named(limit) == ["settled"]
     assert abs(float(limit.q[0])) == pytest.approx(1, rel=1e-6)
+
+
+def test_a_relaxation_oscillator_has_the_period_of_dorodnitsyn() -> None:
+    """(3 - 2 log 2) mu + 7.01432 mu^(-1/3) + O(log(mu)/mu); jumps take a millionth of it."""
+    jumps = System({"x": "y", "y": "1000*(1 - x**2)*y - x"}, initial={"x": 2, "y": 0})
+    limit = settle(jumps)
+    assert named(limit) == ["periodic"]
+    assert float(limit.period[0]) == pytest.approx((3 - 2 * np.log(2)) * 1e3 + 0.701432, rel=1e-5)

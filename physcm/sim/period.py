@@ -28,7 +28,8 @@ _EVEN = 1e-2
 _CLOSED, _DRIFT = 1e-3, 1e-5
 _NO_MOTION = 1e-6
 _AS_MUCH = 0.1
-_ZOOMS, _ZOOM = 2, 64
+_ZOOMS, _MOST_ZOOMS, _ZOOM = 2, 5, 64
+_STRAIGHT = 1e-3
 
 Ask: TypeAlias = Callable[[Floats, Floats], Motion]
 """From times, the first one 0, and states at 0, (states, starts), to how to ask for the motion."""
@@ -139,17 +140,21 @@ def _returns(
 ) -> Inquiry[tuple[Floats, Floats]]:
     """Find when a watched state crosses a level upward after some points, and the states then.
 
-    NaN where following the motion again does not show it. The saved times are equally spaced.
+    NaN where following the motion again does not show it. The saved times are equally spaced;
+    jumps between them are looked at ever more closely, until the states hardly move.
     """
     start, length, x = times[before], times[1] - times[0], states[:, before]
     each, found = np.arange(before.size), np.ones(before.size, dtype=bool)
-    for _ in range(_ZOOMS):
+    swing = np.ptp(states, axis=1)[:, np.newaxis]
+    for zoom in range(1, _MOST_ZOOMS + 1):
         grid = np.linspace(0.0, length, _ZOOM + 1)
         near = yield ask(grid, x)
         crossed = (near[row, :, :-1] < level) & (near[row, :, 1:] >= level)
         found &= crossed.any(axis=1)
         k = crossed.argmax(axis=1)
         start, length, x = start + grid[k], grid[1], near[:, each, k]
-    ahead = near[:, each, k + 1]
+        ahead = near[:, each, k + 1]
+        if zoom >= _ZOOMS and (np.abs(ahead - x) <= _STRAIGHT * swing)[:, found].all():
+            break
     part = (level - x[row]) / np.where(found, ahead[row] - x[row], np.nan)
     return start + part * length, x + part * (ahead - x)
