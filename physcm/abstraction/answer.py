@@ -75,8 +75,8 @@ def answer(system: System, equations: SCM, curved: Sequence[FirstIntegral] = ())
     if limit.status is not LimitStatus.SETTLED:
         raise NoEquilibrium(
             f"{system.in_words} does not come to rest from its initial state (it is "
-            f"`{limit.status.name.lower().replace('_', ' ')}` at t = {limit.time:.3g}); change what "
-            "is done to it, or the initial state"
+            f"`{limit.status.name.lower().replace('_', ' ')}` at t = {limit.time:.3g}); change "
+            "what is done to it, or the initial state"
         )
     forms = closed_forms(system, equations, limit.state, limit.scale, curved)
     if forms is None:
