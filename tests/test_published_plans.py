@@ -9,6 +9,7 @@ import pytest
 import scipy
 
 from physcm.abstraction import Action, equilibrium_model, plan
+from physcm.mechanism import LogNormal
 from physcm.scm import SCM
 from physcm.sim import System, zoo
 
@@ -112,3 +113,17 @@ def test_what_one_of_several_solutions_meets_is_said_where_not_every_one_does() 
     assert plan(switch, "u >= 3", inputs, every=False).best.cost == 0
     never = plan(switch, "u >= 3 and v >= 3", inputs)
     assert "every=False" not in str(never)
+
+
+def test_a_share_of_plants_that_no_action_brings_into_a_range_is_named() -> None:
+    """Torricelli: h = (q/k)^2 with log-normal k spreads by a factor of 3, and the range by 1.5."""
+    tanks = SCM({"h": "(q/k)**2"}, parameters={"q": 1, "k": LogNormal(0, 0.3)})
+    inflow = [Action("q", (0, 4))]
+    never = plan(tanks, "2 <= h <= 3", inflow)
+    assert "is not met by any action in 95% of samples, though each" in str(never)
+    best = plan(tanks, "2 <= h <= 3", inflow, probability=0.15).best
+    inside = np.log(best.values[0] / np.sqrt([3, 2]))
+    exact = scipy.stats.norm.cdf(inside / 0.3)
+    share, low, high = best.probability
+    assert low <= exact[1] - exact[0] <= high
+    assert share >= 0.1

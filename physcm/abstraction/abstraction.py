@@ -66,7 +66,8 @@ class Abstraction:
     """A causal model that claims to stand for another model, by maps of states and interventions.
 
     Attributes:
-        low: a system, of which the long run counts, or a structural model.
+        low: a system, of which the long run counts (of reactions, that of their rate equation; one
+            by one they are jumps, see `System`), or a structural model.
         high: the causal model.
         tau: variables of the causal model as expressions in those below, or a function that
             takes values by name, each (samples,), to values by name; unless told each variable

@@ -226,10 +226,15 @@ class _Task:
         alone = [(k, self.nearest([k])) for k in every]
         missed = [self.shortfall(k, *at) for k, at in alone if at[0].rank > (0.0, SLACK)]
         if missed:
-            return Plans(self.goal, (), tuple(missed), hope=hope)
+            return Plans(self.goal, (), tuple(missed), hope=hope, asked=self.asked)
         at = self.nearest([*every])
         together = tuple(self.shortfall(k, *at) for k in every)
-        return Plans(self.goal, (), together, together=True, hope=hope)
+        return Plans(self.goal, (), together, together=True, hope=hope, asked=self.asked)
+
+    @property
+    def asked(self) -> float | None:
+        """The share of samples that has to meet the target, None where there is but one."""
+        return self.probability if self.n > 1 else None
 
     def nearest(self, aim: Sequence[int]) -> tuple[Optimum, tuple[Action, ...]]:
         """Return the actions by which some conditions come nearest to being met."""

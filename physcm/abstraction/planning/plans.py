@@ -110,7 +110,7 @@ class Unmet:
     Attributes:
         condition: the condition, as text.
         left: its left side.
-        nearest: the value of that, at the nearest.
+        nearest: the value of that, at the nearest; the median of samples.
         by: the interventions by which it comes so near.
     """
 
@@ -136,6 +136,7 @@ class Plans:
         together: whether each of these can be met on its own, and not all together.
         hope: the cheapest plan by which at least one solution of several meets the target, where
             every one had to and none does.
+        asked: the share of samples that has to meet the target, None where there is but one.
     """
 
     target: Conditions
@@ -143,6 +144,7 @@ class Plans:
     unmet: tuple[Unmet, ...] = ()
     together: bool = False
     hope: Plan | None = None
+    asked: float | None = None
 
     @property
     def best(self) -> Plan:
@@ -166,7 +168,8 @@ class Plans:
 
     def __str__(self) -> str:
         if not self.plans:
-            why = ", though each condition can be on its own" if self.together else ""
+            why = "" if self.asked is None else f" in {self.asked:.0%} of samples"
+            why += ", though each condition can be on its own" if self.together else ""
             lines = [f"{self.target} is not met by any action{why}:", *map(str, self.unmet)]
             if self.hope is not None:
                 hopeful = f"by {self.hope} one of several solutions meets it"
