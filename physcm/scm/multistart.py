@@ -23,7 +23,7 @@ from physcm.mechanism.roots import newton
 from physcm.scm.block import Equations, Ints, first_of_each
 
 _STARTS, _GROWTH, _ROUNDS, _PER_ROOT = 64, 4, 5, 16
-_ITERATIONS = 30
+_ITERATIONS = 20
 _POOL, _SMALL_POOL = 4096, 512
 _LARGE = 8
 _AS_THEY_COME = 4
