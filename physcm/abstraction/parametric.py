@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import sympy as sp
 
@@ -124,12 +125,28 @@ def _holds_for_all(
     law: ConservationLaw, drift: Mapping[str, sp.Expr], definitions: Mapping[str, sp.Expr]
 ) -> bool:
     """Say whether a law keeps its weights whatever the values of parameters are."""
-    values = Values(1, len(law.states) + 4, drift)
-    for name, expression in definitions.items():
-        values.known[symbol(name)] = values.of(expression)
     rate = sp.Add(
         *(sp.Rational(str(c)) * drift[name] for name, c in law.coefficients), evaluate=False
     )
+    read, needed = [], rate.free_symbols
+    for name, expression in reversed(tuple(definitions.items())):
+        if symbol(name) in needed:
+            read.append((name, expression))
+            needed = needed | expression.free_symbols
+    return _vanishes(rate, len(law.states), tuple(drift), tuple(reversed(read)))
+
+
+@lru_cache(maxsize=1024)
+def _vanishes(
+    rate: sp.Expr,
+    members: int,
+    states: tuple[str, ...],
+    definitions: tuple[tuple[str, sp.Expr], ...],
+) -> bool:
+    """Say whether a rate of change is 0 at all states and parameters, which most holds leave."""
+    values = Values(1, members + 4, states)
+    for name, expression in definitions:
+        values.known[symbol(name)] = values.of(expression)
     return not any(values.row(rate))
 
 
