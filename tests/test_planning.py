@@ -306,7 +306,7 @@ def test_an_overshoot_is_measured_as_the_closed_form_says():
     root = math.sqrt(1 - ratio**2)
     (breach,) = done.breaches
     assert breach.worst == pytest.approx(math.exp(-math.pi * ratio / root) - 0.1, abs=1e-3)
-    assert breach.at == pytest.approx(math.pi / root, rel=5e-2)
+    assert breach.at == pytest.approx(math.pi / root, rel=2e-3)
 
 
 def test_a_plant_that_runs_away_is_reported_and_drawn():

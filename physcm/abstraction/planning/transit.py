@@ -49,13 +49,31 @@ class Breach:
             when = times[first - 1] + share * (times[first] - times[first - 1])
         worst = np.unravel_index(np.nanargmin(margins), margins.shape)
         runs = int(broken.any(axis=1).sum())
-        return cls(text, runs, float(when), float(-margins[worst]), float(times[worst[1]]))
+        at = _lowest(margins[worst[0]], times, int(worst[1]))
+        return cls(text, runs, float(when), float(-margins[worst]), at)
 
     def __str__(self) -> str:
         return (
             f"{self.condition} broken from t = {self.first:.4g} on, "
             f"by {self.worst:.4g} at t = {self.at:.4g}"
         )
+
+
+def _lowest(row: Floats, times: Floats, k: int) -> float:
+    """Return when a row that is lowest at k is so between times, by a parabola.
+
+    >>> _lowest(np.array([4.0, 0.0, 1.0]), np.array([-2.0, 0.0, 1.0]), 1)
+    0.0
+    >>> _lowest(np.array([9.0, 1.0, 4.0]), np.array([-2.0, 0.0, 3.0]), 1)
+    1.0
+    """
+    if not 0 < k < times.size - 1 or not np.isfinite(row[k - 1 : k + 2]).all():
+        return float(times[k])
+    before, after = np.diff(times[k - 1 : k + 2])
+    fall, rise = (row[k] - row[k - 1]) / before, (row[k + 1] - row[k]) / after
+    if rise == fall:
+        return float(times[k])
+    return float(times[k] - before / 2 - fall / (rise - fall) * (before + after) / 2)
 
 
 def watched(system: System, horizon: float, *, n: int, seed: int) -> xr.Dataset:
