@@ -614,6 +614,23 @@ def test_the_equations_of_magnets_have_all_their_real_solutions(n, known):
     assert len(rows) == known
 
 
+def test_a_long_cascade_in_a_positive_loop_has_its_three_states_in_seconds():
+    """Written out in one unknown the loop has 2^30 terms; the fixed points are iterated by hand."""
+
+    def step(x):
+        return 0.02 + 1.3 * x**2 / (0.2 + x**2)
+
+    length = 30
+    loop = {f"x{i}": f"0.02 + 1.3*x{i - 1}**2/(0.2 + x{i - 1}**2)" for i in range(1, length)}
+    loop["x0"] = f"0.02 + 1.3*x{length - 1}**2.0000001/(0.2 + x{length - 1}**2.0000001)"
+    rows, _ = solutions(SCM(loop, domains=dict.fromkeys(loop, POSITIVE)))
+    found = sorted(rows[:, 0])
+    grid = np.linspace(0, 2, 20_001)
+    middle = 0.5 * (grid[1:] + grid[:-1])[np.diff(np.sign(step(grid) - grid)) != 0]
+    assert found == pytest.approx(middle, abs=2e-4)
+    assert len(found) == 3
+
+
 def test_the_search_answers_one_sample_as_it_answers_many():
     toggle = {"x": "k/(1 + y**2.5)", "y": "k/(1 + x**2.5) + 0*x", "z": "x + tanh(z*y)"}
     model = SCM(toggle, {"k": Uniform(1, 6)}, domains=dict.fromkeys(toggle, POSITIVE))

@@ -15,10 +15,11 @@ import sympy as sp
 
 from physcm.mechanism.expression import substitute, symbol
 from physcm.scm.block import Block
-from physcm.scm.elimination import reduced
+from physcm.scm.elimination import Reduced, reduced
 from physcm.scm.linear import linear_form
 
 _LARGEST_LINEAR = 12
+_LONGEST = 20_000
 _INVERSES = {
     sp.exp: sp.log,
     sp.log: sp.exp,
@@ -84,6 +85,8 @@ def _eliminated(block: Block) -> ClosedForm | None:
         return None
     definitions = dict(small.definitions)
     order = list(definitions)
+    if _length_written_out(small) > _LONGEST:
+        return None
     tears: dict[sp.Symbol, sp.Expr] = {}
     pivots = small.pivots
     ranges: tuple[tuple[sp.Expr, float, float], ...] = ()
@@ -99,6 +102,18 @@ def _eliminated(block: Block) -> ClosedForm | None:
         for name in definitions
     }
     return ClosedForm({**tears, **written}, pivots, ranges)
+
+
+def _length_written_out(small: Reduced) -> int:
+    """Return how long the longest expression is in terms of the tear and known values.
+
+    Where each of a chain of definitions reads the one before twice, it doubles with each.
+    """
+    lengths: dict[sp.Basic, int] = {}
+    named = [(symbol(name), expression) for name, expression in small.definitions]
+    for name, expression in [*named, *((sp.Dummy(), r) for r in small.residuals)]:
+        lengths[name] = sum(lengths.get(part, 1) for part in sp.preorder_traversal(expression))
+    return max(lengths.values(), default=0)
 
 
 def _undone(residual: sp.Expr, x: sp.Symbol) -> ClosedForm | None:
