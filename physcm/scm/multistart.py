@@ -115,8 +115,10 @@ def _each_once(problem: Problem, known: _Found, pool: int) -> tuple[Floats, Ints
     known = known.which(known.column >= 0)
     known = known.which(np.argsort(known.column, kind="stable"))
     x, column = _searched(problem.of(first), known, pool)
-    back, root = np.nonzero(place[:, np.newaxis] == column)
-    return x[:, root], back
+    first, last = np.searchsorted(column, [place, place + 1])
+    count = last - first
+    rank = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+    return x[:, np.repeat(first, count) + rank], np.repeat(np.arange(place.size), count)
 
 
 def _searched(problem: Problem, known: _Found, pool: int) -> tuple[Floats, Ints]:
