@@ -477,3 +477,10 @@ def test_a_relaxation_oscillator_has_the_period_of_dorodnitsyn() -> None:
     limit = settle(jumps)
     assert named(limit) == ["periodic"]
     assert float(limit.period[0]) == pytest.approx((3 - 2 * np.log(2)) * 1e3 + 0.701432, rel=1e-5)
+
+
+def test_a_cart_that_may_stand_anywhere_is_listed_once_where_runs_leave_it() -> None:
+    """Of its seven ends, apart by the errors of integration, each was an equilibrium."""
+    found = equilibria(zoo.load("cart_pendulum"))
+    assert found.sizes["equilibrium"] == 1
+    np.testing.assert_allclose([found.x, found.theta], 0, atol=1e-6)

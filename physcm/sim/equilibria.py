@@ -9,7 +9,7 @@ sign within what rounding leaves open of a root, as at a double root, they tell 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -85,8 +85,8 @@ def equilibria(system: System, *, seed: int = 0, sample: int = 0, starts: int = 
     require_autonomous(system)
     x0, p = system.draw(np.array([sample]), seed)
     turns = {n: turn for n, turn in free_angles(system).items() if n not in system.bounds}
-    found = find(EquilibriumEquations(system), x0[:, 0], p[:, 0], starts)
-    found = _once_per_turn(found, np.array([turns.get(n, np.nan) for n in system.states]))
+    angles = np.array([turns.get(name, np.nan) for name in system.states])
+    found = find(EquilibriumEquations(system), x0[:, 0], p[:, 0], starts, angles)
     settings = {"seed": int(seed), "sample": int(sample), "starts": int(starts)}
     dataset = _dataset(system, found, p).assign_attrs(provenance(system), **settings)
     for name, turn in turns.items():
@@ -94,8 +94,16 @@ def equilibria(system: System, *, seed: int = 0, sample: int = 0, starts: int = 
     return dataset
 
 
-def find(equations: EquilibriumEquations, x0: Floats, p: Floats, starts: int) -> list[Equilibrium]:
-    """Return the feasible equilibria with the conserved totals of x0, in order of the states."""
+def find(
+    equations: EquilibriumEquations, x0: Floats, p: Floats, starts: int,
+    turns: Floats | None = None,
+) -> list[Equilibrium]:  # fmt: skip
+    """Return the feasible equilibria with the conserved totals of x0, in order of the states.
+
+    Where `turns` (states,) gives the periods of angles, NaN for what is none, those that are
+    whole turns apart are given once. On a continuum of equilibria runs end where the errors on
+    their way take them, beside which ends that agree are one.
+    """
     total = equations.weights @ x0
     first = long_run(equations, x0, p)
     scale = size_of_states(x0, first)
@@ -108,6 +116,8 @@ def find(equations: EquilibriumEquations, x0: Floats, p: Floats, starts: int) ->
     scale = np.maximum.reduce([scale, *(np.abs(state) for state in settled)])
     roots = every_root(equations, np.column_stack([x0, *settled]), p, total, scale, starts)
     candidates += [(root, "newton") for root in roots.T]
+    if turns is not None:
+        candidates = [(_turned(state, turns), found_by) for state, found_by in candidates]
     kept: list[Equilibrium] = []
     for state, found_by in candidates:
         if equations.is_feasible(state, scale) and not _known(state, kept, scale):
@@ -115,8 +125,18 @@ def find(equations: EquilibriumEquations, x0: Floats, p: Floats, starts: int) ->
             off = equations.uncertainty(state, p, total)
             beside = [equations.eigenvalues(x, p, scale) for x in (state - off, state + off)]
             kept.append(Equilibrium(state, values, _kind(values, *beside), found_by))
-    certain = (e for e in _isolated(kept) if _is_certain(e, equations, p, total, scale))
-    return sorted(certain, key=lambda e: tuple(e.state))
+    certain = [e for e in _isolated(kept) if _is_certain(e, equations, p, total, scale)]
+    way = np.maximum.reduce([scale, *(limit.scale for limit in limits)])
+    return sorted(_apart(certain, way), key=lambda e: tuple(e.state))
+
+
+def _apart(found: list[Equilibrium], way: Floats) -> list[Equilibrium]:
+    """Return equilibria, of degenerate ones that agree beside the way to them the first."""
+    kept: list[Equilibrium] = []
+    for one in found:
+        if not (one.is_degenerate and _known(one.state, kept, way)):
+            kept.append(one)
+    return kept
 
 
 def _kind(values: NDArray[np.complex128], *beside: NDArray[np.complex128]) -> str:
@@ -134,25 +154,10 @@ def _is_certain(
     )
 
 
-def _once_per_turn(found: list[Equilibrium], turns: Floats) -> list[Equilibrium]:
-    """Return equilibria with angles turned next to 0, each once.
-
-    Args:
-        found: where they are.
-        turns: the period of each state, NaN where it has none, (states,).
-    """
-    angles = np.isfinite(turns)
-    if not angles.any() or not found:
-        return found
-    sizes = np.abs([e.state for e in found]).max(axis=0)
-    scale, kept = np.where(angles, turns, sizes), list[Equilibrium]()
-    for one in sorted(found, key=lambda e: e.found_by):
-        shares = one.state[angles] / turns[angles]
-        state = one.state.copy()
-        state[angles] -= turns[angles] * np.ceil(shares - 0.5 - _SAME)
-        if not _known(state, kept, scale):
-            kept.append(replace(one, state=state))
-    return sorted(kept, key=lambda e: tuple(e.state))
+def _turned(state: Floats, turns: Floats) -> Floats:
+    """Return a state (states,) with its angles turned next to 0."""
+    shares = np.where(np.isfinite(turns), state / turns, 0.0)
+    return np.asarray(state - np.where(shares, turns, 0.0) * np.ceil(shares - 0.5 - _SAME))
 
 
 def _isolated(found: list[Equilibrium]) -> list[Equilibrium]:
