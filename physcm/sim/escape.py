@@ -38,18 +38,18 @@ def escapes(system: System, x: Floats, p: Floats, within: float) -> bool:
     False
     """
     parameters = p.tolist()
-    solver = scipy.integrate.Radau(
-        lambda t, y: np.array(system.rates.scalar(t, y, parameters)),
-        0.0,
-        x,
-        within,
-        rtol=_RTOL,
-        atol=_RTOL * np.abs(x) + 1e-300,
-        jac=lambda t, y: system.rates.jacobian.dense(t, y, parameters),
-    )
     furthest = np.abs(x)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
+        solver = scipy.integrate.Radau(
+            lambda t, y: np.array(system.rates.scalar(t, y, parameters)),
+            0.0,
+            x,
+            within,
+            rtol=_RTOL,
+            atol=_RTOL * np.abs(x) + 1e-300,
+            jac=lambda t, y: system.rates.jacobian.dense(t, y, parameters),
+        )
         for _ in range(_MOST_STEPS):
             try:
                 solver.step()
