@@ -518,3 +518,17 @@ def test_periods_of_several_samples_are_told_from_the_shortest_to_the_longest() 
     w = system.draw(np.arange(5), 0)[1][0]
     shortest, longest = 2 * np.pi / w.max(), 2 * np.pi / w.min()
     assert report.rows[0].simulation == f"periodic, T = {shortest:.4g} to {longest:.4g}"
+
+
+def test_states_that_are_whole_turns_apart_are_one_state() -> None:
+    """A damped pendulum hangs at sin(theta) = u, however often it went round before."""
+    pendulum = System(
+        {"theta": "omega", "omega": "u - sin(theta) - omega/2"},
+        parameters={"u": 0.2},
+        initial={"theta": Uniform(-20, 20), "omega": 0},
+    )
+    report = commutes(pendulum, equilibrium_model(pendulum), [SetParameter(u=0.5)], n=8)
+    assert report.ok
+    assert [row.prediction for row in report.rows] == ["2 solutions, 1 stable"] * 2
+    hanging = np.sin(report.table.predicted.sel(variable="theta").values)
+    np.testing.assert_allclose(hanging[:, :, 0], np.repeat([[0.2], [0.5]], 8, axis=1), rtol=1e-9)

@@ -25,6 +25,7 @@ from physcm.abstraction.selection import level_kinds, on_levels
 from physcm.abstraction.sizes import carried, reached
 from physcm.abstraction.tau import Tau
 from physcm.abstraction.together import Families
+from physcm.abstraction.turns import repeated, turned, turns_above
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.expression import symbol
 from physcm.mechanism.interventions import Interventions, SetParameter
@@ -168,10 +169,12 @@ def _outcome(
         np.array(rows).reshape(len(limits), -1).T
         for rows in ([run.state for run in limits], [run.scale for run in limits])
     )
+    simulated = np.where(settled, tau.of(values_of(low, x, p)), np.nan)
+    solved = _once_per_turn(solved, simulated, turns_above(equations, tau))
     return Outcome(
         tau.names,
         limits,
-        np.where(settled, tau.of(values_of(low, x, p)), np.nan),
+        simulated,
         solved.solutions,
         solved.kinds,
         solved.rates,
@@ -182,6 +185,24 @@ def _outcome(
         reached(low, tau, scale, p),
         carried(low, tau, x, p, settled),
         solved.unread,
+    )
+
+
+def _once_per_turn(solved: _Solved, simulated: Floats, turns: Floats) -> _Solved:
+    """Return each solution once, with angles turned next to where runs ended."""
+    if not np.isfinite(turns).any():
+        return solved
+    solutions = turned(solved.solutions, simulated, turns)
+    gone = repeated(solutions, turns) | (solved.kinds == "")
+    order = np.argsort(gone, axis=1, kind="stable")[:, : int((~gone).sum(axis=1).max(initial=0))]
+    gone, kinds, rates = (
+        np.take_along_axis(rows, order, axis=1) for rows in (gone, solved.kinds, solved.rates)
+    )
+    solutions = np.take_along_axis(solutions, order[np.newaxis], axis=2)
+    return solved._replace(
+        solutions=np.where(gone, np.nan, solutions),
+        kinds=np.where(gone, "", kinds),
+        rates=np.where(gone, np.nan, rates),
     )
 
 

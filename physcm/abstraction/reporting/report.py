@@ -180,7 +180,7 @@ class Report:
         )
         turning = (
             f"The equations repeat in `{name}` with the period {period:.6g}: a solution stands for "
-            "infinitely many, of which those were counted that were come upon."
+            "all that are whole turns away."
             for name, period in periods(self.low).items()
         )
         return (*unlabeled, *turning)
