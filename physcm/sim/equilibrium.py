@@ -302,8 +302,11 @@ def brought_to_totals(equations: EquilibriumEquations, x: Floats, totals: Floats
     """
     x = x.copy()
     for _ in range(_SWEEPS if len(equations.laws) else 0):
+        before = x.copy()
         for weights, level in zip(equations.weights, totals, strict=True):
             x = _brought_to(x, weights, level, *equations.bounds)
+        if np.array_equal(before, x, equal_nan=True):
+            break
     return x
 
 
