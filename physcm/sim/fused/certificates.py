@@ -17,7 +17,7 @@ from physcm.mechanism.lanes.blocks import LANES
 from physcm.mechanism.lanes.compiler import compiled
 from physcm.mechanism.lanes.implicit import implicit
 from physcm.mechanism.lanes.module import module
-from physcm.mechanism.lanes.native import Kernel, lapack_function
+from physcm.mechanism.lanes.native import Kernel, block, lapack_function, part
 from physcm.mechanism.lanes.pool import share
 from physcm.mechanism.linearization import RIDGE, WILD
 from physcm.sim.certified import NEAR, NEAR_ZERO, RESIDUAL, STEP, Certified
@@ -121,7 +121,6 @@ def _code(name: str, rates: Program, sizes: Program) -> _Code:
     return _Code(name, rates, sizes)
 
 
-@Kernel
 def certify(
     functions: Any, library: Any, places: Any, storage: int, laws: Any, bounds: Any, limits: Any,
     parameters: Any, totals: Any, scale: Any, state: Any, near: Any, real: Any, imaginary: Any,
@@ -150,66 +149,105 @@ def certify(
         stop: the work breaks off when this is not 0, (1).
         listed: whether the eigenvalues are looked for.
     """
-    n = state.shape[0]
-    x, cleared = np.zeros((n, LANES)), np.zeros((n, LANES))
-    p, f = np.zeros((parameters.shape[0], LANES)), np.zeros((n, LANES))
-    q, size = np.zeros((storage, LANES)), np.zeros((n, LANES))
-    values = f, q, size, np.zeros(LANES), np.zeros(LANES)
-    local, work = local_space(n), lapack_space(n, laws[2].size)
-    close, closer, least, residual, slack = limits[:5]
-    modes = laws[2].size
+    n, modes = len(state), laws[2].size
     few = modes if modes <= FEW_MODES else 0
-    matrices, parts = np.zeros((few + 1, few + 1, LANES)), np.zeros((2, few, LANES))
+    points = block(n), block(n), block(len(parameters))
+    values = block(n), block(storage), block(n), *block(2)
+    room = np.zeros((few + 1, few + 1, LANES)), np.zeros((2, few, LANES))
+    _certify(
+        functions, library, places, laws, bounds, limits, parameters, totals, scale, state, near,
+        real, imaginary, low, high, stop, listed, points, values, local_space(n),
+        lapack_space(n, modes), room,
+    )  # fmt: skip
+
+
+@Kernel
+def _certify(
+    functions: Any, library: Any, places: Any, laws: Any, bounds: Any, limits: Any,
+    parameters: Any, totals: Any, scale: Any, state: Any, near: Any, real: Any, imaginary: Any,
+    low: int, high: int, stop: Any, listed: bool, points: Any, values: Any, local: Any, work: Any,
+    room: Any,
+) -> None:  # fmt: skip
+    n, modes = state.shape[0], laws[2].size
+    x, cleared, p = points
+    matrices, parts = room
+    given = functions, library, places, laws, limits, totals, scale, p, values, local, work
     for first in range(low, high, LANES):
         if stop[0] != 0:
             break
         many = min(LANES, high - first)
         for i in range(many):
             load(x, p, state, parameters, i, first + i)
-        evaluate(functions, x, p, values)
-        dying = False
-        for i in range(many):
-            k = first + i
-            linearize(places, laws, totals, values, x, i, k, local)
-            solve(library[0], local, limits[5], limits[6], work)
-            near[k] = no_longer(local, close, least, scale, x, i, k)
-            for r in range(n):
-                x[r, i] += local[5][r] if near[k] else 0.0
-                dead = abs(x[r, i]) <= least * scale[r, k]
-                cleared[r, i] = 0.0 if dead else x[r, i]
-                dying = dying or cleared[r, i] != x[r, i]
-        if dying:
-            evaluate(functions, cleared, p, values)
-            for i in range(many):
-                linearize(places, laws, totals, values, cleared, i, first + i, local)
-                if holds(local, residual):
-                    for r in range(n):
-                        x[r, i] = cleared[r, i]
-        evaluate(functions, x, p, values)
-        for i in range(many):
-            k = first + i
-            linearize(places, laws, totals, values, x, i, k, local)
-            near[k] = near[k] and holds(local, residual)
-            if near[k]:
-                solve(library[0], local, limits[5], limits[6], work)
-                near[k] = no_longer(local, closer, least, scale, x, i, k)
-                near[k] = near[k] and within(bounds, slack, scale, x, i, k)
-            if near[k] and listed:
-                reduce(local[0], laws, limits[7], scale, k, work)
-                if modes > FEW_MODES:
-                    near[k] = spectrum(library[1], work, real[k], imaginary[k])
-            if modes <= FEW_MODES:
-                for r in range(modes):
-                    for c in range(modes):
-                        matrices[r, c, i] = work[0][c, r] if near[k] else 0.0
+        if _step(given, x, cleared, near, first, many):
+            _let_die(given, x, cleared, first, many)
+        _judge(given, bounds, x, near, real, imaginary, matrices, first, many, listed)
         if modes <= FEW_MODES:
             failed = spectra(functions[2:], matrices, parts[0], parts[1])
-        for i in range(many):
-            k = first + i
-            if modes <= FEW_MODES:
-                near[k] = near[k] and not failed[i]
+            for i in range(many):
+                near[first + i] = near[first + i] and not failed[i]
                 for r in range(modes):
-                    real[k, r], imaginary[k, r] = parts[0, r, i], parts[1, r, i]
-            sort(real[k], imaginary[k])
+                    real[first + i, r], imaginary[first + i, r] = parts[0, r, i], parts[1, r, i]
+        for i in range(many):
+            sort(real[first + i], imaginary[first + i])
             for r in range(n):
-                state[r, k] = x[r, i] if near[k] else np.nan
+                state[r, first + i] = x[r, i] if near[first + i] else np.nan
+
+
+@part
+def _step(given: Any, x: Any, cleared: Any, near: Any, first: int, many: int) -> bool:
+    """Make a Newton step where it is short; say whether some state is next to nothing there."""
+    functions, library, places, laws, limits, totals, scale, p, values, local, work = given
+    close, _, least, _, _, wild, ridge, _ = limits
+    evaluate(functions, x, p, values)
+    dying = False
+    for i in range(many):
+        k = first + i
+        linearize(places, laws, totals, values, x, i, k, local)
+        solve(library[0], local, wild, ridge, work)
+        near[k] = no_longer(local, close, least, scale, x, i, k)
+        for r in range(x.shape[0]):
+            x[r, i] += local[5][r] if near[k] else 0.0
+            dead = abs(x[r, i]) <= least * scale[r, k]
+            cleared[r, i] = 0.0 if dead else x[r, i]
+            dying = dying or cleared[r, i] != x[r, i]
+    return dying
+
+
+@part
+def _let_die(given: Any, x: Any, cleared: Any, first: int, many: int) -> None:
+    """Let states be 0 that are next to nothing, where the equations hold with that."""
+    functions, _, places, laws, limits, totals, _, p, values, local, _ = given
+    evaluate(functions, cleared, p, values)
+    for i in range(many):
+        linearize(places, laws, totals, values, cleared, i, first + i, local)
+        if holds(local, limits[3]):
+            for r in range(x.shape[0]):
+                x[r, i] = cleared[r, i]
+
+
+@part
+def _judge(
+    given: Any, bounds: Any, x: Any, near: Any, real: Any, imaginary: Any, matrices: Any,
+    first: int, many: int, listed: bool,
+) -> None:  # fmt: skip
+    """Say which points are equilibria; write their Jacobians, or eigenvalues of large ones."""
+    functions, library, places, laws, limits, totals, scale, p, values, local, work = given
+    _, closer, least, residual, slack, wild, ridge, steep = limits
+    modes = laws[2].size
+    evaluate(functions, x, p, values)
+    for i in range(many):
+        k = first + i
+        linearize(places, laws, totals, values, x, i, k, local)
+        near[k] = near[k] and holds(local, residual)
+        if near[k]:
+            solve(library[0], local, wild, ridge, work)
+            near[k] = no_longer(local, closer, least, scale, x, i, k)
+            near[k] = near[k] and within(bounds, slack, scale, x, i, k)
+        if near[k] and listed:
+            reduce(local[0], laws, steep, scale, k, work)
+            if modes > FEW_MODES:
+                near[k] = spectrum(library[1], work, real[k], imaginary[k])
+        if modes <= FEW_MODES:
+            for r in range(modes):
+                for c in range(modes):
+                    matrices[r, c, i] = work[0][c, r] if near[k] else 0.0

@@ -20,7 +20,6 @@ _WHOLE, _PART = 2.0**300, 2.0**-300
 _NO_VECTORS = ord("N")
 
 
-@part
 def local_space(states: int) -> Any:
     """Return room for what is known of a point."""
     return (
@@ -29,7 +28,6 @@ def local_space(states: int) -> Any:
     )  # fmt: skip
 
 
-@part
 def lapack_space(states: int, modes: int) -> Any:
     """Return room for LAPACK: a matrix by columns, a vector, workspace, and whole numbers.
 
