@@ -8,10 +8,10 @@ Each run is a process of its own, after one of a single sample that fills the ca
 
 Run: python -m benchmarks.memory   (on Linux)
 
-Last result (two cores of a cloud machine, AMD EPYC, Python 3.11, no other work, code in the
-cache): 286 MB over the dataset for smooth systems, 309 with noise and 334 with a window, of which
-the process itself is 265 (NumPy, SymPy, xarray and Numba; 20 to 50 more where kernels are compiled
-first); 410 in all where a store is written.
+Last result (two cores of a cloud machine, AMD EPYC, Python 3.11, code in the cache): 275 MB over
+the dataset for smooth systems, 291 with noise and 299 with a window, of which the process itself
+is 250 (NumPy, SymPy, xarray and Numba; 20 to 50 more where kernels are compiled first); 410 in all
+where a store is written.
 """
 
 from __future__ import annotations

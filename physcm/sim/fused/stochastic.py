@@ -27,7 +27,7 @@ from physcm.sim.stochastic.pieces import note_losses, take_in_pieces
 from physcm.sim.together import Together
 
 Columns = NDArray[np.int64]
-_MOST_STEPS, _PORTION = 100_000, 65_536
+_MOST_STEPS, _PORTION = 100_000, 16_384
 
 
 class Walkers:
