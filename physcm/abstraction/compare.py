@@ -193,16 +193,25 @@ def _once_per_turn(solved: _Solved, simulated: Floats, turns: Floats) -> _Solved
     if not np.isfinite(turns).any():
         return solved
     solutions = turned(solved.solutions, simulated, turns)
-    gone = repeated(solutions, turns) | (solved.kinds == "")
-    order = np.argsort(gone, axis=1, kind="stable")[:, : int((~gone).sum(axis=1).max(initial=0))]
-    gone, kinds, rates = (
-        np.take_along_axis(rows, order, axis=1) for rows in (gone, solved.kinds, solved.rates)
+    # Copies many turns away are less precise.
+    way = np.abs(solutions - solved.solutions).max(axis=0, initial=0.0)
+    solved = _picked(solved._replace(solutions=solutions), np.argsort(way, axis=1))
+    gone = repeated(solved.solutions, turns) | (solved.kinds == "")
+    solved = solved._replace(
+        solutions=np.where(gone, np.nan, solved.solutions),
+        kinds=np.where(gone, "", solved.kinds),
+        rates=np.where(gone, np.nan, solved.rates),
     )
-    solutions = np.take_along_axis(solutions, order[np.newaxis], axis=2)
+    most = int((~gone).sum(axis=1).max(initial=0))
+    return _picked(solved, np.argsort(gone, axis=1, kind="stable")[:, :most])
+
+
+def _picked(solved: _Solved, order: NDArray[np.int64]) -> _Solved:
+    """Return the solutions of each column at some places, (columns, solutions)."""
     return solved._replace(
-        solutions=np.where(gone, np.nan, solutions),
-        kinds=np.where(gone, "", kinds),
-        rates=np.where(gone, np.nan, rates),
+        solutions=np.take_along_axis(solved.solutions, order[np.newaxis], axis=2),
+        kinds=np.take_along_axis(solved.kinds, order, axis=1),
+        rates=np.take_along_axis(solved.rates, order, axis=1),
     )
 
 
