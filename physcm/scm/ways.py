@@ -8,7 +8,7 @@
    stands once: a formula; one, otherwise: a scan for changes of sign, and Newton's method on the
    whole block from points about the solutions found;
 6. Newton's method from many starts on the whole block; where that finds nothing, on the few
-   unknowns left.
+   unknowns left; intervals may prove then that there is none.
 
 The answer names the ways that gave it. All but a search tell all solutions there are; a search
 finds some, and that it finds none proves nothing. A way that only proposes candidates has them
@@ -23,6 +23,7 @@ import numpy as np
 
 from physcm.mechanism.codegen import Floats
 from physcm.scm import formula, linear, polynomial, regular
+from physcm.scm.absence import is_excluded
 from physcm.scm.block import Answer, Block, Ints, certified
 from physcm.scm.cases import cases
 from physcm.scm.elimination import Reduced, reduced
@@ -54,12 +55,12 @@ def solve_block(block: Block, p: Floats) -> Answer:
 
 
 def _listed(block: Block, p: Floats) -> Answer:
-    """List the solutions where any number is possible."""
-    for way in (_by_cases, _by_elimination):
-        answer = way(block, p)
-        if answer is not None:
-            return answer
-    return _numeric(block, p)
+    """List the solutions where any number is possible, and prove where there is none."""
+    ways = (way(block, p) for way in (_by_cases, _by_elimination, _numeric))
+    answer = next(answer for answer in ways if answer is not None)
+    unfound = answer.unfound
+    unfound[unfound] = ~is_excluded(block, p[:, unfound])
+    return replace(answer, unfound=unfound)
 
 
 def _explicit(block: Block, p: Floats) -> Answer | None:
