@@ -17,7 +17,7 @@ from benchmarks.second_opinion.flow import (
     size,
 )
 
-CYCLES, POINTS = 11, 4000
+APPROACH, CYCLES, POINTS = 20, 11, 4000
 LEAVES, RETURNS = 0.2, 1e-2
 SEGMENTS, TIMES, DRIFT_TIMES = 40, 4000, 300
 FAR = 1e4
@@ -25,13 +25,15 @@ FAR = 1e4
 
 @patient
 def repeats(flow: Flow, state: Floats, period: float) -> Opinion:
-    """A run from a state first comes back to it after the period, and does so ten times.
+    """A run beside a state first comes back after the period, and does so ten times.
 
-    A state after whose full turn all rates are what they were is back after any number of turns.
+    It begins twenty periods on, when what is left of the approach has died out. A state
+    after whose full turn all rates are what they were is back after any number of turns.
     """
     times = np.linspace(0, CYCLES * period, CYCLES * POINTS + 1)
-    run = flow.run(state, times[-1], dense_output=True)
-    if not run.success:
+    approach = flow.run(state, APPROACH * period)
+    run = flow.run(approach.y[:, -1], times[-1], dense_output=True)
+    if not (approach.success and run.success):
         return Opinion(False, "LSODA breaks off")
     path = run.sol(times)
     swing, turns = np.ptp(path, axis=1), _angles(flow)
