@@ -47,6 +47,7 @@ _GROWING_WINDOWS = 20
 _GREW = 10
 _PAST, _PATIENCE = 100.0, 10
 _PERIODS, _PER_PERIOD = 40, 200
+_DECADES_MORE = 3
 _EACH = slice(None)
 _FINEST = 1e-5
 NEAR, _LOOSE = 1e-6, 1e-3
@@ -214,7 +215,7 @@ def _follow(
     """
     p, atol = (
         np.column_stack(rows)[:, which]
-        for rows in zip(*((watch.p, watch.tolerance) for watch in watches), strict=True)
+        for rows in zip(*((watch.p, watch.tolerance(rtol)) for watch in watches), strict=True)
     )
     bounds = np.stack([watch.equations.bounds for watch in watches], axis=2)[:, :, which]
     return pursue_within(bounds, watches[0].system, times, x, p, rtol, atol)
@@ -243,10 +244,9 @@ class _Watch:
         self.expected = np.nan
         self.limit: Limit | None = None
 
-    @property
-    def tolerance(self) -> Floats:
-        """The absolute tolerance of each state."""
-        return np.maximum(1e-3 * RTOL * np.where(self.scale > 0, self.scale, 1e-20), self.rounding)
+    def tolerance(self, rtol: float) -> Floats:
+        """Return the absolute tolerance of each state that goes with a relative one."""
+        return np.maximum(1e-3 * rtol * np.where(self.scale > 0, self.scale, 1e-20), self.rounding)
 
     @property
     def is_open(self) -> bool:
@@ -409,12 +409,17 @@ class _Watch:
         # Beside a small swing the usual error of integration can keep up what dies out.
         share = swing[swing > _STILL * size] / size[swing > _STILL * size]
         decades = np.ceil(np.log10(np.clip(share.min(initial=1.0), _FINEST, 1.0)))
-        ask = partial(ask, rtol=RTOL * 10.0 ** float(decades))
         cycles = np.linspace(0.0, _PERIODS * guess, _PERIODS * _PER_PERIOD)
-        orbit = (yield ask(cycles, self.x[:, np.newaxis]))[:, 0]
-        if not np.isfinite(orbit).all():
-            return None
-        return (yield from closed_period(cycles, orbit, scale, ask))
+        # Errors of integration take a motion along its family of closed orbits: they shrink.
+        for rtol in RTOL * 10.0 ** np.array([decades, decades - _DECADES_MORE]):
+            ask = partial(ask, rtol=float(rtol))
+            orbit = (yield ask(cycles, self.x[:, np.newaxis]))[:, 0]
+            if not np.isfinite(orbit).all():
+                return None
+            returns = yield from closed_period(cycles, orbit, scale, ask)
+            if returns is None or not returns.spirals:
+                return None if returns is None else returns.period
+        return None
 
     def is_astray(self) -> bool:
         """Say whether rounding took a state through 0, which its mechanism keeps it from passing.

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import lcm
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ _FEWEST_RETURNS = 6
 _MOST_CROSSINGS = 4
 _COMMON = lcm(*range(1, _MOST_CROSSINGS + 1))
 _EVEN = 1e-2
-_CLOSED, _DRIFT = 1e-3, 1e-5
+_CLOSED, _NEARBY, _DRIFT = 1e-3, 0.1, 1e-5
 _NO_MOTION = 1e-6
 _AS_MUCH = 0.1
 _ZOOMS, _MOST_ZOOMS, _ZOOM = 2, 5, 64
@@ -68,8 +68,22 @@ def period_of(times: Floats, states: Floats, scale: Floats, ask: Ask) -> Inquiry
     return None
 
 
-def closed_period(times: Floats, states: Floats, scale: Floats, ask: Ask) -> Inquiry[float | None]:
-    """Find the period of a motion over many periods that stays on one closed orbit, or None.
+class Returns(NamedTuple):
+    """What a motion does that comes back to where it was, or near there, over many periods.
+
+    Attributes:
+        period: the time from one return to the next.
+        spirals: whether it misses itself, always to the same side.
+    """
+
+    period: float
+    spirals: bool
+
+
+def closed_period(
+    times: Floats, states: Floats, scale: Floats, ask: Ask
+) -> Inquiry[Returns | None]:
+    """Find the period of a motion over many periods that all but stays on one orbit, or None.
 
     >>> from physcm.sim.inquiry import findings
     >>> t = np.linspace(0, 250, 8000)
@@ -82,13 +96,8 @@ def closed_period(times: Floats, states: Floats, scale: Floats, ask: Ask) -> Inq
     ...     return findings(
     ...         [inquiry], lambda a: {k: spiral(one.times, one.x, rate) for k, one in a.items()}
     ...     )
-    >>> period(1e-4), period(0)
-    ([None], [6.283185...])
-
-    A motion that misses itself by little, always to the same side, spirals in or out:
-
-    >>> period(1e-6)
-    [None]
+    >>> period(1e-2), period(0), period(1e-6)
+    ([None], [Returns(period=6.28..., spirals=False)], [Returns(period=6.28..., spirals=True)])
     """
     section = _section(states, scale)
     if section is None or len(section[2]) <= _COMMON:
@@ -102,9 +111,10 @@ def closed_period(times: Floats, states: Floats, scale: Floats, ask: Ask) -> Inq
     first = (before.size - 1) % _COMMON  # all strides come by this return
     for stride in range(1, _MOST_CROSSINGS + 1):
         own = slice(first, None, stride)
-        if misses[own].max() < _CLOSED:
+        if misses[own].max() < _NEARBY:
             spirals = _spirals(seen[moving][:, own] / swing[moving, np.newaxis])
-            return None if spirals else float(np.diff(at[own]).mean())
+            if spirals or misses[own].max() < _CLOSED:
+                return Returns(float(np.diff(at[own]).mean()), spirals)
     return None
 
 
