@@ -17,7 +17,7 @@ from benchmarks.second_opinion.flow import (
     size,
 )
 
-APPROACH, CYCLES, POINTS = 20, 11, 4000
+APPROACH, CYCLES, POINTS = 10, 11, 4000
 LEAVES, RETURNS = 0.2, 1e-2
 SEGMENTS, TIMES, LONGER, DRIFT_TIMES = 40, 4000, (1, 4, 16), 300
 FAR = 1e4
@@ -27,7 +27,7 @@ FAR = 1e4
 def repeats(flow: Flow, state: Floats, period: float) -> Opinion:
     """A run beside a state first comes back after the period, and does so ten times.
 
-    It begins twenty periods on, when what is left of the approach has died out. A state
+    It begins ten periods on, when what is left of the approach has died out. A state
     after whose full turn all rates are what they were is back after any number of turns.
     """
     times = np.linspace(0, CYCLES * period, CYCLES * POINTS + 1)
