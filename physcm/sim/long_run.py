@@ -33,6 +33,8 @@ from physcm.sim.status import LimitStatus, RunStatus
 
 RTOL = 1e-8
 """The relative tolerance with which samples are followed."""
+_ABSOLUTE = 1e-3
+"""The absolute tolerance, as a share of the relative one times the size of a state."""
 _NEAR_ZERO = 1e-9
 _STILL = 1e-7
 _SLOW = 1e-2
@@ -246,7 +248,9 @@ class _Watch:
 
     def tolerance(self, rtol: float) -> Floats:
         """Return the absolute tolerance of each state that goes with a relative one."""
-        return np.maximum(1e-3 * rtol * np.where(self.scale > 0, self.scale, 1e-20), self.rounding)
+        return np.maximum(
+            _ABSOLUTE * rtol * np.where(self.scale > 0, self.scale, 1e-20), self.rounding
+        )
 
     @property
     def is_open(self) -> bool:
@@ -407,7 +411,8 @@ class _Watch:
         if guess is None:
             return None
         # Beside a small swing the usual error of integration can keep up what dies out.
-        share = swing[swing > _STILL * size] / size[swing > _STILL * size]
+        seen = swing > _STILL * size
+        share = (swing / (np.abs(states).max(axis=1) + _ABSOLUTE * self.positive_scale()))[seen]
         decades = np.ceil(np.log10(np.clip(share.min(initial=1.0), _FINEST, 1.0)))
         cycles = np.linspace(0.0, _PERIODS * guess, _PERIODS * _PER_PERIOD)
         # Errors of integration take a motion along its family of closed orbits: they shrink.
