@@ -22,13 +22,12 @@ Last result (two cores of a cloud machine, AMD EPYC, Python 3.11, no other work;
 docs/notes/equilibria.md): libroadrunner on its one core takes, times as long as physcm on two,
 
                            model 10   model 27
-    solver alone             2.9        5.9
-    whole call               2.1        3.0
+    solver alone             3.2        5.8
+    whole call               2.4        3.2
 
-before flows to rest became an eighth cheaper. On one core, by processor time on a busy machine, it
-takes 2.5 and 6.5 times as long, 1.9 and 3.3, and 2.3 and 4.6 where the numbers are samples of one
-system. As it is installed it takes several thousand times as long. Of model 27 it leaves a quarter
-unsolved.
+and as long as physcm on one core 2.5 and 6.4 times, 1.9 and 3.1, and 2.2 and 4.6 where the numbers
+are samples of one system. As it is installed it takes several thousand times as long. Of model 27
+it leaves a quarter unsolved.
 """
 
 from __future__ import annotations

@@ -13,14 +13,14 @@ printed apart. The plot goes to benchmarks/results/ode_ensemble.png.
 
 Run: python -m benchmarks.ode_ensemble   (needs the extras `dev` and `bench`)
 
-Last result (two cores of a cloud machine, AMD EPYC, Python 3.11, no other work):
-times of the peers over ours, at errors of 1e-4, 1e-6 and 1e-8
+Last result (two cores of a cloud machine, AMD EPYC, Python 3.11, no other work of ours; the ranges
+are those of two runs): times of the peers over ours, at errors of 1e-4, 1e-6 and 1e-8
 
-                       heyoka              diffrax             SciPy
-    ring of 5 genes    1.7  1.5  1.6       37   34   26        1,600  1,700  1,900
-    ring of 6 genes    2.2  1.5  1.4       9.5  10   21        790  1,000  1,200
-    Lorenz             2.5  2.4  2.0       50   68   51        2,900  3,300  3,800
-    chain of masses    1.7  2.8  2.0       15   37   60        1,600  2,900  3,700
+                       heyoka                       diffrax                  SciPy
+    ring of 5 genes    1.5-2.5  2.1-2.2  1.3-1.4    16-18  21-22  26-28      1,500 to 2,000
+    ring of 6 genes    1.9-2.1  1.2-1.5  1.4-1.6    8-9    8      9-11         640 to 960
+    Lorenz             1.9      1.5-1.7  1.4-1.5    19-26  26-36  38-52      2,300 to 4,800
+    chain of masses    1.9-2.2  1.7-2.0  1.8        18-19  28-37  62-66      1,800 to 4,200
 """
 
 from __future__ import annotations

@@ -13,9 +13,11 @@ slow, which does not change what one step costs.
 
 Run: python -m benchmarks.sde_ensemble   (needs the extras `dev` and `bench`)
 
-Last result (two cores of a cloud machine, AMD EPYC, Python 3.11, no other work): 2.2, 1.6 and
-1.4 ns; NumPy takes 6.3, 8.9 and 8.4 times as long, torchsde 18, 24 and 26 times, diffrax 6.7, 8.2
-and 7.0 times, the kernel fused by hand 5.7 times.
+Last result (two cores of a cloud machine, AMD EPYC, Python 3.11, no other work of ours): 3.1, 1.5
+and 1.3 ns; NumPy takes 4.1, 8.9 and 8.3 times as long, torchsde 13, 25 and 26 times, diffrax 3.4,
+6.9 and 7.0 times, the kernel fused by hand 3.9 times. The first system varies with the machine: the
+same code took 2.2 ns on another day, when NumPy took 6.3 times as long, torchsde 18, diffrax 6.7
+and the kernel fused by hand 5.7.
 """
 
 from __future__ import annotations

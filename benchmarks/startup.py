@@ -8,8 +8,8 @@ Each number comes from a process of its own.
 
 Run: python -m benchmarks.startup
 
-Last result (two cores of a cloud machine, AMD EPYC, Python 3.11, no other work): 8 states 1.5 s
-cold and 0.35 s warm, with noise 2.7 and 0.38 s, 500 states 3.7 and 1.0 s, the import 0.67 s.
+Last result (two cores of a cloud machine, AMD EPYC, Python 3.11, no other work): 8 states 1.6 s
+cold and 0.39 s warm, with noise 2.1 and 0.41 s, 500 states 3.4 and 0.87 s, the import 0.57 s.
 """
 
 from __future__ import annotations

@@ -10,11 +10,10 @@ Run: python -m benchmarks.verify [zoo | network | growth]
 (the plot of the growth goes to benchmarks/results/verify_growth.png)
 
 Last result (two cores of a cloud machine, AMD EPYC, Python 3.11, no other work): 31 zoo models
-in 20 s, the longest kuramoto (4.3 s), lorenz_96 (3.4 s) and cart_pendulum (3.0 s), the others at
-most 1.2 s; the network in 28 s, all 201 rows in agreement. Linear in the interventions, less than
-that in the samples. Since stability is proved without eigenvalues where it can be, a hundred
-variables under 50 interventions with 100 samples take 8 s of processor time where fifty take 4 s
-(with other work beside it, much of it for making code); they took 22 s.
+in 19 s, the longest kuramoto (4.2 s), lorenz_96 (3.2 s) and cart_pendulum (2.4 s), the others at
+most 1.4 s; the network in 27 s, all 201 rows in agreement. Linear in the interventions, less than
+that in the samples. A hundred variables under 50 interventions with 100 samples take 6.9 s, fifty
+1.7 s; they took 22 s before stability was proved without eigenvalues where it can be.
 """
 
 from __future__ import annotations
