@@ -38,6 +38,8 @@ def repeats(flow: Flow, state: Floats, period: float) -> Opinion:
     path = run.sol(times)
     swing, turns = np.ptp(path, axis=1), _angles(flow)
     moving = swing > 1e-6 * size(np.abs(path).max(axis=1))
+    if not moving.any():
+        return Opinion(False, "LSODA comes to rest")
     swing[turns] = np.minimum(swing[turns], 2 * np.pi)
 
     def away_from_start(x: Floats) -> Floats:
