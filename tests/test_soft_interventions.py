@@ -90,5 +90,7 @@ def test_a_model_without_these_dynamics_takes_no_forces() -> None:
 
 
 def test_a_random_force_is_refused_since_the_model_lacks_it() -> None:
-    with pytest.raises(InvalidValue, match=r"read `shift\(h\)`, which the causal model does not"):
+    with pytest.raises(
+        InvalidValue, match=r"depend on `shift\(h\)`, which the causal model does not"
+    ):
         commutes(TANK, equilibrium_model(TANK), [Shift("h", Normal(0, 1))])

@@ -25,7 +25,7 @@ from physcm.abstraction.selection import level_kinds, on_levels
 from physcm.abstraction.sizes import carried, reached
 from physcm.abstraction.tau import Tau
 from physcm.abstraction.together import Families
-from physcm.abstraction.turns import repeated, turned, turns_above
+from physcm.abstraction.turns import repeated, turns_above
 from physcm.mechanism.codegen import Floats
 from physcm.mechanism.expression import symbol
 from physcm.mechanism.interventions import Interventions, SetParameter
@@ -33,6 +33,7 @@ from physcm.scm import SCM
 from physcm.sim import FirstIntegral, System
 from physcm.sim.equilibrium import EquilibriumEquations
 from physcm.sim.long_run import Ensemble, Limit, long_runs
+from physcm.sim.periodicity import turned
 from physcm.sim.settle import require_autonomous
 from physcm.sim.starts import spread_starts
 from physcm.sim.status import LimitStatus
@@ -189,10 +190,11 @@ def _outcome(
 
 
 def _once_per_turn(solved: _Solved, simulated: Floats, turns: Floats) -> _Solved:
-    """Return each solution once, with angles turned next to where runs ended."""
+    """Return each solution once, with angles next to where runs ended, or to 0 if they did not."""
     if not np.isfinite(turns).any():
         return solved
-    solutions = turned(solved.solutions, simulated, turns)
+    near = np.where(np.isfinite(simulated), simulated, 0.0)[:, :, np.newaxis]
+    solutions = turned(solved.solutions, near, turns[:, np.newaxis, np.newaxis])
     # Copies many turns away are less precise.
     way = np.abs(solutions - solved.solutions).max(axis=0, initial=0.0)
     solved = _picked(solved._replace(solutions=solutions), np.argsort(way, axis=1))

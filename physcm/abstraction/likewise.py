@@ -73,7 +73,7 @@ def _equation(low: System, high: SCM, done: System, one: Shift | ScaleNoise | Re
         found = constants_in(found, new)
     if unknown := sorted(names_in(found) - known):
         raise InvalidValue(
-            f"`{one!r}` makes the drift of `{name}` read `{unknown[0]}`, which the causal model "
+            f"`{one!r}` makes `{name}` at rest depend on `{unknown[0]}`, which the causal model "
             "does not have; give a number, or an expression in what it has"
         )
     return found

@@ -22,27 +22,8 @@ def turns_above(equations: EquilibriumEquations, tau: Tau) -> Floats:
     """Return the periods of the angles that tau hands on as they are, NaN for all else."""
     if not np.isfinite(equations.turns).any():
         return np.full(len(tau.names), np.nan)
-    system = equations.system
-    turns = {symbol(k): turn for k, turn in free_angles(system).items() if k not in system.bounds}
+    turns = {symbol(name): turn for name, turn in free_angles(equations.system).items()}
     return np.array([turns.get(expression, np.nan) for expression in tau.expressions])
-
-
-def turned(solutions: Floats, limits: Floats, turns: Floats) -> Floats:
-    """Return solutions, (variables, columns, solutions), with angles next to limits.
-
-    Args:
-        solutions: NaN where there are fewer.
-        limits: (variables, columns), NaN where there is none.
-        turns: the periods, NaN for what is no angle, (variables,).
-
-    >>> one = np.array([[[7.0, 3.0]]])
-    >>> turned(one, np.array([[0.5]]), np.array([2 * np.pi])).round(2)
-    array([[[0.72, 3.  ]]])
-    """
-    near = np.where(np.isfinite(limits), limits, 0.0)[:, :, np.newaxis]
-    period = turns[:, np.newaxis, np.newaxis]
-    whole = np.where(np.isfinite(period), period * np.round((solutions - near) / period), 0.0)
-    return np.asarray(solutions - whole)
 
 
 def repeated(solutions: Floats, turns: Floats) -> NDArray[np.bool_]:

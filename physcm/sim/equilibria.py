@@ -84,7 +84,7 @@ def equilibria(system: System, *, seed: int = 0, sample: int = 0, starts: int = 
     """
     require_autonomous(system)
     x0, p = system.draw(np.array([sample]), seed)
-    turns = {n: turn for n, turn in free_angles(system).items() if n not in system.bounds}
+    turns = free_angles(system)
     angles = np.array([turns.get(name, np.nan) for name in system.states])
     found = find(EquilibriumEquations(system), x0[:, 0], p[:, 0], starts, angles)
     settings = {"seed": int(seed), "sample": int(sample), "starts": int(starts)}

@@ -37,9 +37,26 @@ def periods(system: System) -> Mapping[str, float]:
 
 
 def free_angles(system: System) -> Mapping[str, float]:
-    """Return the periods of states that no conservation law ties to others."""
+    """Return the periods of states that no bounds and no conservation law keep from turning."""
     tied = {name for law in conservation_laws(system) for name, _ in law.coefficients}
+    tied |= system.bounds.keys()
     return {name: period for name, period in periods(system).items() if name not in tied}
+
+
+def turned(x: Floats, near: Floats, turns: Floats) -> Floats:
+    """Return states with angles turned to within half a turn of other states.
+
+    Args:
+        x: the states.
+        near: the others, of a shape that broadcasts.
+        turns: the period of each state, NaN or infinite where it is no angle; likewise.
+
+    >>> turned(np.array([7.0, 7.0]), np.zeros(2), np.array([2 * np.pi, np.nan])).round(2)
+    array([0.72, 7.  ])
+    """
+    angles = np.isfinite(turns)
+    period = np.where(angles, turns, 1.0)
+    return np.asarray(x - np.where(angles, period * np.round((x - near) / period), 0.0))
 
 
 def on_circles(states: Floats, turns: Floats) -> Floats:

@@ -16,6 +16,7 @@ from physcm.sim.bifurcation.sweep import Sweep
 from physcm.sim.bifurcation.tracing import Branch, Tracer
 from physcm.sim.equilibria import find
 from physcm.sim.multistart import every_root
+from physcm.sim.periodicity import turned
 
 _INSIDE = (0.145898, 0.381966, 0.618034, 0.854102)
 """Shares of the range that no special value is likely to lie at, by the golden ratio."""
@@ -80,16 +81,6 @@ def _inside(sweep: Sweep, units: Units, starts: int) -> Iterator[tuple[Floats, f
         typical = units.typical[:-1]
         roots = every_root(equations, x0[:, np.newaxis], p, total, typical, starts)
         yield from ((x, value) for x in roots.T)
-
-
-def turned(x: Floats, near: Floats, turns: Floats) -> Floats:
-    """Return states with angles turned to within half a turn of other states.
-
-    >>> turned(np.array([7.0, 7.0]), np.zeros(2), np.array([2 * np.pi, np.inf])).round(2)
-    array([0.72, 7.  ])
-    """
-    whole = np.where(np.isfinite(turns), turns, 0.0)
-    return np.asarray(x - whole * np.round((x - near) / turns))
 
 
 class _Explorer:
